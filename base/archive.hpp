@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace slipway {
+
+// Tar archives through libarchive, streamed, bounded, hostile input expected.
+
+struct ArchiveLimits {
+  std::uint64_t max_total_bytes = 20ull << 30;  // unpacked
+  std::uint64_t max_entries = 200'000;
+  bool allow_links = false;  // symlinks and hard links; targets must stay inside either way
+};
+
+struct ArchiveEntry {
+  std::string name;  // normalised: no leading "./", no trailing "/"
+  bool is_directory = false;
+  unsigned mode = 0644;
+  std::uint64_t size = 0;
+};
+
+// Reads a tar (any compression libarchive knows) from a file, entry by entry. Names that
+// are absolute or contain "..", devices, sockets and (unless allowed) links throw
+// Fault::invalid naming the entry; so does a truncated or corrupt archive.
+class ArchiveReader {
+ public:
+  explicit ArchiveReader(const std::filesystem::path& archive, ArchiveLimits limits = {});
+  // Reads an archive held in memory; `bytes` must outlive the reader.
+  static ArchiveReader from_memory(std::string_view bytes, ArchiveLimits limits = {});
+  ~ArchiveReader();
+  ArchiveReader(ArchiveReader&&) noexcept;
+
+  bool next(ArchiveEntry& entry);                        // false at the end
+  std::string read_all(std::size_t max_bytes);           // the current entry's content
+  void read_to(const std::function<void(std::string_view chunk)>& sink);
+  void read_to_file(const std::filesystem::path& path, unsigned mode = 0600);
+
+ private:
+  ArchiveReader();
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Unpacks everything below `folder` (which exists) and returns the entries.
+std::vector<ArchiveEntry> unpack(const std::filesystem::path& archive, const std::filesystem::path& folder,
+                                 ArchiveLimits limits = {});
+
+// Writes a gzip-compressed tar that depends on names, modes and content only: no times,
+// owners or compressor stamps. Same input, same bytes. Entries appear in the order added.
+class ArchiveWriter {
+ public:
+  explicit ArchiveWriter(const std::filesystem::path& archive, int compression_level = 6);
+  ~ArchiveWriter();
+  void add_directory(const std::string& name, unsigned mode = 0755);
+  void add(const std::string& name, std::string_view content, unsigned mode = 0644);
+  void add_file(const std::string& name, const std::filesystem::path& source, unsigned mode);
+  void finish();  // throws when the disk is full; without it the file is incomplete
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace slipway

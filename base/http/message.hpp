@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+
+namespace slipway::http {
+
+struct CaseInsensitive {
+  bool operator()(const std::string& a, const std::string& b) const;
+};
+using Headers = std::map<std::string, std::string, CaseInsensitive>;
+
+// A body that is pulled, so that a slow reader slows the sender and memory stays bounded.
+class BodyReader {
+ public:
+  virtual ~BodyReader() = default;
+  virtual std::size_t read(std::span<char> out) = 0;  // 0 at the end
+  virtual std::optional<std::uint64_t> length() const = 0;
+
+  std::string read_all(std::size_t max_bytes);  // Fault::exhausted beyond the limit
+};
+
+struct Request {
+  std::string method;
+  std::string path;                                     // decoded, no query
+  std::map<std::string, std::string> path_params;       // "{name}" of the route
+  std::multimap<std::string, std::string> query;        // decoded
+  Headers headers;
+  std::string remote_address;
+  std::string client_common_name;                       // verified client certificate, else empty
+  std::shared_ptr<BodyReader> body;                     // never null
+
+  std::optional<std::string> query_value(const std::string& name) const;
+  const std::string& path_param(const std::string& name) const;  // must exist
+  Json json_body(std::size_t max_bytes = 16u << 20) const;       // Fault::invalid
+};
+
+struct FileBody {
+  std::string path;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+};
+// Fills the buffer and returns how much; 0 ends the body (sent chunked).
+using StreamBody = std::function<std::size_t(std::span<char>)>;
+
+struct Response {
+  int status = 200;
+  Headers headers;
+  std::variant<std::string, FileBody, StreamBody> body;
+
+  static Response json(int status, const Json& value);
+  static Response text(int status, std::string text, const std::string& content_type = "text/plain");
+  static Response empty(int status);
+  static Response redirect(const std::string& location);  // 302
+  // A whole file, or the part a Range header asks for: 200, 206 or 416.
+  static Response file(const Request& request, const std::string& path, const std::string& content_type);
+};
+
+}  // namespace slipway::http
