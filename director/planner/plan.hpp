@@ -1,0 +1,147 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.hpp"
+#include "director/domain/cloud_config.hpp"
+#include "director/domain/manifest.hpp"
+#include "director/domain/types.hpp"
+
+// The planner: values in, values out. No clock, I/O or logger. Two steps, because what
+// changes on an instance is known only after its templates are rendered:
+//   assign(desired, actual)            who exists, where, with which addresses and links
+//   decide(assignment, rendered, …)    what has to be done to whom, and why
+namespace slipway::director {
+
+struct DeployOptions {
+  bool recreate = false;
+  bool fix = false;
+  bool dry_run = false;
+  bool recreate_persistent_disks = false;
+  std::vector<std::string> skip_drain;       // group names, or "*"
+  std::optional<std::string> canaries, max_in_flight;  // "2" or "30%"
+  std::optional<Timestamp> recreate_vms_created_before;
+  // Only these are touched (start/stop/restart/recreate of a group or an instance); empty: all.
+  std::string only_group;
+  std::string only_instance;                 // id or index
+  std::optional<InstanceState> set_state;    // started, stopped, detached
+  bool restart = false;
+};
+
+// Everything the planner knows of the world.
+struct ActualInstance {
+  InstanceRecord record;
+  std::optional<VmRecord> vm;                // the active one
+  std::vector<DiskRecord> disks;             // active first
+  std::vector<IpRecord> ips;
+  bool responsive = true;                    // its agent answered get_state
+  std::string job_state;                     // as the agent says, empty when it did not
+};
+struct World {
+  std::vector<ActualInstance> instances;     // of this deployment
+  std::vector<IpRecord> reserved_ips;        // of the whole director
+  std::vector<ReleaseRecord> releases;       // those the manifest can name (resolved by name)
+  std::vector<StemcellRecord> stemcells;
+  std::vector<std::string> director_addresses;  // never given to a node
+  Json shared_links = Json::array();            // providers of other deployments
+};
+struct Desired {
+  Manifest manifest;                         // interpolated
+  CloudConfig cloud;
+  DeployOptions options;
+};
+
+// One instance as it shall be.
+struct PlannedInstance {
+  InstanceId id;
+  bool is_new = false;
+  std::string group;
+  int index = 0;
+  bool bootstrap = false;
+  std::string az;
+  InstanceState state = InstanceState::started;
+  StemcellRef stemcell;
+  std::string cpi;
+  Json networks = Json::object();            // as create_vm takes them, plus dns_record_name
+  std::vector<IpRecord> ips;                 // to hold; new ones are reserved by the executor
+  Json vm_cloud_properties = Json::object(); // merged az ← vm_type ← extensions
+  std::optional<cpi::VmRequirements> vm_resources;  // set: ask the CPI to calculate them
+  Json env = Json::object();                 // operator's, without the director's additions
+  std::int64_t disk_size_mib = 0;            // 0: no persistent disk
+  Json disk_cloud_properties = Json::object();
+  // Per job of the group, in manifest order: what the renderer needs.
+  struct Job {
+    std::string name, release, release_version;
+    Json properties = Json::object();        // raw, not yet filtered by job.MF
+    Json links = Json::object();             // link name → {instances, properties, address, …}
+  };
+  std::vector<Job> jobs;
+  Json spec_for_templates = Json::object();  // `spec` of the ERB contract
+  Json tags = Json::object();
+  std::vector<std::string> dns_names;        // <id>.group.network.deployment.bosh …
+  std::string name() const { return group + "/" + id.value + " (" + std::to_string(index) + ")"; }
+};
+
+struct Assignment {
+  std::string deployment;
+  std::vector<PlannedInstance> instances;    // manifest order, then AZ, then index
+  std::vector<InstanceId> obsolete;          // exist and are wanted no more
+  std::vector<std::string> released_ips;     // held now, needed no more once their instance moved on
+  // Packages the instances need, per stemcell: what must be compiled or found compiled.
+  struct PackageNeed {
+    std::int64_t package_id = 0;
+    std::string stemcell_os, stemcell_version;
+    auto operator<=>(const PackageNeed&) const = default;
+  };
+  std::vector<PackageNeed> packages;         // dependencies before dependents
+};
+
+// Throws Fault::invalid/exhausted with all problems and the contract's codes.
+Assignment assign(const Desired& desired, const World& world, Random& random);
+
+// What rendering gave for one instance.
+struct RenderedSummary {
+  std::string configuration_hash;
+  Json template_hashes = Json::object();
+};
+
+enum class Action { none, create, update, recreate, remove, metadata };
+std::string to_string(Action action);
+
+struct Reason {
+  std::string code;                          // "stemcell", "configuration", "packages", "networks", "dirty" …
+  std::string text;                          // for people: "stemcell 1.0 → 1.1"
+};
+
+struct InstanceChange {
+  InstanceId id;
+  std::string group, name;
+  Action action = Action::none;
+  std::vector<Reason> reasons;
+  bool needs_disk_change = false;            // create, migrate, orphan the old one
+  InstanceState target = InstanceState::started;
+  std::vector<Json> cpi_calls;               // {"method":…, "arguments":…} as far as known beforehand
+};
+
+// Instances of a batch may be worked on at once; batches follow each other.
+struct Batch {
+  std::string group, az;
+  bool canary = false;
+  int max_in_flight = 1;
+  std::vector<InstanceId> instances;
+};
+
+struct Plan {
+  std::vector<InstanceChange> changes;       // one per instance, in assignment order, then removals
+  std::vector<std::vector<Batch>> partitions;  // groups of one partition run in parallel
+  std::string hash;                          // over everything above: the same plan has the same hash
+};
+
+Plan decide(const Desired& desired, const World& world, const Assignment& assignment,
+            const std::map<InstanceId, RenderedSummary>& rendered,
+            const std::map<InstanceId, Json>& packages_by_instance);  // name → {version, sha1} as in the apply spec
+
+}  // namespace slipway::director

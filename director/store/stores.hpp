@@ -1,0 +1,218 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/secret.hpp"
+#include "base/sql/database.hpp"
+#include "director/domain/types.hpp"
+
+// The director's memory. SQL lives here and nowhere else. Time and ids are arguments, so
+// that the same code runs in simulation. Every method is one transaction; a method whose
+// name says "claim" or "reserve" is a compare-and-set and tells who won.
+namespace slipway::director {
+
+class Deployments {
+ public:
+  explicit Deployments(sql::Database& db) : db_(db) {}
+  DeploymentRecord find_or_create(const std::string& name, Timestamp now);
+  std::optional<DeploymentRecord> find(const std::string& name);
+  std::vector<DeploymentRecord> all();
+  void record_attempt(const std::string& name, const std::string& manifest, Timestamp now);
+  // What runs now: the manifest, the configs and the releases and stemcells it uses.
+  void record_success(const DeploymentRecord& deployment, const std::vector<std::int64_t>& release_ids,
+                      const std::vector<std::int64_t>& stemcell_ids, Timestamp now);
+  std::vector<std::int64_t> release_ids(const std::string& name);
+  std::vector<std::int64_t> stemcell_ids(const std::string& name);
+  void remove(const std::string& name);  // Fault::conflict while instances, VMs or active disks remain
+
+ private:
+  sql::Database& db_;
+};
+
+class Instances {
+ public:
+  explicit Instances(sql::Database& db) : db_(db) {}
+  void insert(const InstanceRecord& instance);
+  void update(const InstanceRecord& instance);  // by id; Fault::not_found
+  std::optional<InstanceRecord> find(const InstanceId& id);
+  std::vector<InstanceRecord> of_deployment(const std::string& deployment);
+  void remove(const InstanceId& id);            // its addresses go with it; Fault::conflict while a VM remains
+
+ private:
+  sql::Database& db_;
+};
+
+class Vms {
+ public:
+  explicit Vms(sql::Database& db) : db_(db) {}
+  // The intent: written before the CPI is asked, found again after a crash.
+  std::int64_t insert_creating(const VmRecord& vm);
+  void set_created(const AgentId& agent, const VmCid& cid, const Json& networks);
+  void set_active(const AgentId& agent);        // and every other VM of its instance inactive
+  void set_permanent_certificate(const AgentId& agent);
+  void set_deleting(const AgentId& agent);
+  void remove(const AgentId& agent);
+  std::optional<VmRecord> find(const AgentId& agent);
+  std::optional<VmRecord> find_by_cid(const VmCid& cid);
+  std::optional<VmRecord> active_of(const InstanceId& instance);
+  std::vector<VmRecord> of_instance(const InstanceId& instance);
+  std::vector<VmRecord> of_deployment(const std::string& deployment);
+  std::vector<VmRecord> all();                  // for the NATS permissions
+
+ private:
+  sql::Database& db_;
+};
+
+class Disks {
+ public:
+  explicit Disks(sql::Database& db) : db_(db) {}
+  std::int64_t insert(const DiskRecord& disk);
+  void set_state(const DiskCid& cid, DiskState state, Timestamp now);
+  void set_size(const DiskCid& cid, std::int64_t size_mib);
+  void remove(const DiskCid& cid);
+  std::optional<DiskRecord> find(const DiskCid& cid);
+  std::vector<DiskRecord> of_instance(const InstanceId& instance);  // active and inactive, not orphaned
+  std::vector<DiskRecord> of_deployment(const std::string& deployment);
+  std::vector<DiskRecord> orphaned();
+
+ private:
+  sql::Database& db_;
+};
+
+class IpAddresses {
+ public:
+  explicit IpAddresses(sql::Database& db) : db_(db) {}
+  // False when somebody else holds the address (the caller plans again).
+  bool reserve(const IpRecord& ip, Timestamp now);
+  void release(const std::string& address);
+  void release_of_agent(const AgentId& agent);  // a compilation VM's
+  std::vector<IpRecord> all();
+  std::vector<IpRecord> of_deployment(const std::string& deployment);
+
+ private:
+  sql::Database& db_;
+};
+
+class Releases {
+ public:
+  explicit Releases(sql::Database& db) : db_(db) {}
+  // Jobs and packages with a known fingerprint (same release name) share the stored rows.
+  std::int64_t insert(const ReleaseRecord& release, Timestamp now);
+  void replace_blobs(const ReleaseRecord& release);  // --fix: new blobs, compiled packages dropped
+  std::optional<ReleaseRecord> find(const std::string& name, const std::string& version);
+  std::optional<ReleaseRecord> find(std::int64_t id);
+  std::vector<ReleaseRecord> all();
+  std::vector<PackageRecord> packages_with_fingerprints(const std::vector<std::string>& fingerprints);
+  // Blobs that nobody needs any more are returned for deletion.
+  std::vector<BlobId> remove(std::int64_t release_id);  // Fault::conflict (30007) while in use
+
+  std::optional<CompiledPackageRecord> find_compiled(std::int64_t package_id, const std::string& stemcell_os,
+                                                     const std::string& stemcell_version,
+                                                     const std::string& dependency_key);
+  // Next build number is chosen here. Two compilers of one package: the second gets the first's row.
+  CompiledPackageRecord insert_compiled(CompiledPackageRecord compiled);
+  std::vector<CompiledPackageRecord> compiled_of(std::int64_t package_id);
+
+ private:
+  sql::Database& db_;
+};
+
+class Stemcells {
+ public:
+  explicit Stemcells(sql::Database& db) : db_(db) {}
+  std::int64_t insert(const StemcellRecord& stemcell, Timestamp now);
+  std::optional<StemcellRecord> find(const std::string& name, const std::string& version, const std::string& cpi);
+  std::vector<StemcellRecord> all();
+  std::vector<std::string> deployments_using(std::int64_t stemcell_id);
+  void remove(std::int64_t id);  // Fault::conflict (50004) while in use
+
+ private:
+  sql::Database& db_;
+};
+
+class Configs {
+ public:
+  explicit Configs(sql::Database& db) : db_(db) {}
+  // Unchanged content creates no version. `expected_latest_id` set and stale: Fault::conflict.
+  ConfigRecord put(const std::string& type, const std::string& name, const std::string& content,
+                   std::optional<std::int64_t> expected_latest_id, Timestamp now);
+  std::optional<ConfigRecord> find(std::int64_t id);
+  // Newest first per (type, name); `limit` versions of each.
+  std::vector<ConfigRecord> list(const std::string& type, const std::string& name, int limit);
+  bool remove(const std::string& type, const std::string& name);
+  bool remove(std::int64_t id);
+
+ private:
+  sql::Database& db_;
+};
+
+// The embedded config server's values, sealed with the director's key.
+class VariableValues {
+ public:
+  VariableValues(sql::Database& db, Secret key) : db_(db), key_(std::move(key)) {}
+  std::optional<VariableRecord> latest(const std::string& name);
+  std::optional<VariableRecord> find(std::int64_t id);
+  VariableRecord put(const std::string& name, const Json& value, Timestamp now);        // a new version
+  // The first writer wins: the value stored by then is returned.
+  VariableRecord put_if_absent(const std::string& name, const Json& value, Timestamp now);
+  void remove_all(const std::string& prefix);                                           // "/director/deployment/"
+  // The versions a deployment is pinned to.
+  void pin(const std::string& deployment, const std::vector<std::int64_t>& ids);
+  std::vector<VariableRecord> pinned(const std::string& deployment);
+
+ private:
+  sql::Database& db_;
+  Secret key_;
+};
+
+struct EventRecord {
+  std::int64_t id = 0;
+  std::optional<std::int64_t> parent;
+  Timestamp time{};
+  std::string user, action, object_type, object_name, task, deployment, instance, error;
+  Json context = Json::object();
+};
+struct EventFilter {
+  std::string deployment, task, instance, user, action, object_type, object_name;
+  std::optional<std::int64_t> before_id;
+  std::optional<Timestamp> before, after;
+  int limit = 200;
+};
+class Events {
+ public:
+  explicit Events(sql::Database& db) : db_(db) {}
+  std::int64_t insert(const EventRecord& event);
+  std::optional<EventRecord> find(std::int64_t id);
+  std::vector<EventRecord> list(const EventFilter& filter);  // newest first
+
+ private:
+  sql::Database& db_;
+};
+
+// One step of a task: the intent is durable before the effect, the outcome after it.
+struct StepRecord {
+  std::int64_t id = 0;
+  TaskId task = 0;
+  std::string kind;   // "create_vm", "create_disk", …
+  std::string key;    // what it is about; (task, kind, key) is unique
+  Json intent;
+  std::optional<Json> outcome;  // empty: begun and not known to be finished
+};
+class Journal {
+ public:
+  explicit Journal(sql::Database& db) : db_(db) {}
+  // The same (task, kind, key) again returns the row of the first time, with its intent:
+  // after a restart the step is repeated with exactly the arguments it was begun with.
+  StepRecord begin(TaskId task, const std::string& kind, const std::string& key, const Json& intent, Timestamp now);
+  void finish(std::int64_t step, const Json& outcome, Timestamp now);
+  std::vector<StepRecord> unfinished(TaskId task);
+  std::vector<StepRecord> of_task(TaskId task);
+
+ private:
+  sql::Database& db_;
+};
+
+}  // namespace slipway::director

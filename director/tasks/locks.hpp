@@ -1,0 +1,44 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/sql/database.hpp"
+#include "director/tasks/task.hpp"
+
+namespace slipway::director {
+
+struct LockRecord {
+  std::string name;            // "lock:deployment:etcd"
+  TaskId task = 0;
+  std::string holder;          // director process id
+  Timestamp expires_at{};
+};
+
+// Named locks in the store, renewed while held. A lock says which task holds it and why.
+class Locks {
+ public:
+  Locks(sql::Database& db, Clock& clock, std::string holder);
+  // Waits at most `wait`; Fault::conflict names the holding task. The lock ends with the object.
+  class Held;
+  std::unique_ptr<Held> acquire(const std::string& name, TaskId task, std::chrono::milliseconds wait);
+  std::vector<LockRecord> all();
+  ~Locks();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+class Locks::Held {
+ public:
+  virtual ~Held() = default;
+  virtual bool lost() const = 0;  // could not be renewed in time
+};
+
+}  // namespace slipway::director

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/sql/database.hpp"
+#include "director/tasks/task.hpp"
+#include "director/tasks/task_context.hpp"
+
+namespace slipway::director {
+
+struct TaskFilter {
+  std::vector<TaskState> states;
+  std::string deployment, context_id;
+  int limit = 30;
+  bool include_internal = false;   // verbose=2
+};
+
+// Rows of the tasks table. A claim is a compare-and-set with the director's process id and
+// a fencing number, so that two directors on one store never run one task twice.
+class Tasks {
+ public:
+  Tasks(sql::Database& db, std::string output_folder) : db_(db), output_folder_(std::move(output_folder)) {}
+  TaskRecord insert(TaskRecord task, Timestamp now);
+  std::optional<TaskRecord> find(TaskId id);
+  std::vector<TaskRecord> list(const TaskFilter& filter);
+  std::optional<TaskRecord> claim(const std::string& director, const std::vector<std::string>& types, Timestamp now);
+  // Tasks that a dead director left processing or cancelling come back as claimed by this one.
+  std::vector<TaskRecord> take_over(const std::string& director, Timestamp now, std::chrono::seconds silent_for);
+  void heartbeat(TaskId id, const std::string& director, Timestamp now);
+  bool move(TaskId id, TaskState to, const std::string& result, Timestamp now);  // false: not legal from its state
+  std::string output_path(TaskId id, const std::string& kind) const;  // event, result, debug, cpi
+
+ private:
+  sql::Database& db_;
+  std::string output_folder_;
+};
+
+// Runs tasks on bounded workers, wakes without polling, resumes after a restart: a body is
+// called again with the same arguments and finds its finished steps in the journal.
+class TaskQueue {
+ public:
+  using Body = std::function<std::string(TaskContext&)>;  // returns the short result text
+
+  struct Options {
+    std::string director_id;        // unique for each process start
+    std::size_t workers = 3;
+    std::size_t urgent_workers = 2;  // types registered as urgent never wait behind deploys
+  };
+  TaskQueue(Tasks& tasks, Clock& clock, Log log, Options options);
+  ~TaskQueue();  // stop()
+
+  void register_type(const std::string& type, Body body, bool urgent = false);
+  void start();                     // takes over what a dead director left, then runs
+  TaskRecord submit(TaskRecord task);
+  bool cancel(TaskId id);           // Fault::not_found; false when not cancellable
+  // Returns as soon as the task's state or outputs have changed since `version`, or at the
+  // deadline. For long polls; `version` 0 returns at once.
+  std::uint64_t wait_for_change(TaskId id, std::uint64_t version, std::chrono::milliseconds timeout);
+  void stop();                      // running tasks are left to be resumed by the next start
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace slipway::director
