@@ -36,6 +36,8 @@ struct Result {
 };
 
 // One migration: SQL statements for a version, applied in order, once, in a transaction.
+// Versions rise from 1. Written in SQLite's words: on PostgreSQL, INTEGER becomes BIGINT,
+// INTEGER PRIMARY KEY a BIGINT that numbers itself, REAL becomes DOUBLE PRECISION.
 struct Migration {
   int version;
   std::string name;
@@ -45,7 +47,9 @@ struct Migration {
 // What a statement can run on. Placeholders are written ":1", ":2" … and bound by
 // position; values are never pasted into SQL. Throws Fault::conflict on a unique or
 // foreign key violation, Fault::retryable when the database is busy, Fault::exhausted
-// when the disk is full, Fault::internal otherwise.
+// when the disk is full, Fault::internal otherwise; from PostgreSQL also Fault::retryable or
+// Fault::outcome_unknown when the connection was lost before or during a change. Messages
+// never repeat bound values.
 class Session {
  public:
   virtual ~Session() = default;
@@ -54,21 +58,28 @@ class Session {
   virtual std::int64_t insert(std::string_view sql, const std::vector<Value>& values = {}) = 0;
 };
 
-// SOCI underneath: "sqlite:///path/file.db" or "postgresql://user@host/db?…". Thread-safe:
-// a pool of connections; SQLite runs in WAL mode with synchronous=FULL, foreign keys on.
+// SOCI underneath: "sqlite:///path/file.db" or "postgresql://user@host/db?…" (anything
+// libpq takes). Thread-safe: a pool of connections, opened as needed; SQLite runs in WAL mode
+// with synchronous=FULL, foreign keys on, in a file of mode 0600. Options of an SQLite URL:
+// busy_timeout_s (30) and max_pages (no limit). A wrong URL is Fault::invalid, a server that
+// does not answer Fault::retryable.
 class Database {
  public:
   explicit Database(const std::string& url, std::size_t connections = 8);
   ~Database();
 
-  void migrate(const std::vector<Migration>& migrations);  // refuses a database newer than the program
+  // Fault::conflict for a database newer than the program. Safe when several programs start at once.
+  void migrate(const std::vector<Migration>& migrations);
 
   // One statement in its own transaction.
   Result run(std::string_view sql, const std::vector<Value>& values = {});
   std::int64_t insert(std::string_view sql, const std::vector<Value>& values = {});
 
   // All or nothing: committed when `work` returns, rolled back when it throws. On SQLite a
-  // write transaction begins IMMEDIATE, so it never fails in the middle for being second.
+  // write transaction begins IMMEDIATE, so it never fails in the middle for being second. On
+  // PostgreSQL it is SERIALIZABLE, and `work` runs again from its start when the database
+  // undid it in favour of another: it must have no effect outside its session but plain
+  // assignments. Not to be nested, and no run() of the Database inside `work`.
   void transaction(const std::function<void(Session&)>& work);
 
  private:
