@@ -82,7 +82,11 @@ struct VmRequirements {
 // One cloud. All methods may be called from several threads; each throws CpiError.
 // Idempotency beyond BOSH's contract, and part of the contract suite: create_vm with an
 // agent id already served returns the same VM; delete_* of an unknown id fails with the
-// *_not_found type of its kind (stemcell: succeeds); attach and detach repeat safely.
+// *_not_found type of its kind (stemcell, snapshot: succeeds); attach_disk repeats safely and
+// gives the same hint; detach_disk of a disk attached nowhere succeeds, of one attached to
+// another VM is disk_not_attached. resize_disk and update_disk of an attached disk, and
+// shrinking, are not_supported (the director falls back to a copy).
+// With an Error's within() a CpiError loses its type: catch CpiError before adding context.
 class Cpi {
  public:
   virtual ~Cpi() = default;

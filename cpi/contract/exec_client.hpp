@@ -1,9 +1,9 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,7 +13,7 @@ namespace slipway::cpi {
 
 struct ExecOptions {
   std::vector<std::string> command;          // argv of the CPI, e.g. {"/usr/bin/sudo", "-n", "/…/slipway-cpi-libvirt", "/…/cpi.json"}
-  std::map<std::string, std::string> env;    // exact environment; default PATH, TMPDIR, HOME as BOSH gives
+  std::map<std::string, std::string> env;    // exact environment; empty: PATH, TMPDIR, HOME as BOSH gives
   std::string director_uuid;
   Json context = Json::object();             // the cpi-config entry's properties, merged flat
   std::chrono::seconds timeout{1800};        // create_stemcell may take long; the process group is killed at the limit
@@ -28,11 +28,18 @@ struct CallObserver {
 };
 
 // Speaks to any CPI executable, one process a call. Stateless between calls but for the
-// API version, asked once by `info`. Thread-safe. Source: contracts/agent-cpi.md section 1.
+// API version, asked once by `info` and shared with the copies that observed_by() makes.
+// Thread-safe. Source: contracts/agent-cpi.md section 1.
+//
+// Throws CpiError. The CPI's exit status is ignored, as BOSH does; what counts is one JSON
+// document on stdout with `result`, `error` and `log`. A call that was to change something
+// and ended without one (crash, timeout, cancelled, rubbish, too much output) is
+// Fault::outcome_unknown; a call that only looks is Fault::internal, or Fault::cancelled.
+// A CPI that reports an API version below 2, or none, is ErrorType::not_supported.
 class ExecCpi final : public Cpi {
  public:
-  ExecCpi(ExecOptions options, CallObserver observer = {});
-  // … every method of Cpi
+  explicit ExecCpi(ExecOptions options, CallObserver observer = {});
+
   Info info() override;
   StemcellCid create_stemcell(const std::string& image_path, const Json& cloud_properties, const Json& tags) override;
   void delete_stemcell(const StemcellCid& stemcell) override;
@@ -59,10 +66,20 @@ class ExecCpi final : public Cpi {
   // The same CPI for one task: its calls are logged to `observer` and can be cancelled.
   ExecCpi observed_by(CallObserver observer) const;
 
+  // What both sides speak: the smaller of what the CPI reports and 3. Asks `info` when needed.
+  int api_version();
+
  private:
-  Json call(const std::string& method, Json arguments, bool changes_something);
+  enum class Effect { looks, changes };
+  struct Shared;
+
+  Json call(const std::string& method, Json arguments, Effect effect);
+  Json exchange(const std::string& method, Json arguments, Effect effect, int version);
+  Info read_info(const Json& result) const;
+
   ExecOptions options_;
   CallObserver observer_;
+  std::shared_ptr<Shared> shared_;
 };
 
 }  // namespace slipway::cpi

@@ -14,4 +14,10 @@ namespace slipway::cpi {
 int serve_one_call(std::istream& in, std::ostream& out,
                    const std::function<std::unique_ptr<Cpi>(const Json& context)>& make_cpi);
 
+// serve_one_call on the process's stdin and stdout, for a CPI's main: whatever a library
+// prints meanwhile goes to stderr, so that stdout holds the response and nothing else. The
+// process ends at once when nobody reads stdout any more: the caller has given up, and under
+// sudo it has no right to kill.
+int serve_stdio(const std::function<std::unique_ptr<Cpi>(const Json& context)>& make_cpi);
+
 }  // namespace slipway::cpi
