@@ -23,11 +23,14 @@ struct ArchiveEntry {
   bool is_directory = false;
   unsigned mode = 0644;
   std::uint64_t size = 0;
+  std::string symlink_target;   // as written in the archive; empty for all but symlinks
+  std::string hardlink_target;  // an earlier entry's normalised name; empty for all but hard links
 };
 
 // Reads a tar (any compression libarchive knows) from a file, entry by entry. Names that
 // are absolute or contain "..", devices, sockets and (unless allowed) links throw
-// Fault::invalid naming the entry; so does a truncated or corrupt archive.
+// Fault::invalid naming the entry; so does a truncated or corrupt archive. A limit that
+// is reached throws Fault::exhausted. Setuid, setgid and sticky bits are dropped.
 class ArchiveReader {
  public:
   explicit ArchiveReader(const std::filesystem::path& archive, ArchiveLimits limits = {});
@@ -37,7 +40,7 @@ class ArchiveReader {
   ArchiveReader(ArchiveReader&&) noexcept;
 
   bool next(ArchiveEntry& entry);                        // false at the end
-  std::string read_all(std::size_t max_bytes);           // the current entry's content
+  std::string read_all(std::size_t max_bytes);           // the current entry, once; larger: Fault::exhausted
   void read_to(const std::function<void(std::string_view chunk)>& sink);
   void read_to_file(const std::filesystem::path& path, unsigned mode = 0600);
 
