@@ -157,11 +157,13 @@ KeyPair finish_certificate(const CertificatePtr& certificate, const KeyPtr& key,
 }
 
 KeyPair make_leaf(const CertificateRequest& request, Timestamp now, const Issuer* issuer) {
-  const auto key = generate_rsa(request.rsa_bits);
+  const bool elliptic = request.key == KeyType::ec_p256;
+  const auto key = generate_key(request.key, request.rsa_bits);
   const auto certificate = begin_certificate(request.subject, key.get(), now, request.lifetime);
   auto* x509 = certificate.get();
   add_extension(x509, x509, NID_basic_constraints, "critical,CA:FALSE");
-  add_extension(x509, x509, NID_key_usage, "critical,digitalSignature,keyEncipherment");
+  add_extension(x509, x509, NID_key_usage,
+                elliptic ? "critical,digitalSignature" : "critical,digitalSignature,keyEncipherment");
   add_extension(x509, x509, NID_ext_key_usage, extended_usage(request.usage));
   add_alternative_names(x509, request.alternative_names);
   return finish_certificate(certificate, key, issuer);
@@ -170,10 +172,10 @@ KeyPair make_leaf(const CertificateRequest& request, Timestamp now, const Issuer
 }  // namespace
 
 KeyPair create_ca(const Subject& subject, std::chrono::hours lifetime, Timestamp now, int rsa_bits,
-                  const KeyPair* issuer) {
+                  const KeyPair* issuer, KeyType key_type) {
   std::optional<Issuer> parent;
   if (issuer != nullptr) parent = read_issuer(*issuer);
-  const auto key = generate_rsa(rsa_bits);
+  const auto key = generate_key(key_type, rsa_bits);
   const auto certificate = begin_certificate(subject, key.get(), now, lifetime);
   auto* x509 = certificate.get();
   // An intermediate CA signs leaves only.

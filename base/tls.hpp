@@ -17,6 +17,9 @@ struct KeyPair {
 
 enum class Usage { server, client, server_and_client };
 
+// RSA is what every client understands; an elliptic key is made a thousand times faster.
+enum class KeyType { rsa, ec_p256 };
+
 struct Subject {
   // With `bosh_style` the name is "C=USA, O=Cloud Foundry, CN=…" exactly as BOSH's NATS
   // certificates carry it ("USA" breaks the two-letter limit on purpose).
@@ -31,11 +34,12 @@ struct CertificateRequest {
   Usage usage = Usage::server;
   std::chrono::hours lifetime{24 * 365};
   int rsa_bits = 2048;
+  KeyType key = KeyType::rsa;
 };
 
-// A self-signed CA (RSA), or with `issuer` an intermediate one.
+// A self-signed CA, or with `issuer` an intermediate one.
 KeyPair create_ca(const Subject& subject, std::chrono::hours lifetime, Timestamp now, int rsa_bits = 2048,
-                  const KeyPair* issuer = nullptr);
+                  const KeyPair* issuer = nullptr, KeyType key_type = KeyType::rsa);
 KeyPair issue(const KeyPair& ca, const CertificateRequest& request, Timestamp now);
 KeyPair self_signed(const CertificateRequest& request, Timestamp now);
 

@@ -42,6 +42,13 @@ KeyPtr generate_rsa(int bits) {
   return key;
 }
 
+KeyPtr generate_key(KeyType type, int rsa_bits) {
+  if (type == KeyType::rsa) return generate_rsa(rsa_bits);
+  KeyPtr key(EVP_EC_gen("P-256"));
+  require(key != nullptr, "making an elliptic key");
+  return key;
+}
+
 KeyPtr read_private_key(const Secret& pem) {
   KeyPtr key(PEM_read_bio_PrivateKey(reading(pem.reveal()).get(), nullptr, no_password, nullptr));
   ERR_clear_error();

@@ -36,8 +36,9 @@ std::string written(BIO* bio);
 int no_password(char*, int, int, void*);
 
 KeyPtr generate_rsa(int bits);                      // Fault::invalid outside 1024…8192
+KeyPtr generate_key(KeyType type, int rsa_bits);    // rsa_bits count for RSA only
 KeyPtr read_private_key(const Secret& pem);         // Fault::invalid
 KeyPtr read_public_key(const std::string& pem);     // Fault::invalid
-Secret private_key_pem(EVP_PKEY* key);              // "BEGIN RSA PRIVATE KEY", as BOSH writes it
+Secret private_key_pem(EVP_PKEY* key);              // "BEGIN RSA PRIVATE KEY" or "BEGIN EC PRIVATE KEY", as BOSH writes them
 
 }  // namespace slipway::tls
