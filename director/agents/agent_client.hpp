@@ -1,0 +1,70 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "cpi/contract/cpi.hpp"
+
+namespace slipway::director {
+
+using cpi::AgentId;
+
+// The agent answered, and its answer was an exception.
+class AgentError : public Error {
+ public:
+  explicit AgentError(const std::string& message) : Error(Fault::internal, message) {}
+};
+
+// The wire to the agents, reduced to what the director needs of it. Thread-safe.
+// Source: contracts/agent-cpi.md section 2.
+class AgentClient {
+ public:
+  virtual ~AgentClient() = default;
+
+  // One message, one reply. Fault::retryable when none came in time, AgentError when the
+  // agent answered with an exception.
+  virtual Json request(const AgentId& agent, const std::string& method, const Json& arguments,
+                       std::chrono::milliseconds timeout) = 0;
+
+  // Sends without waiting for anybody (delete_arp_entries, shutdown).
+  virtual void post(const AgentId& agent, const std::string& method, const Json& arguments) = 0;
+
+  // Returns once the agent has given a sign of life since the call began (a heartbeat or an
+  // answer to a ping), or false at the end of `timeout`.
+  virtual bool wait_for_life(const AgentId& agent, std::chrono::milliseconds timeout) = 0;
+};
+
+// A conversation with one agent: the resends and the long-task protocol.
+class Agent {
+ public:
+  // `checkpoint` is called between polls and may throw (a cancelled task).
+  Agent(AgentClient& client, AgentId id, Clock& clock, std::function<void()> checkpoint = [] {});
+
+  const AgentId& id() const { return id_; }
+
+  // A short action. Repeats a lost message as often as the contract allows for `method`.
+  Json call(const std::string& method, const Json& arguments = Json::array());
+
+  // A long action: follows the task until its value or exception is there. `limit` zero:
+  // as long as it takes.
+  Json run(const std::string& method, const Json& arguments = Json::array(),
+           std::chrono::milliseconds limit = std::chrono::milliseconds{0});
+
+  // Fault::retryable when the agent has not answered by the end of `limit`.
+  void wait_until_ready(std::chrono::milliseconds limit);
+
+  void post(const std::string& method, const Json& arguments = Json::array());
+
+ private:
+  Json request_with_resends(const std::string& method, const Json& arguments);
+  AgentClient& client_;
+  AgentId id_;
+  Clock& clock_;
+  std::function<void()> checkpoint_;
+};
+
+}  // namespace slipway::director

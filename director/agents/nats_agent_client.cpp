@@ -1,0 +1,182 @@
+#include "director/agents/nats_agent_client.hpp"
+
+#include <nats/nats.h>
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+
+#include "stemcells/agent/protocol/protocol.hpp"
+
+namespace slipway::director {
+
+namespace {
+
+void check(natsStatus status, const char* doing) {
+  if (status == NATS_OK) return;
+  throw Error(Fault::retryable, std::string(doing) + ": " + natsStatus_GetText(status));
+}
+
+template <class T, void (*destroy)(T*)>
+struct Destroyer {
+  void operator()(T* object) const { destroy(object); }
+};
+using Options = std::unique_ptr<natsOptions, Destroyer<natsOptions, natsOptions_Destroy>>;
+using Connection = std::unique_ptr<natsConnection, Destroyer<natsConnection, natsConnection_Destroy>>;
+using Subscription = std::unique_ptr<natsSubscription, Destroyer<natsSubscription, natsSubscription_Destroy>>;
+
+constexpr std::string_view heartbeat_prefix = "hm.agent.heartbeat.";
+
+}  // namespace
+
+struct NatsAgentClient::State {
+  NatsClientOptions options;
+  Random& random;
+  Log log;
+
+  std::mutex mutex;
+  std::condition_variable arrived;
+  std::map<std::string, std::optional<std::string>> waiting;  // reply subject → payload
+  std::multiset<std::string> awaited_lives;                   // agents somebody waits for
+  std::map<std::string, std::uint64_t> lives;                 // signs of life of those
+
+  Options nats_options;
+  Connection connection;
+  Subscription replies, heartbeats;
+
+  State(NatsClientOptions o, Random& r, Log l) : options(std::move(o)), random(r), log(std::move(l)) {}
+
+  static void on_message(natsConnection*, natsSubscription*, natsMsg* message, void* closure) {
+    auto& self = *static_cast<State*>(closure);
+    const std::string subject = natsMsg_GetSubject(message);
+    const std::string_view payload(natsMsg_GetData(message), static_cast<std::size_t>(natsMsg_GetDataLength(message)));
+    self.deliver(subject, payload);
+    natsMsg_Destroy(message);
+  }
+
+  void deliver(const std::string& subject, std::string_view payload) {
+    std::lock_guard lock(mutex);
+    if (subject.starts_with(heartbeat_prefix)) {
+      const auto agent = subject.substr(heartbeat_prefix.size());
+      if (awaited_lives.contains(agent)) ++lives[agent];
+    } else if (const auto found = waiting.find(subject); found != waiting.end()) {
+      if (!found->second) found->second = payload;  // a duplicate answer changes nothing
+    } else {
+      return;  // an answer nobody waits for any more
+    }
+    arrived.notify_all();
+  }
+
+  void publish(const AgentId& agent, const std::string& method, const Json& arguments, const std::string& reply_to) {
+    const auto payload = agent::encode(agent::AgentRequest{3, method, arguments, reply_to});
+    if (payload.size() > agent::max_payload_bytes) {
+      throw Error(Fault::invalid, "message " + method + " of " + std::to_string(payload.size()) +
+                                      " bytes is larger than the bus carries (" +
+                                      std::to_string(agent::max_payload_bytes) + ")");
+    }
+    const auto subject = agent::request_subject(agent.value);
+    check(natsConnection_Publish(connection.get(), subject.c_str(), payload.data(), static_cast<int>(payload.size())),
+          "sending on the message bus");
+  }
+};
+
+NatsAgentClient::NatsAgentClient(NatsClientOptions options, Random& random, Log log)
+    : state_(std::make_unique<State>(std::move(options), random, std::move(log))) {
+  State& s = *state_;
+  natsOptions* raw = nullptr;
+  check(natsOptions_Create(&raw), "preparing the message bus connection");
+  s.nats_options.reset(raw);
+  check(natsOptions_SetURL(raw, s.options.url.c_str()), "setting the bus address");
+  check(natsOptions_SetSecure(raw, true), "asking for TLS");
+  check(natsOptions_SetCATrustedCertificates(raw, s.options.ca_pem.c_str()), "trusting the bus CA");
+  check(natsOptions_SetCertificatesChain(raw, s.options.identity.certificate_pem.c_str(),
+                                         s.options.identity.private_key_pem.reveal().c_str()),
+        "loading the director's bus certificate");
+  check(natsOptions_SetExpectedHostname(raw, agent::nats_server_common_name), "naming the bus");
+  check(natsOptions_SetMaxReconnect(raw, -1), "setting reconnects");
+  check(natsOptions_SetReconnectWait(raw, 200), "setting reconnects");
+  check(natsOptions_SetName(raw, "slipway-director"), "naming the connection");
+  natsConnection* connection = nullptr;
+  check(natsConnection_Connect(&connection, raw), "connecting to the message bus");
+  s.connection.reset(connection);
+  natsSubscription* subscription = nullptr;
+  const auto wildcard = agent::reply_wildcard(s.options.director_uuid);
+  check(natsConnection_Subscribe(&subscription, connection, wildcard.c_str(), State::on_message, &s), "listening");
+  s.replies.reset(subscription);
+  check(natsConnection_Subscribe(&subscription, connection, "hm.agent.heartbeat.*", State::on_message, &s), "listening");
+  s.heartbeats.reset(subscription);
+  check(natsConnection_FlushTimeout(connection, 5000), "listening");
+}
+
+// The subscriptions go before the state their callback uses: closing the connection and
+// waiting for libnats' threads makes sure no callback runs any more.
+NatsAgentClient::~NatsAgentClient() {
+  if (!state_->connection) return;
+  natsConnection_Close(state_->connection.get());
+  state_->replies.reset();
+  state_->heartbeats.reset();
+}
+
+Json NatsAgentClient::request(const AgentId& agent, const std::string& method, const Json& arguments,
+                              std::chrono::milliseconds timeout) {
+  State& s = *state_;
+  const auto reply_to = agent::reply_subject(s.options.director_uuid, agent.value, s.random.uuid());
+  {
+    std::lock_guard lock(s.mutex);
+    s.waiting.emplace(reply_to, std::nullopt);
+  }
+  std::optional<std::string> payload;
+  try {
+    s.publish(agent, method, arguments, reply_to);
+    std::unique_lock lock(s.mutex);
+    s.arrived.wait_for(lock, timeout, [&] { return s.waiting.at(reply_to).has_value(); });
+    payload = std::move(s.waiting.at(reply_to));
+    s.waiting.erase(reply_to);
+  } catch (...) {
+    std::lock_guard lock(s.mutex);
+    s.waiting.erase(reply_to);
+    throw;
+  }
+  if (!payload) {
+    throw Error(Fault::retryable, "agent " + agent.value + " did not answer " + method + " within " +
+                                      std::to_string(timeout.count()) + " ms");
+  }
+  auto reply = agent::decode_reply(*payload);
+  if (reply.exception) throw AgentError(*reply.exception);
+  return std::move(reply.value);
+}
+
+void NatsAgentClient::post(const AgentId& agent, const std::string& method, const Json& arguments) {
+  const auto reply_to = agent::reply_subject(state_->options.director_uuid, agent.value, state_->random.uuid());
+  state_->publish(agent, method, arguments, reply_to);
+}
+
+// A ping sent before the agent listens is lost, so its first heartbeat counts as well.
+bool NatsAgentClient::wait_for_life(const AgentId& agent, std::chrono::milliseconds timeout) {
+  State& s = *state_;
+  const auto reply_to = agent::reply_subject(s.options.director_uuid, agent.value, s.random.uuid());
+  {
+    std::lock_guard lock(s.mutex);
+    s.waiting.emplace(reply_to, std::nullopt);
+    s.awaited_lives.insert(agent.value);
+  }
+  bool alive = false;
+  std::exception_ptr failure;
+  try {
+    s.publish(agent, "ping", Json::array(), reply_to);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  std::unique_lock lock(s.mutex);
+  const auto heard = [&] { return s.waiting.at(reply_to).has_value() || s.lives.contains(agent.value); };
+  if (!failure) alive = s.arrived.wait_for(lock, timeout, heard);
+  s.waiting.erase(reply_to);
+  s.awaited_lives.erase(s.awaited_lives.find(agent.value));
+  if (!s.awaited_lives.contains(agent.value)) s.lives.erase(agent.value);
+  if (failure) std::rethrow_exception(failure);
+  return alive;
+}
+
+}  // namespace slipway::director

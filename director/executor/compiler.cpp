@@ -1,0 +1,263 @@
+#include "director/executor/compiler.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <set>
+
+#include "base/parallel.hpp"
+#include "director/planner/addresses.hpp"
+
+namespace slipway::director {
+
+using Need = Assignment::PackageNeed;
+
+namespace {
+
+constexpr const char* group_name = "compilation";
+constexpr int address_tries = 20;
+
+// What is left to do, handed out to workers as soon as its dependencies are there.
+class WorkList {
+ public:
+  WorkList(std::vector<Need> needs, std::map<Need, std::vector<Need>> dependencies)
+      : waiting_(needs.begin(), needs.end()), open_(needs.begin(), needs.end()), dependencies_(std::move(dependencies)) {}
+
+  // Blocks until something can be compiled for this stemcell; nullopt when nothing is left.
+  std::optional<Need> take(const StemcellRef& stemcell) {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      bool any_left = false;
+      for (auto it = waiting_.begin(); it != waiting_.end(); ++it) {
+        if (it->stemcell_os != stemcell.os || it->stemcell_version != stemcell.version) continue;
+        any_left = true;
+        const auto& needs = dependencies_.at(*it);
+        const bool ready = std::none_of(needs.begin(), needs.end(), [&](const Need& n) { return open_.contains(n); });
+        if (!ready) continue;
+        const Need taken = *it;
+        waiting_.erase(it);
+        return taken;
+      }
+      if (!any_left || failed_) return std::nullopt;
+      changed_.wait(lock);
+    }
+  }
+  void done(const Need& need) {
+    std::lock_guard lock(mutex_);
+    open_.erase(need);
+    changed_.notify_all();
+  }
+  void fail() {
+    std::lock_guard lock(mutex_);
+    failed_ = true;
+    waiting_.clear();
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Need> waiting_;
+  std::set<Need> open_;
+  std::map<Need, std::vector<Need>> dependencies_;
+  bool failed_ = false;
+};
+
+}  // namespace
+
+Compiler::Owner Compiler::owner_of(std::int64_t package_id) const {
+  for (const auto& release : world_.releases) {
+    for (const auto& package : release.packages) {
+      if (package.id == package_id) return {&release, &package};
+    }
+  }
+  throw Error(Fault::internal, "package " + std::to_string(package_id) + " belongs to no release");
+}
+
+// All of them, near and far, in the order in which they are compiled.
+std::vector<Need> Compiler::dependencies_of(const Need& need) const {
+  std::vector<Need> found;
+  const auto owner = owner_of(need.package_id);
+  const ReleaseIndex releases(world_.releases);
+  for (const auto& name : owner.package->dependencies) {
+    const auto* package = releases.package(*owner.release, name);
+    if (!package) throw Error(Fault::invalid, "package " + owner.package->name + " depends on " + name + ", which release " + owner.release->name + " does not have");
+    const Need next{package->id, need.stemcell_os, need.stemcell_version};
+    for (auto& deeper : dependencies_of(next)) {
+      if (std::find(found.begin(), found.end(), deeper) == found.end()) found.push_back(std::move(deeper));
+    }
+    if (std::find(found.begin(), found.end(), next) == found.end()) found.push_back(next);
+  }
+  return found;
+}
+
+std::string Compiler::dependency_key(const Need& need) const {
+  Json key = Json::array();
+  const auto owner = owner_of(need.package_id);
+  const ReleaseIndex releases(world_.releases);
+  auto names = owner.package->dependencies;
+  std::sort(names.begin(), names.end());
+  for (const auto& name : names) {
+    const auto* package = releases.package(*owner.release, name);
+    const Json deeper = Json::parse(dependency_key({package->id, need.stemcell_os, need.stemcell_version}));
+    Json entry = {package->name, package->version};
+    if (!deeper.empty()) entry.push_back(deeper);
+    key.push_back(std::move(entry));
+  }
+  return key.dump();
+}
+
+std::map<Need, CompiledPackageRecord> Compiler::compile(const std::vector<Need>& needs) {
+  std::vector<Need> missing;
+  for (const auto& need : needs) {
+    auto found = services_.stores.releases.find_compiled(need.package_id, need.stemcell_os, need.stemcell_version,
+                                                         dependency_key(need));
+    if (found) {
+      compiled_.emplace(need, std::move(*found));
+    } else {
+      missing.push_back(need);
+    }
+  }
+  remove_leftovers();
+  if (!missing.empty()) compile_missing(missing);
+  return compiled_;
+}
+
+void Compiler::remove_leftovers() {
+  for (const auto& vm : services_.stores.vms.of_deployment(deployment_)) {
+    if (vm.instance.empty()) remove_worker(vm);
+  }
+}
+
+void Compiler::compile_missing(const std::vector<Need>& missing) {
+  if (!cloud_.compilation) {
+    throw Error(Fault::invalid, "packages have to be compiled, but the cloud config has no 'compilation' section", 120001);
+  }
+  std::map<Need, std::vector<Need>> dependencies;
+  for (const auto& need : missing) dependencies.emplace(need, dependencies_of(need));
+  WorkList work(missing, dependencies);
+  TaskContext::Stage stage(task_, "Compiling packages", static_cast<int>(missing.size()));
+
+  std::vector<StemcellRef> workers;
+  std::map<std::pair<std::string, std::string>, int> per_stemcell;
+  for (const auto& need : missing) ++per_stemcell[{need.stemcell_os, need.stemcell_version}];
+  for (const auto& stemcell : world_.stemcells) {
+    const auto wanted = per_stemcell.find({stemcell.operating_system, stemcell.version});
+    if (wanted == per_stemcell.end()) continue;
+    for (int i = 0; i < std::min(wanted->second, cloud_.compilation->workers); ++i) {
+      workers.push_back({stemcell.name, stemcell.version.empty() ? "" : stemcell.operating_system, stemcell.version, ""});
+    }
+    per_stemcell.erase(wanted);
+  }
+  parallel_for(workers.size(), workers.size(), [&](std::size_t i) {
+    std::optional<VmRecord> vm;
+    try {
+      while (const auto need = work.take(workers[i])) {
+        task_.checkpoint();
+        const auto owner = owner_of(need->package_id);
+        stage.run(owner.package->name + "/" + owner.package->version, [&](TaskContext::Step& step) {
+          if (!vm) {
+            step.status("creating compilation VM");
+            vm = create_worker(workers[i], static_cast<int>(i));
+          }
+          step.status("compiling");
+          auto result = compile_one(*need, *vm);
+          std::lock_guard lock(mutex_);
+          compiled_.emplace(*need, std::move(result));
+        });
+        work.done(*need);
+      }
+    } catch (...) {
+      work.fail();
+      if (vm) remove_worker(*vm);
+      throw;
+    }
+    if (vm) remove_worker(*vm);
+  });
+}
+
+CompiledPackageRecord Compiler::compile_one(const Need& need, const VmRecord& vm) {
+  const auto owner = owner_of(need.package_id);
+  const auto& package = *owner.package;
+  Json dependencies = Json::object();
+  for (const auto& dependency : dependencies_of(need)) {
+    const auto of = owner_of(dependency.package_id);
+    std::lock_guard lock(mutex_);
+    const auto& done = compiled_.at(dependency);
+    dependencies[of.package->name] = {{"name", of.package->name},
+                                      {"version", of.package->version + "." + std::to_string(done.build)},
+                                      {"sha1", done.sha1},
+                                      {"blobstore_id", done.blob.value}};
+  }
+  CompiledPackageRecord record{.package_id = package.id, .stemcell_os = need.stemcell_os,
+                               .stemcell_version = need.stemcell_version, .dependency_key = dependency_key(need)};
+  const Json answer = vms_.agent(vm.agent).run(
+      "compile_package", Json::array({package.blob.value, package.sha1, package.name, package.version + "." + std::to_string(record.build), dependencies}));
+  const Json result = answer.value("result", Json::object());
+  record.blob = BlobId{result.value("blobstore_id", "")};
+  record.sha1 = result.value("sha1", "");
+  if (record.blob.empty() || record.sha1.empty() || !services_.blobs.exists(record.blob)) {
+    throw Error(Fault::internal, "the agent says it compiled " + package.name + " but its result is not in the blobstore: " + dump(answer));
+  }
+  const auto stored = services_.stores.releases.insert_compiled(record);
+  if (stored.blob != record.blob) services_.blobs.remove(record.blob);  // somebody else was first
+  return stored;
+}
+
+VmRecord Compiler::create_worker(const StemcellRef& stemcell, int number) {
+  const auto& compilation = *cloud_.compilation;
+  VmOrder order;
+  order.deployment = deployment_;
+  order.group = group_name;
+  order.instance_name = std::string(group_name) + "/" + std::to_string(number);
+  order.index = number;
+  order.az = compilation.az;
+  order.stemcell = stemcell;
+  order.env = compilation.env;
+  order.tags = {{"compiling", deployment_}};
+  const auto* az = cloud_.find_az(compilation.az);
+  order.cpi = az ? az->cpi : "";
+  std::vector<const Json*> layers;
+  if (az) layers.push_back(&az->cloud_properties);
+  if (const auto* type = cloud_.find_vm_type(compilation.vm_type)) layers.push_back(&type->cloud_properties);
+  for (const auto& name : compilation.vm_extensions) {
+    if (const auto* extension = cloud_.find_vm_extension(name)) layers.push_back(&extension->cloud_properties);
+  }
+  layers.push_back(&compilation.cloud_properties);
+  order.cloud_properties = merged_cloud_properties(layers);
+  if (compilation.vm_resources) {
+    const Json calculated = vms_.cpi(order.cpi)->calculate_vm_cloud_properties(*compilation.vm_resources);
+    order.cloud_properties = merged_cloud_properties({&calculated, &order.cloud_properties});
+  }
+
+  // The address is held for this task's worker by name until its VM is gone.
+  const auto* network = cloud_.find_network(compilation.network);
+  if (!network) throw Error(Fault::invalid, "compilation: network '" + compilation.network + "' is not in the cloud config", 120001);
+  const AgentId holder{"compilation-" + std::to_string(task_.task().id) + "-" + std::to_string(number)};
+  auto& ips = services_.stores.ips;
+  ips.release_of_agent(holder);
+  for (int left = address_tries;; --left) {
+    const auto lease = lease_address(*network, compilation.az, ips.all(), world_.director_addresses);
+    order.networks = lease.networks;
+    if (lease.address.empty()) break;  // dynamic: the cloud gives it
+    IpRecord record{.address = lease.address, .deployment = deployment_, .agent = holder, .network = network->name};
+    if (ips.reserve(record, services_.clock.now())) break;
+    if (left <= 1) throw Error(Fault::retryable, "no address for a compilation VM could be held", 130011);
+  }
+  try {
+    return vms_.create(order);
+  } catch (...) {
+    ips.release_of_agent(holder);
+    throw;
+  }
+}
+
+void Compiler::remove_worker(const VmRecord& vm) {
+  vms_.remove(vm);
+  for (const auto& [network, settings] : vm.networks.items()) {
+    const auto address = settings.value("ip", "");
+    if (!address.empty()) services_.stores.ips.release(address);
+  }
+}
+
+}  // namespace slipway::director

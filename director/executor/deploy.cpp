@@ -1,0 +1,325 @@
+#include "director/executor/deploy.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "base/parallel.hpp"
+#include "base/yaml.hpp"
+#include "director/executor/compiler.hpp"
+#include "director/executor/dns.hpp"
+#include "director/executor/world.hpp"
+#include "director/variables/variables.hpp"
+
+namespace slipway::director {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr int reserve_tries = 5;
+
+}  // namespace
+
+std::string Deploy::run() {
+  const Json parsed = parse_yaml(request_.manifest, "manifest");
+  if (!parsed.is_object() || !parsed.contains("name") || !parsed["name"].is_string()) {
+    throw Error(Fault::invalid, "manifest: 'name' is missing; it has to be the deployment's name", 190014);
+  }
+  const auto name = parsed["name"].get<std::string>();
+  if (request_.deployment.empty()) request_.deployment = name;
+  if (request_.deployment != name) {
+    throw Error(Fault::invalid, "manifest: name is '" + name + "' where deployment '" + request_.deployment + "' is meant", 440001);
+  }
+  const auto lock = services_.locks.acquire("lock:deployment:" + name, task_.task().id, 10s);
+  {
+    TaskContext::Stage stage(task_, "Preparing deployment", 1);
+    stage.run("Preparing deployment", [&](TaskContext::Step&) {
+      prepare();
+      if (!request_.options.dry_run) reserve();
+      render();
+    });
+  }
+  if (!request_.options.dry_run) compile();
+  decide_changes();
+  if (request_.options.dry_run) return "/deployments/" + name;
+  remove_obsolete();
+  create_missing();
+  publish_dns(services_, task_);
+  update_partitions();
+  finish();
+  return "/deployments/" + name;
+}
+
+void Deploy::prepare() {
+  const Json manifest = parse_yaml(request_.manifest, "manifest");
+  auto& stores = services_.stores;
+  if (!request_.options.dry_run) {
+    stores.deployments.find_or_create(request_.deployment, services_.clock.now());
+    if (!request_.keep_manifest) {
+      stores.deployments.record_attempt(request_.deployment, request_.manifest, services_.clock.now());
+    }
+  }
+  Variables variables(stores.variable_values, services_.settings.director_name, services_.clock);
+  if (!request_.options.dry_run) variable_ids_ = variables.generate(manifest, request_.deployment);
+  auto cloud = read_cloud_config(services_, request_.deployment);
+  cloud_config_ids_ = cloud.ids;
+  desired_.cloud = std::move(cloud.config);
+  desired_.manifest = parse_manifest(variables.interpolate(manifest, request_.deployment));
+  desired_.options = request_.options;
+  Problems problems;
+  check_references(desired_.manifest, desired_.cloud, problems);
+  problems.throw_if_any("deployment '" + request_.deployment + "'");
+  world_ = read_world(services_, task_, request_.deployment, desired_.manifest, request_.options);
+  assignment_ = assign(desired_, world_, services_.random);
+}
+
+// New instances and their addresses are written down before anything is made for them. An
+// address that another deployment took meanwhile means planning again with what is now known.
+void Deploy::reserve() {
+  auto& stores = services_.stores;
+  for (int left = reserve_tries;; --left) {
+    std::set<std::string> held;
+    for (const auto& instance : world_.instances) {
+      for (const auto& ip : instance.ips) held.insert(ip.address);
+    }
+    std::vector<InstanceId> inserted;
+    std::vector<std::string> reserved;
+    bool lost = false;
+    for (const auto& planned : assignment_.instances) {
+      if (planned.is_new) {
+        InstanceRecord record{.id = planned.id, .deployment = request_.deployment, .group = planned.group,
+                              .index = planned.index, .bootstrap = planned.bootstrap, .az = planned.az,
+                              .state = planned.state, .dns_names = planned.dns_names};
+        stores.instances.insert(record);
+        inserted.push_back(planned.id);
+      }
+      for (const auto& ip : planned.ips) {
+        if (held.contains(ip.address)) continue;
+        if (!stores.ips.reserve(ip, services_.clock.now())) {
+          lost = true;
+          break;
+        }
+        reserved.push_back(ip.address);
+      }
+      if (lost) break;
+    }
+    if (!lost) return;
+    for (const auto& address : reserved) stores.ips.release(address);
+    for (const auto& id : inserted) stores.instances.remove(id);
+    if (left <= 1) throw Error(Fault::retryable, "other deployments keep taking the addresses planned for this one", 130011);
+    world_.reserved_ips = stores.ips.all();
+    assignment_ = assign(desired_, world_, services_.random);
+  }
+}
+
+void Deploy::render() {
+  const ReleaseIndex releases(world_.releases);
+  rendered_ = render_all(services_, templates_, releases, assignment_);
+  for (std::size_t i = 0; i < rendered_.size(); ++i) {
+    planned_[assignment_.instances[i].id] = &assignment_.instances[i];
+    rendered_by_id_[assignment_.instances[i].id] = &rendered_[i];
+  }
+  for (const auto& instance : world_.instances) actual_[instance.record.id] = &instance;
+}
+
+void Deploy::compile() {
+  Compiler compiler(services_, task_, request_.deployment, desired_.cloud, world_);
+  compiled_ = compiler.compile(assignment_.packages);
+}
+
+// Jobs name the packages they run with; what those needed to be compiled stays behind.
+Json Deploy::packages_of(const PlannedInstance& planned) const {
+  Json packages = Json::object();
+  const ReleaseIndex releases(world_.releases);
+  for (const auto& job : planned.jobs) {
+    const auto& release = releases.release(job.release, job.release_version);
+    for (const auto& name : releases.job(release, job.name).spec.value("packages", Json::array())) {
+      const auto* package = releases.package(release, name.get<std::string>());
+      if (!package) throw Error(Fault::internal, "job " + job.name + " wants package " + name.dump() + ", which release " + release.name + " does not have");
+      const auto found = compiled_.find({package->id, planned.stemcell.os, planned.stemcell.version});
+      Json entry = {{"name", package->name}, {"version", package->fingerprint}};
+      if (found != compiled_.end()) {
+        entry["version"] = package->fingerprint + "." + std::to_string(found->second.build);
+        entry["sha1"] = found->second.sha1;
+        entry["blobstore_id"] = found->second.blob.value;
+      }
+      packages[package->name] = std::move(entry);
+    }
+  }
+  return packages;
+}
+
+Json Deploy::apply_spec(const PlannedInstance& planned, const RenderedInstance& rendered, const Json& current_spec) {
+  const ReleaseIndex releases(world_.releases);
+  Json templates = Json::array();
+  for (const auto& job : planned.jobs) {
+    const auto& record = releases.job(releases.release(job.release, job.release_version), job.name);
+    templates.push_back({{"name", record.name}, {"version", record.version}, {"sha1", record.sha1},
+                         {"blobstore_id", record.blob.value}});
+  }
+  const Json first = templates.empty() ? Json::object() : templates.front();
+  Json hashes = Json::object();
+  for (const auto& [job, hash] : rendered.template_hashes) hashes[job] = hash;
+  return {{"deployment", request_.deployment},
+          {"name", planned.group},
+          {"id", planned.id.value},
+          {"index", planned.index},
+          {"az", planned.az},
+          {"bootstrap", planned.bootstrap},
+          {"dns_domain_name", services_.settings.dns_domain},
+          {"job",
+           {{"name", planned.group},
+            {"template", first.value("name", "")},
+            {"version", first.value("version", "")},
+            {"templates", templates}}},
+          {"packages", packages_.at(planned.id)},
+          {"rendered_templates_archive", store_rendered(services_, rendered, current_spec)},
+          {"configuration_hash", rendered.configuration_hash},
+          {"template_hashes", hashes},
+          {"networks", planned.networks},
+          {"persistent_disk", planned.disk_size_mib},
+          {"stemcell", {{"name", planned.stemcell.name}, {"version", planned.stemcell.version}}},
+          {"vm_cloud_properties", planned.vm_cloud_properties},
+          {"env", planned.env},
+          {"properties", Json::object()}};
+}
+
+void Deploy::decide_changes() {
+  std::map<InstanceId, RenderedSummary> summaries;
+  for (const auto& planned : assignment_.instances) {
+    packages_[planned.id] = packages_of(planned);
+    const auto& rendered = *rendered_by_id_.at(planned.id);
+    RenderedSummary summary{.configuration_hash = rendered.configuration_hash};
+    for (const auto& [job, hash] : rendered.template_hashes) summary.template_hashes[job] = hash;
+    summaries.emplace(planned.id, std::move(summary));
+  }
+  plan_ = decide(desired_, world_, assignment_, summaries, packages_);
+  for (const auto& change : plan_.changes) {
+    changes_[change.id] = &change;
+    std::string reasons;
+    for (const auto& reason : change.reasons) reasons += (reasons.empty() ? "" : "; ") + reason.text;
+    task_.debug("plan: " + change.name + ": " + to_string(change.action) + (reasons.empty() ? "" : " because " + reasons));
+  }
+  task_.debug("plan hash " + plan_.hash);
+}
+
+bool Deploy::skips_drain(const std::string& group) const {
+  const auto& list = request_.options.skip_drain;
+  return std::find(list.begin(), list.end(), "*") != list.end() || std::find(list.begin(), list.end(), group) != list.end();
+}
+
+InstanceJob Deploy::job_for(const InstanceId& id, bool canary) const {
+  InstanceJob job;
+  job.planned = planned_.at(id);
+  job.change = changes_.at(id);
+  if (const auto actual = actual_.find(id); actual != actual_.end()) job.actual = actual->second;
+  job.group = desired_.manifest.find_group(job.planned->group);
+  job.apply_spec = specs_.at(id);
+  job.skip_drain = skips_drain(job.planned->group);
+  job.canary = canary;
+  return job;
+}
+
+void Deploy::remove_obsolete() {
+  std::vector<const ActualInstance*> obsolete;
+  for (const auto& change : plan_.changes) {
+    if (change.action == Action::remove) obsolete.push_back(actual_.at(change.id));
+  }
+  if (obsolete.empty()) return;
+  TaskContext::Stage stage(task_, "Deleting unneeded instances", static_cast<int>(obsolete.size()),
+                           {obsolete.front()->record.group});
+  InstanceUpdater updater(services_, task_, request_.deployment);
+  // One after the other: members of a quorum leave in turn.
+  for (const auto* instance : obsolete) {
+    task_.checkpoint();
+    const auto& record = instance->record;
+    stage.run(record.group + "/" + record.id.value + " (" + std::to_string(record.index) + ")", [&](TaskContext::Step& step) {
+      updater.remove(*instance, true, skips_drain(record.group), false, false, step);
+    });
+  }
+}
+
+void Deploy::create_missing() {
+  std::vector<InstanceId> missing;
+  for (const auto& planned : assignment_.instances) {
+    const auto change = changes_.find(planned.id);
+    if (change == changes_.end() || change->second->action == Action::none) continue;
+    const auto actual = actual_.find(planned.id);
+    const Json current = actual == actual_.end() ? Json::object() : actual->second->record.spec;
+    specs_[planned.id] = apply_spec(planned, *rendered_by_id_.at(planned.id), current);
+    if (change->second->action == Action::create && planned.state != InstanceState::detached) missing.push_back(planned.id);
+  }
+  if (missing.empty()) return;
+  TaskContext::Stage stage(task_, "Creating missing vms", static_cast<int>(missing.size()));
+  InstanceUpdater updater(services_, task_, request_.deployment);
+  parallel_for(missing.size(), services_.settings.max_parallel, [&](std::size_t i) {
+    task_.checkpoint();
+    const auto job = job_for(missing[i], false);
+    stage.run(job.planned->name(), [&](TaskContext::Step&) { updater.create_vm(job); });
+  });
+}
+
+void Deploy::update_batch(const Batch& batch, TaskContext::Stage& stage) {
+  InstanceUpdater updater(services_, task_, request_.deployment);
+  parallel_for(batch.instances.size(), static_cast<std::size_t>(std::max(1, batch.max_in_flight)), [&](std::size_t i) {
+    task_.checkpoint();
+    const auto job = job_for(batch.instances[i], batch.canary);
+    stage.run(job.planned->name() + (batch.canary ? " (canary)" : ""),
+              [&](TaskContext::Step& step) {
+                with_context("updating " + job.planned->group + "/" + job.planned->id.value,
+                             [&] { updater.update(job, step); });
+              });
+  });
+}
+
+// Groups of one partition run side by side, the batches of a group in their order. A recreated
+// VM keeps its addresses, so the names other nodes know it by stay true meanwhile.
+void Deploy::update_partitions() {
+  for (const auto& partition : plan_.partitions) {
+    std::vector<std::string> groups;
+    std::map<std::string, std::vector<const Batch*>> by_group;
+    std::map<std::string, int> totals;
+    for (const auto& batch : partition) {
+      if (!by_group.contains(batch.group)) groups.push_back(batch.group);
+      by_group[batch.group].push_back(&batch);
+      totals[batch.group] += static_cast<int>(batch.instances.size());
+    }
+    parallel_for(groups.size(), std::max<std::size_t>(groups.size(), 1), [&](std::size_t g) {
+      TaskContext::Stage stage(task_, "Updating instance", totals.at(groups[g]), {groups[g]});
+      for (const auto* batch : by_group.at(groups[g])) update_batch(*batch, stage);
+    });
+  }
+}
+
+void Deploy::finish() {
+  auto& stores = services_.stores;
+  publish_dns(services_, task_);
+  std::vector<AgentId> agents;
+  for (const auto& planned : assignment_.instances) {
+    const auto change = changes_.find(planned.id);
+    const bool changed = change != changes_.end() && change->second->action != Action::none;
+    if (!changed || planned.state != InstanceState::started) continue;
+    if (const auto vm = stores.vms.active_of(planned.id)) agents.push_back(vm->agent);
+  }
+  InstanceSteps steps(services_, task_);
+  parallel_for(agents.size(), services_.settings.max_parallel, [&](std::size_t i) { steps.run_script(agents[i], "post-deploy"); });
+
+  for (const auto& address : assignment_.released_ips) stores.ips.release(address);
+  auto deployment = stores.deployments.find_or_create(request_.deployment, services_.clock.now());
+  deployment.manifest = request_.manifest;
+  deployment.cloud_config_ids = cloud_config_ids_;
+  std::set<std::int64_t> release_ids, stemcell_ids;
+  for (const auto& planned : assignment_.instances) {
+    for (const auto& job : planned.jobs) {
+      if (auto release = stores.releases.find(job.release, job.release_version)) release_ids.insert(release->id);
+    }
+    if (auto stemcell = stores.stemcells.find(planned.stemcell.name, planned.stemcell.version, planned.cpi)) {
+      stemcell_ids.insert(stemcell->id);
+    }
+  }
+  stores.deployments.record_success(deployment, {release_ids.begin(), release_ids.end()},
+                                    {stemcell_ids.begin(), stemcell_ids.end()}, services_.clock.now());
+  stores.variable_values.pin(request_.deployment, variable_ids_);
+}
+
+}  // namespace slipway::director

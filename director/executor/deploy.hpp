@@ -1,0 +1,65 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "director/executor/instance_updater.hpp"
+#include "director/executor/render.hpp"
+#include "director/planner/plan.hpp"
+
+namespace slipway::director {
+
+struct DeployRequest {
+  std::string deployment;     // checked against the manifest's name; empty: taken from it
+  std::string manifest;       // raw YAML
+  DeployOptions options;
+  bool keep_manifest = false;  // converge to what runs: the attempt is not a new manifest
+};
+
+// The life of a deploy, from the manifest to the last post-deploy script. Called again after a
+// restart it plans anew from what is there, so a step that was done is not done twice.
+class Deploy {
+ public:
+  Deploy(Services& services, JobTemplateCache& templates, TaskContext& task, DeployRequest request)
+      : services_(services), templates_(templates), task_(task), request_(std::move(request)) {}
+  std::string run();  // the task's result: "/deployments/NAME"
+
+ private:
+  void prepare();
+  void reserve();
+  void render();
+  void compile();
+  void decide_changes();
+  void remove_obsolete();
+  void create_missing();
+  void update_partitions();
+  void update_batch(const Batch& batch, TaskContext::Stage& stage);
+  void finish();
+  Json apply_spec(const PlannedInstance& planned, const RenderedInstance& rendered, const Json& current_spec);
+  Json packages_of(const PlannedInstance& planned) const;
+  InstanceJob job_for(const InstanceId& id, bool canary) const;
+  bool skips_drain(const std::string& group) const;
+  bool is_new_deployment() const { return world_.instances.empty(); }
+
+  Services& services_;
+  JobTemplateCache& templates_;
+  TaskContext& task_;
+  DeployRequest request_;
+
+  Desired desired_;
+  World world_;
+  Assignment assignment_;
+  Plan plan_;
+  std::vector<std::int64_t> variable_ids_, cloud_config_ids_;
+  std::map<InstanceId, const PlannedInstance*> planned_;
+  std::map<InstanceId, const ActualInstance*> actual_;
+  std::map<InstanceId, const InstanceChange*> changes_;
+  std::map<InstanceId, const RenderedInstance*> rendered_by_id_;
+  std::vector<RenderedInstance> rendered_;
+  std::map<InstanceId, Json> packages_, specs_;
+  std::map<Assignment::PackageNeed, CompiledPackageRecord> compiled_;
+};
+
+}  // namespace slipway::director

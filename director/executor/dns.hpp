@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "director/executor/services.hpp"
+#include "director/tasks/task_context.hpp"
+
+namespace slipway::director {
+
+// Every name the director stands for, in the shape agents read (records.json).
+// Source: contracts/agent-cpi.md section 2, "DNS blob".
+struct DnsRecord {
+  std::string ip, instance_id, group, az, network, deployment, agent_id, domain;
+  int index = 0;
+  std::vector<std::string> names;  // fully qualified
+};
+
+std::vector<DnsRecord> dns_records(Services& services);
+Json dns_blob(const std::vector<DnsRecord>& records, std::int64_t version);
+
+// Sends the records of now to every agent, all at once, and waits `dns_wait` at most: a node
+// that is away reads them at its next sync. Does nothing when they have not changed.
+void publish_dns(Services& services, TaskContext& task);
+
+}  // namespace slipway::director

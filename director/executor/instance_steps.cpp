@@ -1,0 +1,183 @@
+#include "director/executor/instance_steps.hpp"
+
+#include <algorithm>
+
+namespace slipway::director {
+
+using namespace std::chrono_literals;
+using cpi::CpiError;
+using cpi::ErrorType;
+
+namespace {
+
+const char* word(bool keep) { return keep ? "keep" : "delete"; }
+
+Json script_environment(const NextStates& next) {
+  return {{"BOSH_VM_NEXT_STATE", word(next.keep_vm)},
+          {"BOSH_INSTANCE_NEXT_STATE", word(next.keep_instance)},
+          {"BOSH_DEPLOYMENT_NEXT_STATE", word(next.keep_deployment)}};
+}
+
+std::string failing_processes(const Json& state) {
+  std::string names;
+  for (const auto& process : state.value("processes", Json::array())) {
+    if (process.value("state", "") == "running") continue;
+    names += (names.empty() ? "" : ", ") + process.value("name", "?") + " (" + process.value("state", "?") + ")";
+  }
+  return names.empty() ? "no process is named" : names;
+}
+
+}  // namespace
+
+void InstanceSteps::run_script(const AgentId& agent, const std::string& script, const Json& environment) {
+  try {
+    vms_.agent(agent).run("run_script", Json::array({script, {{"env", environment}}}));
+  } catch (const AgentError& error) {
+    if (std::string_view(error.what()).find("unknown message") == std::string_view::npos) throw;
+  }
+}
+
+void InstanceSteps::stop(const AgentId& agent, const StopRequest& request, TaskContext::Step& step) {
+  auto conversation = vms_.agent(agent);
+  const Json environment = script_environment(request.next);
+  if (!request.skip_drain) {
+    step.status("executing pre-stop");
+    run_script(agent, "pre-stop", environment);
+    step.status("executing drain");
+    const bool update = !request.next_spec.is_null();
+    const Json arguments = update ? Json::array({"update", request.next_spec}) : Json::array({"shutdown"});
+    const Json drained = conversation.run("drain", arguments);
+    if (drained.is_number_integer() && drained.get<int>() > 0) {
+      services_.clock.sleep_for(std::chrono::seconds(drained.get<int>()));
+    }
+  }
+  step.status("stopping jobs");
+  conversation.run("stop", Json::array(), services_.settings.stop_wait);
+  step.status("executing post-stop");
+  run_script(agent, "post-stop", environment);
+}
+
+void InstanceSteps::start(const AgentId& agent, const WatchTime& watch, TaskContext::Step& step) {
+  step.status("executing pre-start");
+  run_script(agent, "pre-start");
+  step.status("starting jobs");
+  vms_.agent(agent).call("start");
+  wait_until_running(agent, watch);
+  step.status("executing post-start");
+  run_script(agent, "post-start");
+}
+
+void InstanceSteps::wait_until_running(const AgentId& agent, const WatchTime& watch) {
+  auto& clock = services_.clock;
+  const auto begun = clock.monotonic();
+  const auto pause = std::clamp<std::chrono::milliseconds>((watch.max - watch.min) / 100, 100ms, 1000ms);
+  clock.sleep_for(watch.min);
+  for (;;) {
+    task_.checkpoint();
+    const Json state = vms_.agent(agent).call("get_state");
+    const auto job_state = state.value("job_state", "");
+    if (job_state == "running") return;
+    if (clock.monotonic() - begun >= watch.max) {
+      throw Error(Fault::internal,
+                  "its jobs are '" + job_state + "' and not running after " +
+                      std::to_string(watch.max.count() / 1000) + " s: " + failing_processes(state) +
+                      "; look at `bosh logs` or /var/vcap/sys/log on the instance",
+                  400001);
+    }
+    clock.sleep_for(pause);
+  }
+}
+
+void InstanceSteps::apply(const AgentId& agent, const Json& spec) { vms_.agent(agent).run("apply", Json::array({spec})); }
+
+DiskRecord InstanceSteps::create_disk(const PlannedInstance& instance, const std::string& deployment,
+                                      const VmRecord& vm) {
+  auto& stores = services_.stores;
+  const Json intent = {{"instance", instance.id.value}, {"size_mib", instance.disk_size_mib}, {"cpi", instance.cpi}};
+  const auto key = instance.id.value + ":" + std::to_string(instance.disk_size_mib);
+  const auto step = stores.journal.begin(task_.task().id, "create_disk", key, intent, services_.clock.now());
+  // A disk the journal already knows was made before an interruption: it has its row.
+  if (step.outcome) {
+    if (auto known = stores.disks.find(DiskCid{step.outcome->value("disk_cid", "")})) return *known;
+  }
+  DiskRecord disk;
+  disk.deployment = deployment;
+  disk.group = instance.group;
+  disk.instance = instance.id;
+  disk.az = instance.az;
+  disk.size_mib = instance.disk_size_mib;
+  disk.cloud_properties = instance.disk_cloud_properties;
+  disk.cpi = instance.cpi;
+  disk.state = DiskState::inactive;
+  disk.cid = vms_.cpi(instance.cpi)->create_disk(disk.size_mib, disk.cloud_properties, vm.cid);
+  disk.id = stores.disks.insert(disk);
+  stores.journal.finish(step.id, {{"disk_cid", disk.cid.value}}, services_.clock.now());
+  try {
+    vms_.cpi(instance.cpi)->set_disk_metadata(
+        disk.cid, {{"director", services_.settings.director_name}, {"deployment", deployment},
+                   {"instance_id", instance.id.value}, {"instance_group", instance.group},
+                   {"instance_index", std::to_string(instance.index)},
+                   {"attached_at", to_rfc3339(services_.clock.now())}});
+  } catch (const CpiError& error) {
+    if (error.type() != ErrorType::not_implemented && error.type() != ErrorType::not_supported) throw;
+  }
+  return disk;
+}
+
+void InstanceSteps::attach(const VmRecord& vm, const DiskRecord& disk) {
+  with_context("attaching disk " + disk.cid.value, [&] {
+    const Json hint = vms_.cpi(vm.cpi)->attach_disk(*vm.cid, disk.cid);
+    auto conversation = vms_.agent(vm.agent);
+    try {
+      conversation.run("add_persistent_disk", Json::array({disk.cid.value, hint}));
+    } catch (const AgentError& error) {
+      if (std::string_view(error.what()).find("unknown message") == std::string_view::npos) throw;
+    }
+    conversation.run("mount_disk", Json::array({disk.cid.value}));
+  });
+}
+
+void InstanceSteps::detach(const VmRecord& vm, const DiskRecord& disk, bool agent_answers) {
+  with_context("detaching disk " + disk.cid.value, [&] {
+    if (agent_answers) {
+      auto conversation = vms_.agent(vm.agent);
+      const Json mounted = conversation.run("list_disk");
+      if (mounted.is_array() && std::find(mounted.begin(), mounted.end(), Json(disk.cid.value)) != mounted.end()) {
+        conversation.run("unmount_disk", Json::array({disk.cid.value}));
+      }
+      try {
+        conversation.run("remove_persistent_disk", Json::array({disk.cid.value}));
+      } catch (const AgentError& error) {
+        if (std::string_view(error.what()).find("unknown message") == std::string_view::npos) throw;
+      }
+    }
+    try {
+      vms_.cpi(vm.cpi)->detach_disk(*vm.cid, disk.cid);
+    } catch (const CpiError& error) {
+      const bool gone = error.type() == ErrorType::disk_not_attached || error.type() == ErrorType::vm_not_found;
+      if (!gone) throw;
+    }
+  });
+}
+
+void InstanceSteps::replace_disk(const PlannedInstance& instance, const std::string& deployment, const VmRecord& vm,
+                                 const DiskRecord& old) {
+  auto& disks = services_.stores.disks;
+  const auto fresh = create_disk(instance, deployment, vm);
+  attach(vm, fresh);
+  vms_.agent(vm.agent).run("migrate_disk", Json::array({old.cid.value, fresh.cid.value}));
+  disks.set_state(fresh.cid, DiskState::active, services_.clock.now());
+  detach(vm, old, true);
+  disks.set_state(old.cid, DiskState::orphaned, services_.clock.now());
+}
+
+void InstanceSteps::delete_disk(const DiskRecord& disk) {
+  try {
+    vms_.cpi(disk.cpi)->delete_disk(disk.cid);
+  } catch (const CpiError& error) {
+    if (error.type() != ErrorType::disk_not_found) throw error.within("deleting disk " + disk.cid.value);
+  }
+  services_.stores.disks.remove(disk.cid);
+}
+
+}  // namespace slipway::director

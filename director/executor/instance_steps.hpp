@@ -1,0 +1,53 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "director/executor/vm_steps.hpp"
+#include "director/planner/plan.hpp"
+
+namespace slipway::director {
+
+// What will be of the three levels once a stop is over; scripts get to know it.
+struct NextStates {
+  bool keep_vm = true, keep_instance = true, keep_deployment = true;
+};
+
+struct StopRequest {
+  NextStates next;
+  bool skip_drain = false;
+  Json next_spec = Json();   // set: an update to it; null: a shutdown
+};
+
+// The words a director and an agent exchange about one instance's jobs and disks.
+class InstanceSteps {
+ public:
+  InstanceSteps(Services& services, TaskContext& task) : services_(services), task_(task), vms_(services, task) {}
+
+  // pre-stop, drain, stop, post-stop.
+  void stop(const AgentId& agent, const StopRequest& request, TaskContext::Step& step);
+
+  // pre-start, start, wait until running (never shorter than watch.min, at most watch.max), post-start.
+  // Fault::internal naming what does not run when the time is over.
+  void start(const AgentId& agent, const WatchTime& watch, TaskContext::Step& step);
+
+  void apply(const AgentId& agent, const Json& spec);
+  void run_script(const AgentId& agent, const std::string& script, const Json& environment = Json::object());
+
+  // A new disk for an instance: the row is there as soon as the disk is.
+  DiskRecord create_disk(const PlannedInstance& instance, const std::string& deployment, const VmRecord& vm);
+  void attach(const VmRecord& vm, const DiskRecord& disk);
+  void detach(const VmRecord& vm, const DiskRecord& disk, bool agent_answers);
+  // Copies the data of `old` to a new disk of the wanted size and leaves `old` as an orphan.
+  void replace_disk(const PlannedInstance& instance, const std::string& deployment, const VmRecord& vm,
+                    const DiskRecord& old);
+  void delete_disk(const DiskRecord& disk);
+
+ private:
+  void wait_until_running(const AgentId& agent, const WatchTime& watch);
+  Services& services_;
+  TaskContext& task_;
+  VmSteps vms_;
+};
+
+}  // namespace slipway::director

@@ -1,0 +1,207 @@
+#include "director/executor/instance_updater.hpp"
+
+namespace slipway::director {
+
+namespace {
+
+// The apply spec of a VM that has its identity and no jobs yet: an empty configuration hash
+// tells the agent to store it and start nothing.
+Json identity_only(const Json& spec) {
+  Json partial = spec;
+  partial["job"] = {{"name", spec.value("name", "")}, {"template", ""}, {"version", ""}, {"templates", Json::array()}};
+  partial["packages"] = Json::object();
+  partial["configuration_hash"] = "";
+  partial.erase("rendered_templates_archive");
+  return partial;
+}
+
+std::string archive_of(const Json& spec) {
+  const auto archive = spec.find("rendered_templates_archive");
+  return archive == spec.end() || !archive->is_object() ? "" : archive->value("blobstore_id", "");
+}
+
+}  // namespace
+
+VmOrder InstanceUpdater::order_for(const InstanceJob& job) const {
+  const auto& planned = *job.planned;
+  VmOrder order;
+  order.deployment = deployment_;
+  order.group = planned.group;
+  order.instance = planned.id;
+  order.instance_name = planned.group + "/" + planned.id.value;
+  order.index = planned.index;
+  order.az = planned.az;
+  order.cpi = planned.cpi;
+  order.stemcell = planned.stemcell;
+  order.cloud_properties = planned.vm_cloud_properties;
+  order.networks = planned.networks;
+  order.env = planned.env;
+  order.tags = planned.tags;
+  if (job.actual) {
+    for (const auto& disk : job.actual->disks) order.disks.push_back(disk.cid);
+  }
+  return order;
+}
+
+void InstanceUpdater::mark_dirty(const PlannedInstance& planned) {
+  auto record = services_.stores.instances.find(planned.id);
+  if (!record) throw Error(Fault::internal, "instance " + planned.name() + " has no row");
+  record->update_completed = false;
+  services_.stores.instances.update(*record);
+}
+
+void InstanceUpdater::record_done(const InstanceJob& job, const Json& spec) {
+  auto record = services_.stores.instances.find(job.planned->id);
+  const auto old_archive = archive_of(record->spec);
+  record->group = job.planned->group;
+  record->index = job.planned->index;
+  record->bootstrap = job.planned->bootstrap;
+  record->az = job.planned->az;
+  record->state = job.planned->state;
+  record->spec = spec;
+  record->dns_names = job.planned->dns_names;
+  record->update_completed = true;
+  services_.stores.instances.update(*record);
+  if (!old_archive.empty() && old_archive != archive_of(spec)) services_.blobs.remove(BlobId{old_archive});
+}
+
+void InstanceUpdater::create_vm(const InstanceJob& job) {
+  mark_dirty(*job.planned);
+  const auto vm = vms_.create(order_for(job));
+  services_.stores.vms.set_active(vm.agent);
+  ensure_disk(job, vm);
+  vms_.settle(vm);
+  steps_.apply(vm.agent, identity_only(job.apply_spec));
+}
+
+// Afterwards the instance has exactly the disk it shall have, mounted.
+void InstanceUpdater::ensure_disk(const InstanceJob& job, const VmRecord& vm) {
+  auto& disks = services_.stores.disks;
+  const auto& planned = *job.planned;
+  std::optional<DiskRecord> current;
+  for (auto& disk : disks.of_instance(planned.id)) {
+    if (disk.state == DiskState::active) current = std::move(disk);
+  }
+  const bool fits = current && current->size_mib == planned.disk_size_mib &&
+                    current->cloud_properties == planned.disk_cloud_properties;
+  if (current) steps_.attach(vm, *current);
+  if (fits || (!current && planned.disk_size_mib == 0)) return;
+  if (current && planned.disk_size_mib == 0) {
+    steps_.detach(vm, *current, true);
+    disks.set_state(current->cid, DiskState::orphaned, services_.clock.now());
+  } else if (current) {
+    steps_.replace_disk(planned, deployment_, vm, *current);
+  } else {
+    const auto fresh = steps_.create_disk(planned, deployment_, vm);
+    steps_.attach(vm, fresh);
+    disks.set_state(fresh.cid, DiskState::active, services_.clock.now());
+  }
+}
+
+void InstanceUpdater::update(const InstanceJob& job, TaskContext::Step& step) {
+  auto& stores = services_.stores;
+  const auto& change = *job.change;
+  if (change.action == Action::none) return;
+  mark_dirty(*job.planned);
+  const bool detach = job.planned->state == InstanceState::detached;
+  if (detach) {
+    if (job.actual && job.actual->vm) give_up_vm(*job.actual, job.skip_drain, Json(), step);
+    record_done(job, job.apply_spec);
+    return;
+  }
+  if (change.action == Action::recreate && job.actual && job.actual->vm) {
+    give_up_vm(*job.actual, job.skip_drain, job.apply_spec, step);
+  }
+  auto vm = stores.vms.active_of(job.planned->id);
+  if (!vm) {
+    step.status("creating VM");
+    create_vm(job);
+    vm = stores.vms.active_of(job.planned->id);
+    bring_up(job, *vm, step);
+  } else if (change.action == Action::update) {
+    update_in_place(job, *vm, step);
+  } else if (change.action != Action::metadata) {
+    bring_up(job, *vm, step);
+  }
+  record_done(job, job.apply_spec);
+}
+
+void InstanceUpdater::update_in_place(const InstanceJob& job, const VmRecord& vm, TaskContext::Step& step) {
+  step.status("installing packages");
+  vms_.agent(vm.agent).run("prepare", Json::array({job.apply_spec}));
+  StopRequest request;
+  request.skip_drain = job.skip_drain;
+  request.next_spec = job.planned->state == InstanceState::started ? job.apply_spec : Json();
+  steps_.stop(vm.agent, request, step);
+  if (job.change->needs_disk_change) {
+    step.status("changing disk");
+    ensure_disk(job, vm);
+  }
+  bring_up(job, vm, step);
+}
+
+void InstanceUpdater::bring_up(const InstanceJob& job, const VmRecord& vm, TaskContext::Step& step) {
+  step.status("applying jobs");
+  steps_.apply(vm.agent, job.apply_spec);
+  if (job.planned->state != InstanceState::started) return;
+  steps_.start(vm.agent, job.canary ? job.group->update.canary_watch_time : job.group->update.update_watch_time, step);
+}
+
+void InstanceUpdater::give_up_vm(const ActualInstance& instance, bool skip_drain, const Json& next_spec,
+                                 TaskContext::Step& step) {
+  const auto& vm = *instance.vm;
+  if (instance.responsive) {
+    StopRequest request;
+    request.next.keep_vm = false;
+    request.skip_drain = skip_drain;
+    request.next_spec = next_spec;
+    steps_.stop(vm.agent, request, step);
+  }
+  step.status("deleting VM");
+  for (const auto& disk : instance.disks) {
+    if (disk.state == DiskState::active && vm.cid) steps_.detach(vm, disk, instance.responsive);
+  }
+  vms_.remove(vm);
+}
+
+void InstanceUpdater::remove(const ActualInstance& instance, bool keep_deployment, bool skip_drain, bool delete_disks,
+                             bool force, TaskContext::Step& step) {
+  auto& stores = services_.stores;
+  for (const auto& vm : stores.vms.of_instance(instance.record.id)) {
+    const bool active_one = instance.vm && vm.agent == instance.vm->agent;
+    if (active_one && instance.responsive) {
+      try {
+        StopRequest request;
+        request.next = {.keep_vm = false, .keep_instance = false, .keep_deployment = keep_deployment};
+        request.skip_drain = skip_drain;
+        steps_.stop(vm.agent, request, step);
+      } catch (const Error& error) {
+        if (!force || error.fault() == Fault::cancelled) throw;
+        task_.warning("stopping " + instance.record.group + "/" + instance.record.id.value + ": " + error.what());
+      }
+    }
+    for (const auto& disk : stores.disks.of_instance(instance.record.id)) {
+      if (!active_one || !vm.cid || disk.state != DiskState::active) continue;
+      try {
+        steps_.detach(vm, disk, instance.responsive);
+      } catch (const Error& error) {
+        if (!force || error.fault() == Fault::cancelled) throw;
+        task_.warning(error.what());
+      }
+    }
+    step.status("deleting VM");
+    vms_.remove(vm);
+  }
+  for (const auto& disk : stores.disks.of_instance(instance.record.id)) {
+    if (delete_disks) {
+      steps_.delete_disk(disk);
+    } else {
+      stores.disks.set_state(disk.cid, DiskState::orphaned, services_.clock.now());
+    }
+  }
+  const auto archive = archive_of(instance.record.spec);
+  stores.instances.remove(instance.record.id);
+  if (!archive.empty()) services_.blobs.remove(BlobId{archive});
+}
+
+}  // namespace slipway::director

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "director/executor/instance_steps.hpp"
+
+namespace slipway::director {
+
+// One instance and all that is known of it when its turn comes.
+struct InstanceJob {
+  const PlannedInstance* planned = nullptr;
+  const InstanceChange* change = nullptr;
+  const ActualInstance* actual = nullptr;   // null for a new instance
+  const InstanceGroup* group = nullptr;
+  Json apply_spec;
+  bool skip_drain = false;
+  bool canary = false;
+};
+
+// Takes one instance from what it is to what it shall be. Each step can be repeated: an
+// instance stays "dirty" (update_completed false) from the first change until all is done.
+class InstanceUpdater {
+ public:
+  InstanceUpdater(Services& services, TaskContext& task, std::string deployment)
+      : services_(services), task_(task), deployment_(std::move(deployment)), vms_(services, task), steps_(services, task) {}
+
+  // Makes the VM of an instance that has none (the "Creating missing vms" stage) and leaves it
+  // with its disk mounted, its lasting certificate and its identity, but without jobs.
+  void create_vm(const InstanceJob& job);
+
+  // Everything the change asks for; writes the row's progress to `step`.
+  void update(const InstanceJob& job, TaskContext::Step& step);
+
+  // Stops the jobs, takes the disk off, deletes the VM, the disk (kept as an orphan unless
+  // `delete_disks`), the addresses and the row.
+  void remove(const ActualInstance& instance, bool keep_deployment, bool skip_drain, bool delete_disks, bool force,
+              TaskContext::Step& step);
+
+  // Deletes the VM and keeps the instance with its disk and addresses.
+  void give_up_vm(const ActualInstance& instance, bool skip_drain, const Json& next_spec, TaskContext::Step& step);
+
+ private:
+  void mark_dirty(const PlannedInstance& planned);
+  void record_done(const InstanceJob& job, const Json& spec);
+  void update_in_place(const InstanceJob& job, const VmRecord& vm, TaskContext::Step& step);
+  void bring_up(const InstanceJob& job, const VmRecord& vm, TaskContext::Step& step);
+  void ensure_disk(const InstanceJob& job, const VmRecord& vm);
+  VmOrder order_for(const InstanceJob& job) const;
+  Services& services_;
+  TaskContext& task_;
+  std::string deployment_;
+  VmSteps vms_;
+  InstanceSteps steps_;
+};
+
+}  // namespace slipway::director

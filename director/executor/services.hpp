@@ -1,0 +1,85 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/random.hpp"
+#include "base/secret.hpp"
+#include "cpi/contract/exec_client.hpp"
+#include "director/agents/agent_access.hpp"
+#include "director/agents/agent_client.hpp"
+#include "director/blobstore/blobstore.hpp"
+#include "director/store/dns_versions.hpp"
+#include "director/store/stores.hpp"
+#include "director/tasks/locks.hpp"
+#include "director/templates/renderer.hpp"
+
+// What the executor works with: everything that is outside it, by interface, so that the
+// real executor runs against a simulated cloud and simulated agents.
+namespace slipway::director {
+
+class Cpis {
+ public:
+  virtual ~Cpis() = default;
+  // The CPI of a cpi-config entry ("" is the default one). Fault::invalid when there is none.
+  virtual std::shared_ptr<cpi::Cpi> open(const std::string& name, cpi::CallObserver observer) = 0;
+  virtual std::vector<std::string> names() const = 0;
+};
+
+// Every store over one database.
+struct Stores {
+  Stores(sql::Database& db, Secret key)
+      : deployments(db), instances(db), vms(db), disks(db), ips(db), releases(db), stemcells(db), configs(db),
+        variable_values(db, std::move(key)), events(db), journal(db), dns_versions(db) {}
+  Deployments deployments;
+  Instances instances;
+  Vms vms;
+  Disks disks;
+  IpAddresses ips;
+  Releases releases;
+  Stemcells stemcells;
+  Configs configs;
+  VariableValues variable_values;
+  Events events;
+  Journal journal;
+  DnsVersions dns_versions;
+};
+
+struct ExecutorSettings {
+  std::string director_name = "slipway";
+  std::string director_uuid;
+  std::string dns_domain = "bosh";
+  std::string dns_hosts_file;                 // set: every DNS record is written there in hosts format
+  std::vector<std::string> own_addresses;     // never given to a node
+  Json agent_blobstores = Json::array();      // env.bosh.blobstores as agents get it
+  std::string work_folder;
+  std::size_t max_parallel = 32;              // CPI calls and agent conversations at once
+  std::chrono::seconds agent_wait{600};       // for a new VM's agent to answer
+  std::chrono::seconds state_wait{10};        // for a running agent's get_state
+  std::chrono::seconds stop_wait{300};
+  std::chrono::seconds dns_wait{10};
+  std::chrono::hours orphan_lifetime{24 * 5};
+  int create_vm_tries = 5;
+  bool keep_unreachable_vms = false;
+};
+
+struct Services {
+  Clock& clock;
+  Random& random;
+  Log log;
+  Stores& stores;
+  Locks& locks;
+  Blobstore& blobs;
+  Cpis& cpis;
+  AgentClient& agents;
+  AgentAccess& access;
+  Renderer& renderer;
+  ExecutorSettings settings;
+};
+
+}  // namespace slipway::director

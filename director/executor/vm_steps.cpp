@@ -1,0 +1,197 @@
+#include "director/executor/vm_steps.hpp"
+
+namespace slipway::director {
+
+using cpi::CpiError;
+using cpi::ErrorType;
+
+namespace {
+
+Json metadata_of(const VmOrder& order, const ExecutorSettings& settings, Timestamp now) {
+  Json metadata = order.tags;
+  metadata["director"] = settings.director_name;
+  metadata["deployment"] = order.deployment;
+  metadata["instance_group"] = metadata["job"] = order.group;
+  metadata["id"] = order.instance.value;
+  metadata["index"] = std::to_string(order.index);
+  metadata["name"] = order.instance_name;
+  metadata["created_at"] = to_rfc3339(now);
+  return metadata;
+}
+
+Json env_for(const VmOrder& order, const ExecutorSettings& settings, Json certificate) {
+  Json env = order.env.is_object() ? order.env : Json::object();
+  Json& bosh = env["bosh"];
+  if (!bosh.is_object()) bosh = Json::object();
+  const auto group = settings.director_name + "-" + order.deployment + "-" + order.group;
+  bosh["group"] = group;
+  bosh["groups"] = {settings.director_name, order.deployment, order.group, settings.director_name + "-" + order.deployment,
+                    order.deployment + "-" + order.group, group};
+  bosh["tags"] = order.tags;
+  bosh["mbus"]["cert"] = std::move(certificate);
+  if (!settings.agent_blobstores.empty()) bosh["blobstores"] = settings.agent_blobstores;
+  return env;
+}
+
+bool same_order(const VmRecord& vm, const VmOrder& order) {
+  return vm.cpi == order.cpi && vm.stemcell.name == order.stemcell.name &&
+         vm.stemcell.version == order.stemcell.version && vm.cloud_properties == order.cloud_properties &&
+         vm.networks == order.networks;
+}
+
+}  // namespace
+
+Agent VmSteps::agent(const AgentId& id) const {
+  return Agent(services_.agents, id, services_.clock, [&task = task_] { task.checkpoint(); });
+}
+
+std::shared_ptr<cpi::Cpi> VmSteps::cpi(const std::string& name) const {
+  return services_.cpis.open(name, task_.cpi_observer());
+}
+
+StemcellRecord VmSteps::find_stemcell(const VmOrder& order) const {
+  const auto found = services_.stores.stemcells.find(order.stemcell.name, order.stemcell.version, order.cpi);
+  if (found) return *found;
+  throw Error(Fault::not_found,
+              "stemcell " + order.stemcell.name + "/" + order.stemcell.version + " is not uploaded" +
+                  (order.cpi.empty() ? "" : " to CPI '" + order.cpi + "'") + "; upload it with `bosh upload-stemcell`",
+              50003);
+}
+
+// An attempt that died while creating left its row. The CPI returns the same VM for the same
+// agent id, so the row is either carried on with or, when the order has changed meanwhile,
+// cleared away together with whatever exists of it.
+VmRecord VmSteps::begin(const VmOrder& order) {
+  auto& vms = services_.stores.vms;
+  if (!order.instance.empty()) {
+    for (const auto& vm : vms.of_instance(order.instance)) {
+      if (vm.state != VmState::creating) continue;
+      if (same_order(vm, order)) return vm;
+      discard_unfinished(vm, order);
+    }
+  }
+  VmRecord vm;
+  vm.agent = AgentId{services_.random.uuid()};
+  vm.instance = order.instance;
+  vm.deployment = order.deployment;
+  vm.cpi = order.cpi;
+  vm.stemcell = order.stemcell;
+  vm.stemcell_api_version = find_stemcell(order).api_version;
+  vm.cloud_properties = order.cloud_properties;
+  vm.networks = order.networks;
+  vm.env = order.env;
+  vm.created_at = services_.clock.now();
+  vm.id = vms.insert_creating(vm);
+  return vm;
+}
+
+void VmSteps::discard_unfinished(const VmRecord& vm, const VmOrder& order) {
+  VmOrder old = order;
+  old.cpi = vm.cpi;
+  old.stemcell = vm.stemcell;
+  old.cloud_properties = vm.cloud_properties;
+  old.networks = vm.networks;
+  old.env = vm.env;
+  VmRecord found = vm;
+  if (!found.cid) found.cid = ask_cpi(old, vm).vm;
+  remove(found);
+}
+
+cpi::CreatedVm VmSteps::ask_cpi(const VmOrder& order, const VmRecord& vm) {
+  cpi::CreateVm request;
+  request.agent = vm.agent;
+  request.stemcell = find_stemcell(order).cid;
+  request.cloud_properties = order.cloud_properties;
+  request.networks = order.networks;
+  request.disks = order.disks;
+  services_.access.allow(vm.agent);
+  request.env = env_for(order, services_.settings, services_.access.issue_bootstrap(vm.agent));
+
+  const Json intent = {{"agent", vm.agent.value}, {"instance", order.instance_name}, {"cpi", order.cpi}};
+  const auto step = services_.stores.journal.begin(task_.task().id, "create_vm", vm.agent.value, intent,
+                                                   services_.clock.now());
+  const auto cloud = cpi(order.cpi);
+  for (int left = services_.settings.create_vm_tries - 1;; --left) {
+    task_.checkpoint();
+    try {
+      auto created = cloud->create_vm(request);
+      services_.stores.journal.finish(step.id, {{"vm_cid", created.vm.value}}, services_.clock.now());
+      return created;
+    } catch (const CpiError& error) {
+      // The same agent id again is the same VM, so asking again is also how to learn what happened.
+      const bool worth_it = error.ok_to_retry() || error.fault() == Fault::outcome_unknown;
+      if (!worth_it || left <= 0) throw;
+      task_.debug("create_vm for " + order.instance_name + " is tried again: " + error.what());
+    }
+  }
+}
+
+VmRecord VmSteps::create(const VmOrder& order) {
+  return with_context("creating VM of " + order.instance_name, [&] {
+    auto vm = begin(order);
+    auto& vms = services_.stores.vms;
+    try {
+      if (!vm.cid) {
+        const auto created = ask_cpi(order, vm);
+        vm.cid = created.vm;
+        vms.set_created(vm.agent, created.vm, order.networks);
+        vm.state = VmState::created;
+      }
+      try {
+        cpi(order.cpi)->set_vm_metadata(*vm.cid, metadata_of(order, services_.settings, services_.clock.now()));
+      } catch (const CpiError& error) {
+        if (error.type() != ErrorType::not_implemented && error.type() != ErrorType::not_supported) throw;
+      }
+      agent(vm.agent).wait_until_ready(services_.settings.agent_wait);
+      return vm;
+    } catch (const Error& error) {
+      // Cancelled or stopped half-way: the row stays and the next attempt carries on. A VM that
+      // is there and does not answer goes, unless the operator wants to look at it.
+      if (error.fault() == Fault::cancelled) throw;
+      if (vm.cid && !services_.settings.keep_unreachable_vms) {
+        remove(vm);
+      } else if (!vm.cid && error.fault() != Fault::outcome_unknown) {
+        services_.access.forbid(vm.agent);
+        vms.remove(vm.agent);
+      }
+      throw;
+    }
+  });
+}
+
+void VmSteps::remove(const VmRecord& vm) {
+  services_.stores.vms.set_deleting(vm.agent);
+  if (vm.cid) {
+    const auto step = services_.stores.journal.begin(task_.task().id, "delete_vm", vm.agent.value,
+                                                     {{"vm_cid", vm.cid->value}}, services_.clock.now());
+    try {
+      cpi(vm.cpi)->delete_vm(*vm.cid);
+    } catch (const CpiError& error) {
+      if (error.type() != ErrorType::vm_not_found) throw error.within("deleting VM " + vm.cid->value);
+    }
+    services_.stores.journal.finish(step.id, Json::object(), services_.clock.now());
+  }
+  services_.access.forbid(vm.agent);
+  services_.stores.vms.remove(vm.agent);
+}
+
+// The agent takes the new certificate by starting anew, so the answer to this one action may
+// be lost on the way; what counts is that it is back afterwards.
+void VmSteps::settle(const VmRecord& vm) {
+  if (vm.permanent_nats_certificate) return;
+  auto conversation = agent(vm.agent);
+  const Json settings = {{"trusted_certs", ""},
+                         {"disk_associations", Json::array()},
+                         {"mbus", {{"cert", services_.access.issue_permanent(vm.agent)}}}};
+  try {
+    conversation.run("update_settings", Json::array({settings}), std::chrono::seconds{60});
+  } catch (const AgentError&) {
+    throw;
+  } catch (const Error& error) {
+    if (error.fault() != Fault::retryable) throw;
+  }
+  conversation.wait_until_ready(services_.settings.agent_wait);
+  services_.stores.vms.set_permanent_certificate(vm.agent);
+}
+
+}  // namespace slipway::director

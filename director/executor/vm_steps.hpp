@@ -1,0 +1,56 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "director/executor/services.hpp"
+#include "director/tasks/task_context.hpp"
+
+namespace slipway::director {
+
+// A VM somebody wants.
+struct VmOrder {
+  std::string deployment;
+  std::string group;              // instance group, or "compilation"
+  InstanceId instance;            // empty for a compilation VM
+  std::string instance_name;      // for people and metadata
+  int index = 0;
+  std::string az;
+  std::string cpi;
+  StemcellRef stemcell;
+  Json cloud_properties = Json::object();
+  Json networks = Json::object();
+  Json env = Json::object();      // the operator's part
+  Json tags = Json::object();
+  std::vector<DiskCid> disks;     // locality
+};
+
+// Creates and deletes VMs so that a crash at any point leaves a row that says what may exist:
+// the row is written before the CPI is asked and goes after the CPI has confirmed.
+class VmSteps {
+ public:
+  VmSteps(Services& services, TaskContext& task) : services_(services), task_(task) {}
+
+  // Returns when the VM's agent answers. A VM that an earlier, interrupted attempt began for
+  // the same order is finished instead of making a second one. On failure nothing remains.
+  VmRecord create(const VmOrder& order);
+
+  // Through the CPI, then its permission, then its row. A VM that is gone already counts as deleted.
+  void remove(const VmRecord& vm);
+
+  // Gives the agent its lasting certificate.
+  void settle(const VmRecord& vm);
+
+  Agent agent(const AgentId& id) const;
+  std::shared_ptr<cpi::Cpi> cpi(const std::string& name) const;
+
+ private:
+  VmRecord begin(const VmOrder& order);
+  cpi::CreatedVm ask_cpi(const VmOrder& order, const VmRecord& vm);
+  StemcellRecord find_stemcell(const VmOrder& order) const;
+  void discard_unfinished(const VmRecord& vm, const VmOrder& order);
+  Services& services_;
+  TaskContext& task_;
+};
+
+}  // namespace slipway::director

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "director/executor/services.hpp"
+#include "director/planner/plan.hpp"
+#include "director/tasks/task_context.hpp"
+
+namespace slipway::director {
+
+// Everything the planner has to know of a deployment and of what it shares with others.
+// Running agents are asked for their state, all at once; with `fix` a silent one is noted,
+// without it a silent one fails the task before anything is changed.
+World read_world(Services& services, TaskContext& task, const std::string& deployment, const Manifest& manifest,
+                 const DeployOptions& options);
+
+// The latest cloud configs, joined, and their ids.
+struct CurrentCloud {
+  CloudConfig config;
+  std::vector<std::int64_t> ids;
+};
+CurrentCloud read_cloud_config(Services& services, const std::string& deployment);
+
+}  // namespace slipway::director

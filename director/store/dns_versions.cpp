@@ -1,0 +1,35 @@
+#include "director/store/dns_versions.hpp"
+
+#include "director/store/rows.hpp"
+
+namespace slipway::director {
+
+DnsVersions::Published DnsVersions::publish(const std::string& content_key, Timestamp now) {
+  Published published;
+  db_.transaction([&](sql::Session& session) {
+    const auto latest = session.run("SELECT id, content_key, blob_id FROM dns_versions ORDER BY id DESC LIMIT 1");
+    if (!latest.rows.empty() && latest.rows[0].text("content_key") == content_key) {
+      published = {latest.rows[0].integer("id"), false, BlobId{latest.rows[0].text("blob_id")}};
+      return;
+    }
+    const std::int64_t next = latest.rows.empty() ? 1 : latest.rows[0].integer("id") + 1;
+    session.run("INSERT INTO dns_versions (id, content_key, created_at) VALUES (:1, :2, :3)",
+                {next, content_key, rows::value(now)});
+    published = {next, true, {}};
+  });
+  return published;
+}
+
+std::vector<BlobId> DnsVersions::set_blob(std::int64_t version, const BlobId& blob) {
+  std::vector<BlobId> old;
+  db_.transaction([&](sql::Session& session) {
+    session.run("UPDATE dns_versions SET blob_id = :1 WHERE id = :2", {blob.value, version});
+    for (const auto& row : session.run("SELECT blob_id FROM dns_versions WHERE id < :1 AND blob_id <> ''", {version}).rows) {
+      old.push_back(BlobId{row.text("blob_id")});
+    }
+    session.run("DELETE FROM dns_versions WHERE id < :1", {version});
+  });
+  return old;
+}
+
+}  // namespace slipway::director
