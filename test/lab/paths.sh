@@ -6,7 +6,8 @@
 #     dns/              hosts files that dnsmasq serves; the director writes here
 #     cpi/libvirt.yml   default configuration of the libvirt CPI, root's alone
 #     home/             home of user slipway
-#     etc/, lib/, log/, cache/, dev-…   what the lab sees below /etc and /var
+#     etc/, lib/, log/, cache/   what the lab sees below /etc and /var
+#   build/cache/LAB_ID.*  lock, and what check-clean compares with; they outlive the lab
 set_lab_paths() {
   local checkout=$1 name=$2
   [[ $name =~ ^[a-z0-9-]{0,20}$ ]] || {
@@ -17,4 +18,6 @@ set_lab_paths() {
   # Control groups are the kernel's: their name must tell checkouts apart.
   # shellcheck disable=SC2034
   lab_id=slipway-lab-$(printf %s "$state" | sha256sum | cut -c1-12)
+  # shellcheck disable=SC2034
+  trace=$checkout/build/cache/$lab_id
 }
