@@ -40,7 +40,9 @@ bool is_program(const std::string& path) {
 std::string look_up(const std::string& name, const std::map<std::string, std::string>& env) {
   if (name.find('/') != std::string::npos) return name;
   const auto path = env.find("PATH");
-  for (std::string_view rest = path == env.end() ? "" : path->second; !rest.empty();) {
+  std::string_view rest;
+  if (path != env.end()) rest = path->second;
+  while (!rest.empty()) {
     const auto folder = rest.substr(0, rest.find(':'));
     rest.remove_prefix(std::min(folder.size() + 1, rest.size()));
     if (folder.empty()) continue;  // the current folder is no place to find programs

@@ -23,6 +23,17 @@ std::string position(const YAML::Mark& mark) {
   throw Error(Fault::invalid, position(mark) + ": " + why);
 }
 
+// yaml-cpp 0.7 turns the escapes \N and \_ into the bare bytes 85 and A0. The document
+// itself is valid UTF-8, so a stray continuation byte can come from nowhere else.
+std::string repaired(std::string text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c >= 0x80 && c < 0xC0) text.insert(i++, 1, '\xC2');
+    i += c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
+  }
+  return text;
+}
+
 // How much a value is, with everything its aliases stand for.
 struct Weight {
   std::size_t nodes = 1;
@@ -54,7 +65,8 @@ class Builder final : public YAML::EventHandler {
     }
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                const std::string& text) override {
+                const std::string& raw) override {
+    const auto text = repaired(raw);
     const Weight weight{1, text.size(), 0};
     charge(mark, weight);
     if (wants_key()) {

@@ -13,7 +13,7 @@ struct Escaped {
   std::string_view bytes;
   std::string_view escape;
 };
-constexpr Escaped special[] = {{"\xC2\x85", "\\N"},       {"\xE2\x80\xA8", "\\L"}, {"\xE2\x80\xA9", "\\P"},
+constexpr Escaped special[] = {{"\xC2\x85", "\\u0085"},   {"\xE2\x80\xA8", "\\L"}, {"\xE2\x80\xA9", "\\P"},
                                {"\xEF\xBB\xBF", "\\uFEFF"}, {"\"", "\\\""},          {"\\", "\\\\"},
                                {"\n", "\\n"},               {"\t", "\\t"},           {"\r", "\\r"}};
 
@@ -35,7 +35,7 @@ std::string double_quoted(const std::string& text) {
     const bool c1_control = c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
     if (c < 0x20 || c == 0x7f || c1_control) {
       char escape[8];
-      std::snprintf(escape, sizeof escape, "\\x%02X", c1_control ? static_cast<unsigned char>(text[i + 1]) : c);
+      std::snprintf(escape, sizeof escape, "\\u%04X", c1_control ? static_cast<unsigned char>(text[i + 1]) : c);
       out += escape;
       i += c1_control ? 2 : 1;
     } else {
