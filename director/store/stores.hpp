@@ -105,7 +105,13 @@ class Releases {
   std::optional<ReleaseRecord> find(const std::string& name, const std::string& version);
   std::optional<ReleaseRecord> find(std::int64_t id);
   std::vector<ReleaseRecord> all();
+  std::vector<ReleaseRecord> versions();        // like all(), without jobs and packages
   std::vector<PackageRecord> packages_with_fingerprints(const std::vector<std::string>& fingerprints);
+  std::optional<JobRecord> find_job(const std::string& release, const std::string& name,
+                                    const std::string& fingerprint);
+  std::optional<PackageRecord> find_package(const std::string& release, const std::string& name,
+                                            const std::string& fingerprint);
+  bool blob_in_use(const BlobId& blob);         // by any job, package or compiled package
   // Blobs that nobody needs any more are returned for deletion.
   std::vector<BlobId> remove(std::int64_t release_id);  // Fault::conflict (30007) while in use
 
@@ -124,6 +130,7 @@ class Stemcells {
  public:
   explicit Stemcells(sql::Database& db) : db_(db) {}
   std::int64_t insert(const StemcellRecord& stemcell, Timestamp now);
+  void replace(const StemcellRecord& stemcell);  // by name, version and CPI (--fix); Fault::not_found
   std::optional<StemcellRecord> find(const std::string& name, const std::string& version, const std::string& cpi);
   std::vector<StemcellRecord> all();
   std::vector<std::string> deployments_using(std::int64_t stemcell_id);
@@ -149,6 +156,11 @@ class Configs {
   sql::Database& db_;
 };
 
+struct VariableName {
+  std::int64_t id = 0;
+  std::string name;
+};
+
 // The embedded config server's values, sealed with the director's key.
 class VariableValues {
  public:
@@ -162,6 +174,7 @@ class VariableValues {
   // The versions a deployment is pinned to.
   void pin(const std::string& deployment, const std::vector<std::int64_t>& ids);
   std::vector<VariableRecord> pinned(const std::string& deployment);
+  std::vector<VariableName> pinned_names(const std::string& deployment);  // opens no secret
 
  private:
   sql::Database& db_;

@@ -28,6 +28,10 @@ class Locks {
   class Held;
   std::unique_ptr<Held> acquire(const std::string& name, TaskId task, std::chrono::milliseconds wait);
   std::vector<LockRecord> all();
+  // Called from a thread of its own for a lock that could not be renewed in time: the task
+  // must stop. Set before the first acquire.
+  void on_lost(std::function<void(TaskId)> callback);
+  void renew_now();  // what happens by itself every 30 s
   ~Locks();
 
  private:

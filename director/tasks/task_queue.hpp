@@ -17,6 +17,7 @@ namespace slipway::director {
 
 struct TaskFilter {
   std::vector<TaskState> states;
+  std::vector<std::string> types;  // empty: all
   std::string deployment, context_id;
   int limit = 30;
   bool include_internal = false;   // verbose=2
@@ -33,8 +34,21 @@ class Tasks {
   std::optional<TaskRecord> claim(const std::string& director, const std::vector<std::string>& types, Timestamp now);
   // Tasks that a dead director left processing or cancelling come back as claimed by this one.
   std::vector<TaskRecord> take_over(const std::string& director, Timestamp now, std::chrono::seconds silent_for);
-  void heartbeat(TaskId id, const std::string& director, Timestamp now);
+  bool heartbeat(TaskId id, const std::string& director, Timestamp now);  // false: somebody else holds it
+  // Queued becomes cancelled, processing becomes cancelling; false from any other state.
+  bool request_cancel(TaskId id, Timestamp now);
   bool move(TaskId id, TaskState to, const std::string& result, Timestamp now);  // false: not legal from its state
+  // Like move, by the one who claimed it: false when another director holds the task by now.
+  bool finish(const TaskRecord& claimed, const std::string& director, TaskState to, const std::string& result,
+              Timestamp now);
+  // Running tasks of a director that stops in good order: the next start resumes them at once.
+  void let_go(const std::string& director);
+  // Removes finished tasks, oldest first, with their steps and outputs until at most `keep_per_type`
+  // of each type remain, and those that finished before `older_than`. Returns how many.
+  std::size_t remove_old(std::size_t keep_per_type, std::optional<Timestamp> older_than);
+  // `task`, or the task submitted before with the same non-empty context id, user, type and arguments
+  // at or after `since`: a client repeats a POST whose answer was lost.
+  TaskRecord insert_once(TaskRecord task, Timestamp since, Timestamp now);
   std::string output_path(TaskId id, const std::string& kind) const;  // event, result, debug, cpi
 
  private:
@@ -52,13 +66,18 @@ class TaskQueue {
     std::string director_id;        // unique for each process start
     std::size_t workers = 3;
     std::size_t urgent_workers = 2;  // types registered as urgent never wait behind deploys
+    // Nobody else runs on this store (see DirectorLease): what another director left is
+    // taken over at once. Otherwise only after its heartbeat was missing for so long.
+    bool sole_director = true;
+    std::chrono::seconds heartbeat{30};
+    std::chrono::seconds silent_for{120};
   };
   TaskQueue(Tasks& tasks, Clock& clock, Log log, Options options);
   ~TaskQueue();  // stop()
 
   void register_type(const std::string& type, Body body, bool urgent = false);
   void start();                     // takes over what a dead director left, then runs
-  TaskRecord submit(TaskRecord task);
+  TaskRecord submit(TaskRecord task);  // the same task again for a repeated context id (10 minutes)
   bool cancel(TaskId id);           // Fault::not_found; false when not cancellable
   // Returns as soon as the task's state or outputs have changed since `version`, or at the
   // deadline. For long polls; `version` 0 returns at once.

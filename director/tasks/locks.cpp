@@ -1,0 +1,202 @@
+#include "director/tasks/locks.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "director/store/rows.hpp"
+
+namespace slipway::director {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto time_to_live = 240s;
+constexpr auto renewal = 30s;
+constexpr auto look_again = 1s;  // for locks that another process lets go
+
+// The reason is the holding task's own description.
+struct Holder {
+  TaskId task = 0;
+  std::string description;
+};
+
+std::optional<Holder> try_take(sql::Session& session, const std::string& name, TaskId task, const std::string& holder,
+                               Timestamp now) {
+  const auto found = session.run(
+      "SELECT l.task_id, l.holder, l.expires_at, t.state, t.description FROM locks l LEFT JOIN tasks t ON t.id = "
+      "l.task_id WHERE l.name = :1",
+      {name});
+  const auto expires_at = rows::value(now + time_to_live);
+  if (found.rows.empty()) {
+    session.run("INSERT INTO locks (name, task_id, holder, expires_at) VALUES (:1, :2, :3, :4)",
+                {name, task, holder, expires_at});
+    return std::nullopt;
+  }
+  const auto& row = found.rows.front();
+  const auto state = row.maybe_text("state");
+  const bool left_behind = rows::time(row, "expires_at") < now || (state && is_final(task_state_from_string(*state)));
+  // A task that was taken over finds the lock its dead director held for it.
+  const bool inherited = row.integer("task_id") == task && row.text("holder") != holder;
+  if (!left_behind && !inherited) return Holder{row.integer("task_id"), row.maybe_text("description").value_or("")};
+  session.run("UPDATE locks SET task_id = :1, holder = :2, expires_at = :3 WHERE name = :4",
+              {task, holder, expires_at, name});
+  return std::nullopt;
+}
+
+}  // namespace
+
+struct Locks::State {
+  struct Entry {
+    TaskId task = 0;
+    Timestamp expires_at{};
+    std::atomic<bool> lost{false};
+  };
+
+  State(sql::Database& database, Clock& the_clock, std::string the_holder)
+      : db(database), clock(the_clock), holder(std::move(the_holder)) {}
+
+  sql::Database& db;
+  Clock& clock;
+  const std::string holder;
+  std::function<void(TaskId)> lost_callback;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::map<std::string, std::shared_ptr<Entry>> held;
+  bool stopping = false;
+  std::thread renewer;
+
+  void release(const std::string& name, const Entry& entry) {
+    {
+      std::lock_guard lock(mutex);
+      if (const auto it = held.find(name); it != held.end() && it->second.get() == &entry) held.erase(it);
+    }
+    try {
+      if (!entry.lost)
+        db.run("DELETE FROM locks WHERE name = :1 AND holder = :2 AND task_id = :3", {name, holder, entry.task});
+    } catch (const std::exception&) {
+      // It ends with its time to live, or with its task.
+    }
+    changed.notify_all();
+  }
+
+  bool renew(const std::string& name, Entry& entry) {
+    try {
+      const auto until = clock.now() + time_to_live;
+      if (db.run("UPDATE locks SET expires_at = :1 WHERE name = :2 AND holder = :3 AND task_id = :4",
+                 {rows::value(until), name, holder, entry.task})
+              .changed == 1) {
+        entry.expires_at = until;
+        return true;
+      }
+      return false;
+    } catch (const std::exception&) {
+      // The store may be away for a while: nobody else can take the lock before it expires.
+      return clock.now() < entry.expires_at - renewal;
+    }
+  }
+
+  void renew_all() {
+    std::map<std::string, std::shared_ptr<Entry>> now_held;
+    {
+      std::lock_guard lock(mutex);
+      now_held = held;
+    }
+    for (const auto& [name, entry] : now_held) {
+      if (entry->lost || renew(name, *entry)) continue;
+      {
+        // Released meanwhile: nothing is lost.
+        std::lock_guard lock(mutex);
+        const auto it = held.find(name);
+        if (it == held.end() || it->second != entry) continue;
+        entry->lost = true;
+      }
+      if (lost_callback) lost_callback(entry->task);
+    }
+  }
+
+  void run() {
+    std::unique_lock lock(mutex);
+    while (!stopping) {
+      if (changed.wait_for(lock, renewal, [&] { return stopping; })) return;
+      lock.unlock();
+      renew_all();
+      lock.lock();
+    }
+  }
+};
+
+namespace {
+
+template <class State, class Entry>
+class HeldLock final : public Locks::Held {
+ public:
+  HeldLock(std::shared_ptr<State> state, std::string name, std::shared_ptr<Entry> entry)
+      : state_(std::move(state)), name_(std::move(name)), entry_(std::move(entry)) {}
+  ~HeldLock() override { state_->release(name_, *entry_); }
+  bool lost() const override { return entry_->lost; }
+
+ private:
+  std::shared_ptr<State> state_;
+  std::string name_;
+  std::shared_ptr<Entry> entry_;
+};
+
+}  // namespace
+
+Locks::Locks(sql::Database& db, Clock& clock, std::string holder)
+    : state_(std::make_shared<State>(db, clock, std::move(holder))) {
+  state_->renewer = std::thread([state = state_.get()] { state->run(); });
+}
+
+Locks::~Locks() {
+  {
+    std::lock_guard lock(state_->mutex);
+    state_->stopping = true;
+  }
+  state_->changed.notify_all();
+  state_->renewer.join();
+}
+
+void Locks::on_lost(std::function<void(TaskId)> callback) { state_->lost_callback = std::move(callback); }
+
+void Locks::renew_now() { state_->renew_all(); }
+
+std::unique_ptr<Locks::Held> Locks::acquire(const std::string& name, TaskId task, std::chrono::milliseconds wait) {
+  auto& state = *state_;
+  const auto deadline = state.clock.monotonic() + wait;
+  while (true) {
+    std::optional<Holder> other;
+    const auto now = state.clock.now();
+    state.db.transaction(
+        [&](sql::Session& session) { other = try_take(session, name, task, state.holder, now); });
+    if (!other) {
+      auto entry = std::make_shared<State::Entry>();
+      entry->task = task;
+      entry->expires_at = now + time_to_live;
+      std::lock_guard lock(state.mutex);
+      state.held[name] = entry;
+      return std::make_unique<HeldLock<State, State::Entry>>(state_, name, entry);
+    }
+    const auto monotonic = state.clock.monotonic();
+    if (monotonic >= deadline) {
+      const auto why = other->description.empty() ? "" : " (" + other->description + ")";
+      throw Error(Fault::conflict, "Failed to acquire lock for " + name + ": locking task id is " +
+                                       std::to_string(other->task) + why);
+    }
+    std::unique_lock lock(state.mutex);
+    state.clock.wait_until(lock, state.changed, std::min<Instant>(deadline, monotonic + look_again));
+  }
+}
+
+std::vector<LockRecord> Locks::all() {
+  return rows::all(state_->db.run("SELECT name, task_id, holder, expires_at FROM locks ORDER BY name"),
+                   [](const sql::Row& row) {
+                     return LockRecord{row.text("name"), row.integer("task_id"), row.text("holder"),
+                                       rows::time(row, "expires_at")};
+                   });
+}
+
+}  // namespace slipway::director
