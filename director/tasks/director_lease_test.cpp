@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "base/error.hpp"
 #include "director/store/fixture.hpp"
 
 using namespace slipway;
