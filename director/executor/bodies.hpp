@@ -2,6 +2,7 @@
 
 #include "director/executor/job_template_cache.hpp"
 #include "director/executor/services.hpp"
+#include "director/planner/plan.hpp"
 #include "director/tasks/task_queue.hpp"
 
 namespace slipway::director {

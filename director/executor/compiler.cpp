@@ -7,6 +7,7 @@
 
 #include "base/parallel.hpp"
 #include "director/planner/addresses.hpp"
+#include "director/planner/networks.hpp"
 
 namespace slipway::director {
 
@@ -236,11 +237,18 @@ VmRecord Compiler::create_worker(const StemcellRef& stemcell, int number) {
   const AgentId holder{"compilation-" + std::to_string(task_.task().id) + "-" + std::to_string(number)};
   auto& ips = services_.stores.ips;
   ips.release_of_agent(holder);
+  NetworkUse use{.name = network->name, .default_dns = true, .default_gateway = true};
   for (int left = address_tries;; --left) {
-    const auto lease = lease_address(*network, compilation.az, ips.all(), world_.director_addresses);
-    order.networks = lease.networks;
-    if (lease.address.empty()) break;  // dynamic: the cloud gives it
-    IpRecord record{.address = lease.address, .deployment = deployment_, .agent = holder, .network = network->name};
+    std::optional<Ipv4> address;
+    if (network->type == NetworkType::manual) {
+      address = AddressBook(ips.all(), world_.director_addresses).take_lowest(*network, compilation.az);
+      if (!address) {
+        throw Error(Fault::exhausted, "network '" + network->name + "' has no free address for a compilation VM; add a subnet or delete what is not needed", 130011);
+      }
+    }
+    order.networks = {{network->name, network_settings(*network, use, compilation.az, address)}};
+    if (!address) break;  // the cloud gives it
+    const IpRecord record{.address = address->to_string(), .deployment = deployment_, .agent = holder, .network = network->name};
     if (ips.reserve(record, services_.clock.now())) break;
     if (left <= 1) throw Error(Fault::retryable, "no address for a compilation VM could be held", 130011);
   }

@@ -66,11 +66,18 @@ void Deploy::prepare() {
   desired_.cloud = std::move(cloud.config);
   desired_.manifest = parse_manifest(variables.interpolate(manifest, request_.deployment));
   desired_.options = request_.options;
-  Problems problems;
-  check_references(desired_.manifest, desired_.cloud, problems);
-  problems.throw_if_any("deployment '" + request_.deployment + "'");
   world_ = read_world(services_, task_, request_.deployment, desired_.manifest, request_.options);
+  assign_instances();
+}
+
+void Deploy::assign_instances() {
   assignment_ = assign(desired_, world_, services_.random);
+  VmSteps vms(services_, task_);
+  for (auto& instance : assignment_.instances) {
+    if (!instance.vm_resources) continue;
+    const Json size = vms.cpi(instance.cpi)->calculate_vm_cloud_properties(*instance.vm_resources);
+    instance.vm_cloud_properties = cloud_properties_of(desired_, instance, size);
+  }
 }
 
 // New instances and their addresses are written down before anything is made for them. An
@@ -108,7 +115,7 @@ void Deploy::reserve() {
     for (const auto& id : inserted) stores.instances.remove(id);
     if (left <= 1) throw Error(Fault::retryable, "other deployments keep taking the addresses planned for this one", 130011);
     world_.reserved_ips = stores.ips.all();
-    assignment_ = assign(desired_, world_, services_.random);
+    assign_instances();
   }
 }
 

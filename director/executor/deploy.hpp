@@ -28,6 +28,7 @@ class Deploy {
 
  private:
   void prepare();
+  void assign_instances();
   void reserve();
   void render();
   void compile();

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "base/digest.hpp"
 #include "base/file.hpp"
 #include "base/parallel.hpp"
+#include "director/planner/networks.hpp"
 
 namespace slipway::director {
 
@@ -27,19 +27,19 @@ void add_instance(const InstanceRecord& instance, const VmRecord& vm, const std:
     record.agent_id = vm.agent.value;
     record.domain = domain;
     record.index = instance.index;
-    const auto suffix = "." + instance.group + "." + network + "." + instance.deployment + "." + domain;
-    record.names = {instance.id.value + suffix, std::to_string(instance.index) + suffix};
+    for (const auto& host : {instance.id.value, std::to_string(instance.index), std::string("q-s0")}) {
+      record.names.push_back(dns_name(host, instance.group, network, instance.deployment, domain));
+    }
     records.push_back(std::move(record));
   }
 }
 
 std::string hosts_file(const std::vector<DnsRecord>& records) {
   std::string text;
-  std::set<std::string> groups;
   for (const auto& record : records) {
     text += record.ip;
     for (const auto& name : record.names) text += " " + name;
-    text += " q-s0." + record.group + "." + record.network + "." + record.deployment + "." + record.domain + "\n";
+    text += "\n";
   }
   return text;
 }

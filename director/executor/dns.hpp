@@ -13,7 +13,7 @@ namespace slipway::director {
 struct DnsRecord {
   std::string ip, instance_id, group, az, network, deployment, agent_id, domain;
   int index = 0;
-  std::vector<std::string> names;  // fully qualified
+  std::vector<std::string> names;  // fully qualified; "q-s0.…" is shared by the group
 };
 
 std::vector<DnsRecord> dns_records(Services& services);

@@ -82,6 +82,7 @@ World read_world(Services& services, TaskContext& task, const std::string& deplo
   }
   world.stemcells = stores.stemcells.all();
   world.director_addresses = services.settings.own_addresses;
+  world.dns_domain = services.settings.dns_domain;
   return world;
 }
 

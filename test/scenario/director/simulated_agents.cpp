@@ -1,0 +1,190 @@
+#include "test/scenario/director/simulated_agents.hpp"
+
+#include <algorithm>
+
+namespace slipway::test {
+
+using director::AgentError;
+
+SimulatedAgents::SimulatedAgents(cpi::SimulatedCloud& cloud) {
+  cloud.on_vm_created = [this](const cpi::VmCid&, const cpi::SimulatedVm& vm) {
+    std::lock_guard lock(mutex_);
+    agents_.emplace(vm.agent, State{});
+  };
+  cloud.on_vm_deleted = [this](const cpi::VmCid&, const cpi::SimulatedVm& vm) {
+    std::lock_guard lock(mutex_);
+    agents_.erase(vm.agent);
+  };
+}
+
+void SimulatedAgents::violate(const AgentId& agent, const std::string& what) {
+  violations_.push_back(agent.value + ": " + what);
+  throw AgentError(what);
+}
+
+void SimulatedAgents::count_stopped() {
+  const auto stopped = std::count_if(agents_.begin(), agents_.end(), [](const auto& entry) {
+    return entry.second.has_jobs && entry.second.job_state != "running";
+  });
+  most_stopped_ = std::max(most_stopped_, static_cast<int>(stopped));
+}
+
+Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::string& method, const Json& arguments) {
+  if (method == "ping") return "pong";
+  if (method == "get_state") {
+    Json reply = state.spec;
+    reply["job_state"] = state.job_state;
+    reply["agent_id"] = agent.value;
+    return reply;
+  }
+  if (method == "prepare") return "prepared";
+  if (method == "apply") {
+    const auto& spec = arguments.at(0);
+    if (state.job_state == "running") violate(agent, "apply while the jobs run");
+    for (const auto& [name, package] : spec.value("packages", Json::object()).items()) {
+      if (!package.contains("blobstore_id") || !package.contains("sha1")) violate(agent, "package " + name + " has no blob");
+    }
+    state.spec = spec;
+    state.has_jobs = !spec.value("configuration_hash", "").empty();
+    return "applied";
+  }
+  if (method == "start") {
+    if (!state.has_jobs) violate(agent, "start before a full apply");
+    if (state.spec.value("persistent_disk", 0) > 0 && state.mounted.empty()) violate(agent, "start without its disk");
+    state.job_state = "running";
+    return "started";
+  }
+  if (method == "stop") {
+    state.job_state = "stopped";
+    count_stopped();
+    return "stopped";
+  }
+  if (method == "drain") return 0;
+  if (method == "run_script") {
+    state.script_environment[arguments.at(0).get<std::string>()] = arguments.at(1).value("env", Json::object());
+    return Json::object();
+  }
+  if (method == "add_persistent_disk") {
+    state.hinted.insert(arguments.at(0).get<std::string>());
+    return Json::object();
+  }
+  if (method == "remove_persistent_disk") {
+    state.hinted.erase(arguments.at(0).get<std::string>());
+    return Json::object();
+  }
+  if (method == "mount_disk") {
+    const auto disk = arguments.at(0).get<std::string>();
+    if (!state.hinted.contains(disk)) violate(agent, "mount of an unknown disk " + disk);
+    state.mounted.insert(disk);
+    return Json::object();
+  }
+  if (method == "unmount_disk") {
+    if (state.job_state == "running") violate(agent, "unmount while the jobs run");
+    if (state.mounted.erase(arguments.at(0).get<std::string>()) == 0) violate(agent, "unmount of what is not mounted");
+    return Json::object();
+  }
+  if (method == "list_disk") return Json(std::vector<std::string>(state.mounted.begin(), state.mounted.end()));
+  if (method == "migrate_disk") return Json::object();
+  if (method == "update_settings") return "ok";
+  if (method == "sync_dns") return "synced";
+  if (method == "compile_package") {
+    const auto [blob, digest] = compile(arguments.at(2).get<std::string>());
+    return {{"result", {{"blobstore_id", blob}, {"sha1", digest}}}};
+  }
+  throw AgentError("unknown message " + method);
+}
+
+Json SimulatedAgents::request(const AgentId& agent, const std::string& method, const Json& arguments,
+                              std::chrono::milliseconds) {
+  if (before) before(agent, method);
+  std::lock_guard lock(mutex_);
+  const auto found = agents_.find(agent);
+  if (found == agents_.end() || found->second.silent) throw Error(Fault::retryable, "agent " + agent.value + " is silent");
+  auto& state = found->second;
+  state.calls.push_back(method == "run_script" ? "run_script:" + arguments.at(0).get<std::string>() : method);
+  if (const auto failure = scripted_failures_.find(method); failure != scripted_failures_.end()) {
+    const auto text = failure->second;
+    scripted_failures_.erase(failure);
+    throw AgentError(text);
+  }
+  return answer(state, agent, method, arguments);
+}
+
+void SimulatedAgents::post(const AgentId& agent, const std::string& method, const Json& arguments) {
+  try {
+    request(agent, method, arguments, std::chrono::milliseconds{0});
+  } catch (const Error&) {
+  }
+}
+
+bool SimulatedAgents::wait_for_life(const AgentId& agent, std::chrono::milliseconds timeout) {
+  try {
+    request(agent, "ping", Json::array(), timeout);
+    return true;
+  } catch (const AgentError&) {
+    throw;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+void SimulatedAgents::fail_next(const std::string& method, const std::string& exception) {
+  std::lock_guard lock(mutex_);
+  scripted_failures_[method] = exception;
+}
+
+void SimulatedAgents::silence(const AgentId& agent) {
+  std::lock_guard lock(mutex_);
+  agents_.at(agent).silent = true;
+}
+
+std::vector<std::string> SimulatedAgents::calls(const AgentId& agent) const {
+  std::lock_guard lock(mutex_);
+  return agents_.at(agent).calls;
+}
+
+std::map<std::string, Json> SimulatedAgents::last_scripts_environment(const AgentId& agent) const {
+  std::lock_guard lock(mutex_);
+  return agents_.at(agent).script_environment;
+}
+
+std::optional<Json> SimulatedAgents::spec(const AgentId& agent) const {
+  std::lock_guard lock(mutex_);
+  const auto found = agents_.find(agent);
+  return found == agents_.end() ? std::nullopt : std::optional(found->second.spec);
+}
+
+std::string SimulatedAgents::job_state(const AgentId& agent) const {
+  std::lock_guard lock(mutex_);
+  return agents_.at(agent).job_state;
+}
+
+std::set<std::string> SimulatedAgents::mounted(const AgentId& agent) const {
+  std::lock_guard lock(mutex_);
+  return agents_.at(agent).mounted;
+}
+
+std::vector<std::string> SimulatedAgents::violations() const {
+  std::lock_guard lock(mutex_);
+  return violations_;
+}
+
+void SimulatedAccess::allow(const AgentId& agent) {
+  std::lock_guard lock(mutex_);
+  allowed_.insert(agent);
+}
+
+void SimulatedAccess::forbid(const AgentId& agent) {
+  std::lock_guard lock(mutex_);
+  allowed_.erase(agent);
+}
+
+Json SimulatedAccess::issue_bootstrap(const AgentId& agent) { return {{"certificate", "bootstrap of " + agent.value}}; }
+Json SimulatedAccess::issue_permanent(const AgentId& agent) { return {{"certificate", "permanent of " + agent.value}}; }
+
+std::set<AgentId> SimulatedAccess::allowed() const {
+  std::lock_guard lock(mutex_);
+  return allowed_;
+}
+
+}  // namespace slipway::test

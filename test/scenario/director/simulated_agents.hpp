@@ -1,0 +1,83 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/json.hpp"
+#include "cpi/simulated/cloud.hpp"
+#include "director/agents/agent_access.hpp"
+#include "director/agents/agent_client.hpp"
+
+namespace slipway::test {
+
+using cpi::AgentId;
+
+// The agents of a simulated cloud's VMs, one for each VM that exists. Stricter than the real
+// one: what a director must not do (start before apply, unmount what is not mounted, apply
+// without the packages' blobs) is refused and remembered.
+class SimulatedAgents final : public director::AgentClient {
+ public:
+  explicit SimulatedAgents(cpi::SimulatedCloud& cloud);
+
+  Json request(const AgentId& agent, const std::string& method, const Json& arguments,
+               std::chrono::milliseconds timeout) override;
+  void post(const AgentId& agent, const std::string& method, const Json& arguments) override;
+  bool wait_for_life(const AgentId& agent, std::chrono::milliseconds timeout) override;
+
+  // The next call of `method` on any agent answers with this exception.
+  void fail_next(const std::string& method, const std::string& exception);
+  // Called before every request; may throw to stand for the director's death.
+  std::function<void(const AgentId&, const std::string& method)> before;
+  // Where compiled packages are put: (package name) → blob id and digest.
+  std::function<std::pair<std::string, std::string>(const std::string& package)> compile;
+
+  void silence(const AgentId& agent);
+  std::vector<std::string> calls(const AgentId& agent) const;   // methods in order, scripts as run_script:NAME
+  std::map<std::string, Json> last_scripts_environment(const AgentId& agent) const;
+  std::optional<Json> spec(const AgentId& agent) const;
+  std::string job_state(const AgentId& agent) const;
+  std::set<std::string> mounted(const AgentId& agent) const;
+  std::vector<std::string> violations() const;
+  int most_stopped_at_once() const { return most_stopped_; }
+
+ private:
+  struct State {
+    Json spec = Json::object();
+    std::string job_state = "stopped";
+    std::set<std::string> hinted, mounted;
+    std::vector<std::string> calls;
+    std::map<std::string, Json> script_environment;
+    bool silent = false;
+    bool has_jobs = false;
+  };
+  Json answer(State& state, const AgentId& agent, const std::string& method, const Json& arguments);
+  void violate(const AgentId& agent, const std::string& what);
+  void count_stopped();
+
+  mutable std::mutex mutex_;
+  std::map<AgentId, State> agents_;
+  std::map<std::string, std::string> scripted_failures_;
+  std::vector<std::string> violations_;
+  int most_stopped_ = 0;
+};
+
+// Remembers who may talk; hands out placeholders for certificates.
+class SimulatedAccess final : public director::AgentAccess {
+ public:
+  void allow(const AgentId& agent) override;
+  void forbid(const AgentId& agent) override;
+  Json issue_bootstrap(const AgentId& agent) override;
+  Json issue_permanent(const AgentId& agent) override;
+  std::set<AgentId> allowed() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::set<AgentId> allowed_;
+};
+
+}  // namespace slipway::test
