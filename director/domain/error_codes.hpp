@@ -18,6 +18,7 @@ inline constexpr int stemcell_alias_taken = 50005;
 inline constexpr int stemcell_both_name_and_os = 50006;
 
 inline constexpr int instance_not_found = 70001;
+inline constexpr int job_not_found = 70009;
 
 inline constexpr int compilation_unknown_network = 120001;
 inline constexpr int compilation_unknown_az = 120002;

@@ -17,9 +17,6 @@ bool is_dns_label(std::string_view canonical);
 // "a, b and c" in single quotes, for messages that list what is known; "none" when empty.
 std::string quoted_list(const std::vector<std::string>& names);
 
-// BOSH's order of versions: 1 < 1.2 < 1.10; 1.0-rc.1 < 1.0 < 1.0+dev.1. Negative, 0 or positive.
-int compare_versions(std::string_view a, std::string_view b);
-
 // Whether `version` answers a wish: the same text, "latest", or "1.latest" / "1.2.latest".
 bool version_matches(std::string_view wish, std::string_view version);
 bool is_version_pattern(std::string_view wish);

@@ -46,7 +46,8 @@ struct World {
   std::vector<ReleaseRecord> releases;       // those the manifest can name (resolved by name)
   std::vector<StemcellRecord> stemcells;
   std::vector<std::string> director_addresses;  // never given to a node
-  Json shared_links = Json::array();            // providers of other deployments
+  Json shared_links = Json::array();            // `shared_links` of other deployments' assignments, joined
+  std::string dns_domain = "bosh";
 };
 struct Desired {
   Manifest manifest;                         // interpolated
@@ -68,7 +69,9 @@ struct PlannedInstance {
   Json networks = Json::object();            // as create_vm takes them, plus dns_record_name
   std::vector<IpRecord> ips;                 // to hold; new ones are reserved by the executor
   Json vm_cloud_properties = Json::object(); // merged az ← vm_type ← extensions
-  std::optional<cpi::VmRequirements> vm_resources;  // set: ask the CPI to calculate them
+  // Set: ask the CPI to calculate a size, and put cloud_properties_of() of the answer into
+  // vm_cloud_properties before decide() compares.
+  std::optional<cpi::VmRequirements> vm_resources;
   Json env = Json::object();                 // operator's, without the director's additions
   std::int64_t disk_size_mib = 0;            // 0: no persistent disk
   Json disk_cloud_properties = Json::object();
@@ -97,10 +100,16 @@ struct Assignment {
     auto operator<=>(const PackageNeed&) const = default;
   };
   std::vector<PackageNeed> packages;         // dependencies before dependents
+  Json shared_links = Json::array();         // what this deployment offers to others
 };
 
-// Throws Fault::invalid/exhausted with all problems and the contract's codes.
+// Checks the references between manifest and cloud config as well. Throws Fault::invalid, or
+// Fault::exhausted when addresses are all that is lacking, with all problems and the
+// contract's codes.
 Assignment assign(const Desired& desired, const World& world, Random& random);
+
+// az ← size ← extensions of a planned instance whose size the CPI has calculated.
+Json cloud_properties_of(const Desired& desired, const PlannedInstance& instance, const Json& size);
 
 // What rendering gave for one instance.
 struct RenderedSummary {
@@ -140,6 +149,7 @@ struct Plan {
   std::string hash;                          // over everything above: the same plan has the same hash
 };
 
+// Precondition: `rendered` has every instance of the assignment that can have a VM.
 Plan decide(const Desired& desired, const World& world, const Assignment& assignment,
             const std::map<InstanceId, RenderedSummary>& rendered,
             const std::map<InstanceId, Json>& packages_by_instance);  // name → {version, sha1} as in the apply spec

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "director/planner/resolve.hpp"
+
+namespace slipway::director {
+
+// The manifest with each addon's jobs added to the groups it is meant for.
+Manifest with_addons(const Manifest& manifest, const Resolution& resolution, Problems& problems);
+
+}  // namespace slipway::director

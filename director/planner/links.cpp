@@ -1,0 +1,322 @@
+#include "director/planner/links.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "director/domain/error_codes.hpp"
+#include "director/domain/names.hpp"
+#include "director/domain/reader.hpp"
+
+namespace slipway::director {
+
+namespace {
+
+std::string text_of(const Json& definition, const char* key) {
+  const auto at = definition.find(key);
+  return at != definition.end() && at->is_string() ? at->get<std::string>() : "";
+}
+
+const Json& list_of(const Json& spec, const char* key) {
+  static const Json none = Json::array();
+  const auto at = spec.find(key);
+  return at != spec.end() && at->is_array() ? *at : none;
+}
+
+// "a.b.c" into nested hashes; nullptr where the way ends.
+const Json* dig(const Json& value, std::string_view path) {
+  const Json* at = &value;
+  for (;;) {
+    const auto dot = path.find('.');
+    if (!at->is_object()) return nullptr;
+    const auto next = at->find(std::string(path.substr(0, dot)));
+    if (next == at->end()) return nullptr;
+    at = &*next;
+    if (dot == std::string_view::npos) return at;
+    path.remove_prefix(dot + 1);
+  }
+}
+
+void plant(Json& value, std::string_view path, const Json& leaf) {
+  Json* at = &value;
+  for (;;) {
+    const auto dot = path.find('.');
+    if (!at->is_object()) *at = Json::object();
+    at = &(*at)[std::string(path.substr(0, dot))];
+    if (dot == std::string_view::npos) break;
+    path.remove_prefix(dot + 1);
+  }
+  *at = leaf;
+}
+
+void deep_merge(Json& base, const Json& over) {
+  for (const auto& [key, value] : over.items()) {
+    auto& slot = base[key];
+    if (slot.is_object() && value.is_object()) deep_merge(slot, value);
+    else slot = value;
+  }
+}
+
+std::string place_of(const InstanceGroup& group, const JobUse& job) {
+  return "instance group '" + group.name + "' job '" + job.name + "'";
+}
+
+}  // namespace
+
+Json properties_for(const Manifest& manifest, const InstanceGroup& group, const JobUse& job) {
+  if (job.properties) return *job.properties;
+  Json merged = manifest.properties;
+  deep_merge(merged, group.properties);
+  return merged;
+}
+
+Links::Links(const Desired& desired, const World& world, const Resolution& resolution,
+             const std::vector<LinkGroup>& groups)
+    : desired_(desired), world_(world), resolution_(resolution) {
+  int id = 0;
+  for (const auto& az : desired.cloud.azs) az_ids_[az.name] = std::to_string(++id);
+  for (const auto& group : groups) collect(group, found_early_);
+  for (std::size_t i = 0; i < providers_.size(); ++i) {
+    by_type_[providers_[i].type].push_back(i);
+    by_alias_[providers_[i].alias].push_back(i);
+  }
+}
+
+void Links::collect(const LinkGroup& group, Problems& problems) {
+  for (const auto& job : group.group->jobs) {
+    const auto* release = resolution_.release(job.release);
+    if (release == nullptr) continue;
+    const auto record = release->jobs.find(job.name);
+    if (record == release->jobs.end()) continue;
+    const auto& provides = list_of(record->second->spec, "provides");
+    for (const auto& definition : provides) add_provider(group, job, *record->second, definition, false, problems);
+    for (const auto& definition : job.custom_provider_definitions) {
+      add_provider(group, job, *record->second, definition, true, problems);
+    }
+    for (const auto& [name, unused] : job.provides) {
+      const auto known = [&, key = name](const Json& definition) { return text_of(definition, "name") == key; };
+      const auto& custom = job.custom_provider_definitions;
+      if (std::any_of(provides.begin(), provides.end(), known) || std::any_of(custom.begin(), custom.end(), known)) continue;
+      problems.add(place_of(*group.group, job) + " provides",
+                   "link '" + name + "' is not one the job provides", code::invalid_link);
+    }
+  }
+}
+
+void Links::add_provider(const LinkGroup& group, const JobUse& job, const JobRecord& record, const Json& definition,
+                         bool custom, Problems& problems) {
+  Provider provider{&group, &job, text_of(definition, "name"), "", text_of(definition, "type"), false, Json::object()};
+  provider.alias = provider.name;
+  if (const auto said = job.provides.find(provider.name); said != job.provides.end()) {
+    if (said->second.blocked) return;
+    if (!said->second.as.empty()) provider.alias = said->second.as;
+    provider.shared = said->second.shared;
+  }
+  const auto given = properties_for(desired_.manifest, *group.group, job);
+  const auto declared = record.spec.find("properties");
+  for (const auto& name : list_of(definition, "properties")) {
+    if (!name.is_string()) continue;
+    const auto path = name.get<std::string>();
+    const Json* described = nullptr;
+    if (declared != record.spec.end() && declared->is_object()) {
+      const auto at = declared->find(path);
+      if (at != declared->end()) described = &*at;
+    }
+    if (described == nullptr && !custom) {
+      problems.add(place_of(*group.group, job),
+                   "link '" + provider.name + "' exports property '" + path + "', which the job does not declare",
+                   code::invalid_link);
+      continue;
+    }
+    const auto* value = dig(given, path);
+    if ((value == nullptr || value->is_null()) && described != nullptr && described->is_object()) {
+      const auto fallback = described->find("default");
+      if (fallback != described->end()) value = &*fallback;
+    }
+    plant(provider.properties, path, value == nullptr ? Json() : *value);
+  }
+  providers_.push_back(std::move(provider));
+}
+
+Json Links::resolve(const InstanceGroup& group, const JobUse& job, Problems& problems) {
+  problems.append(std::exchange(found_early_, Problems{}));
+  Json links = Json::object();
+  const auto* release = resolution_.release(job.release);
+  if (release == nullptr) return links;
+  const auto record = release->jobs.find(job.name);
+  if (record == release->jobs.end()) return links;
+  const auto& consumes = list_of(record->second->spec, "consumes");
+  for (const auto& definition : consumes) {
+    const auto name = text_of(definition, "name");
+    const auto said = job.consumes.find(name);
+    const auto* consumer = said == job.consumes.end() ? nullptr : &said->second;
+    const auto place = place_of(group, job) + " link '" + name + "'";
+    if (consumer != nullptr && consumer->blocked) continue;
+    if (consumer != nullptr && consumer->manual) {
+      Json manual = *consumer->manual;
+      manual["deployment_name"] = desired_.manifest.name;
+      links[name] = std::move(manual);
+      continue;
+    }
+    const bool elsewhere = consumer != nullptr && !consumer->deployment.empty() &&
+                           consumer->deployment != desired_.manifest.name;
+    if (elsewhere) {
+      auto found = from_other_deployment(*consumer, text_of(definition, "type"), place, problems);
+      if (!found.is_null()) links[name] = std::move(found);
+      continue;
+    }
+    const auto* provider = find(group, job, definition, consumer, place, problems);
+    if (provider == nullptr) continue;
+    if (const auto* made = content(*provider, consumer, place, problems)) links[name] = *made;
+  }
+  for (const auto& [name, unused] : job.consumes) {
+    const bool known = std::any_of(consumes.begin(), consumes.end(),
+                                   [&, key = name](const Json& item) { return text_of(item, "name") == key; });
+    if (!known) {
+      problems.add(place_of(group, job) + " consumes", "link '" + name + "' is not one the job consumes",
+                   code::invalid_link);
+    }
+  }
+  return links;
+}
+
+const Links::Provider* Links::find(const InstanceGroup&, const JobUse&, const Json& definition,
+                                   const LinkConsumer* consumer, const std::string& place, Problems& problems) const {
+  const auto type = text_of(definition, "type");
+  const bool by_name = consumer != nullptr && !consumer->from.empty();
+  const auto& index = by_name ? by_alias_ : by_type_;
+  const auto at = index.find(by_name ? consumer->from : type);
+  std::vector<const Provider*> found;
+  if (at != index.end()) {
+    for (const auto i : at->second) {
+      if (providers_[i].type == type) found.push_back(&providers_[i]);
+    }
+  }
+  if (found.size() == 1) return found.front();
+  const auto optional = definition.find("optional");
+  const bool may_miss = !by_name && optional != definition.end() && optional->is_boolean() && optional->get<bool>();
+  if (found.empty() && may_miss) return nullptr;
+  std::vector<std::string> listed;
+  for (const auto& provider : providers_) {
+    const bool is_one = std::find(found.begin(), found.end(), &provider) != found.end();
+    if (found.empty() || is_one) {
+      listed.push_back(provider.group->group->name + "." + provider.job->name + "." + provider.alias + " (type " +
+                       provider.type + ")");
+    }
+  }
+  const auto wanted = by_name ? "named '" + consumer->from + "' of type '" + type + "'" : "of type '" + type + "'";
+  problems.add(place,
+               found.empty() ? "no provider " + wanted + " is in this deployment; there are " + quoted_list(listed)
+                             : std::to_string(found.size()) + " providers " + wanted + " are in this deployment: " +
+                                   quoted_list(listed) + "; choose one with 'from'",
+               code::invalid_link);
+  return nullptr;
+}
+
+// Entries are {deployment, name, type, networks, default_network, link}: `link` is a content
+// whose instances carry `addresses` by network instead of one address.
+Json Links::from_other_deployment(const LinkConsumer& consumer, const std::string& type, const std::string& place,
+                                  Problems& problems) const {
+  std::vector<std::string> offered;
+  for (const auto& entry : world_.shared_links) {
+    if (text_of(entry, "deployment") != consumer.deployment) continue;
+    offered.push_back(text_of(entry, "name") + " (type " + text_of(entry, "type") + ")");
+    if (text_of(entry, "type") != type || (!consumer.from.empty() && text_of(entry, "name") != consumer.from)) continue;
+    Json link = entry.at("link");
+    const auto network = consumer.network.empty() ? text_of(entry, "default_network") : consumer.network;
+    const bool ips = consumer.ip_addresses.value_or(!desired_.manifest.features.use_dns_addresses);
+    for (auto& instance : link["instances"]) {
+      const auto addresses = instance["addresses"];
+      instance.erase("addresses");
+      if (!addresses.contains(network)) {
+        problems.add(place, "the provider in deployment '" + consumer.deployment + "' is not in network '" + network + "'",
+                     code::invalid_link);
+        return Json();
+      }
+      const auto& both = addresses.at(network);
+      instance["address"] = ips && !both.value("ip", "").empty() ? both.at("ip") : both.at("name");
+    }
+    link["default_network"] = network;
+    return link;
+  }
+  problems.add(place,
+               "deployment '" + consumer.deployment + "' shares no link '" + consumer.from + "' of type '" + type +
+                   "'; it shares " + quoted_list(offered),
+               code::invalid_link);
+  return Json();
+}
+
+Json Links::content_frame(const Provider& provider, const std::string& network) const {
+  return {{"instances", Json::array()},
+          {"properties", provider.properties},
+          {"instance_group", provider.group->group->name},
+          {"default_network", network},
+          {"deployment_name", desired_.manifest.name},
+          {"domain", world_.dns_domain},
+          {"az_ids", az_ids_}};
+}
+
+namespace {
+
+Json link_instance(const PlannedInstance& instance) {
+  return {{"name", instance.group},
+          {"index", instance.index},
+          {"id", instance.id.value},
+          {"az", instance.az.empty() ? Json() : Json(instance.az)},
+          {"bootstrap", instance.bootstrap}};
+}
+
+}  // namespace
+
+const Json* Links::content(const Provider& provider, const LinkConsumer* consumer, const std::string& place,
+                           Problems& problems) {
+  const auto& group = *provider.group->group;
+  auto network = group.addressable_network().name;
+  if (consumer != nullptr && !consumer->network.empty()) {
+    network = consumer->network;
+    const bool has = std::any_of(group.networks.begin(), group.networks.end(),
+                                 [&](const NetworkUse& use) { return use.name == network; });
+    if (!has) {
+      problems.add(place, "its provider, group '" + group.name + "', is not in network '" + network + "'",
+                   code::invalid_link);
+      return nullptr;
+    }
+  }
+  bool ips = !desired_.manifest.features.use_dns_addresses;
+  if (consumer != nullptr) ips = consumer->ip_addresses.value_or(ips);
+  const auto key = std::to_string(&provider - providers_.data()) + (ips ? " ip " : " dns ") + network;
+  const auto [slot, fresh] = contents_.try_emplace(key);
+  if (!fresh) return &slot->second;
+  slot->second = content_frame(provider, network);
+  auto& instances = slot->second["instances"];
+  for (const auto& member : provider.group->members) {
+    const auto& address = member.addresses.at(network);
+    auto entry = link_instance(*member.instance);
+    entry["address"] = ips && !address.ip.empty() ? address.ip : address.name;
+    instances.push_back(std::move(entry));
+  }
+  return &slot->second;
+}
+
+Json Links::shared() const {
+  Json out = Json::array();
+  for (const auto& provider : providers_) {
+    if (!provider.shared) continue;
+    const auto network = provider.group->group->addressable_network().name;
+    auto link = content_frame(provider, network);
+    for (const auto& member : provider.group->members) {
+      auto entry = link_instance(*member.instance);
+      for (const auto& [name, address] : member.addresses) {
+        entry["addresses"][name] = {{"ip", address.ip}, {"name", address.name}};
+      }
+      link["instances"].push_back(std::move(entry));
+    }
+    out.push_back({{"deployment", desired_.manifest.name},
+                   {"name", provider.alias},
+                   {"type", provider.type},
+                   {"default_network", network},
+                   {"link", std::move(link)}});
+  }
+  return out;
+}
+
+}  // namespace slipway::director
