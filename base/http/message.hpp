@@ -25,7 +25,9 @@ using Headers = std::map<std::string, std::string, CaseInsensitive>;
 class BodyReader {
  public:
   virtual ~BodyReader() = default;
-  virtual std::size_t read(std::span<char> out) = 0;  // 0 at the end
+  // 0 at the end. Fault::cancelled when the sender went away or was too slow,
+  // Fault::exhausted beyond the server's limit.
+  virtual std::size_t read(std::span<char> out) = 0;
   virtual std::optional<std::uint64_t> length() const = 0;
 
   std::string read_all(std::size_t max_bytes);  // Fault::exhausted beyond the limit
@@ -33,13 +35,14 @@ class BodyReader {
 
 struct Request {
   std::string method;
-  std::string path;                                     // decoded, no query
-  std::map<std::string, std::string> path_params;       // "{name}" of the route
-  std::multimap<std::string, std::string> query;        // decoded
+  std::string path;                                // decoded, no query
+  std::string target;                              // path and query as they were sent
+  std::map<std::string, std::string> path_params;  // "{name}" of the route
+  std::multimap<std::string, std::string> query;   // decoded
   Headers headers;
   std::string remote_address;
-  std::string client_common_name;                       // verified client certificate, else empty
-  std::shared_ptr<BodyReader> body;                     // never null
+  std::string client_common_name;    // verified client certificate, else empty
+  std::shared_ptr<BodyReader> body;  // never null
 
   std::optional<std::string> query_value(const std::string& name) const;
   const std::string& path_param(const std::string& name) const;  // must exist
