@@ -34,7 +34,8 @@ class SystemClock final : public Clock {
                   Instant deadline) override;
 };
 
-// A clock for tests: stands still until told. A wait moves it to the deadline at once.
+// A clock for tests: stands still until told. A wait moves it to the deadline at once and
+// gives other threads a turn; a wait until Instant::max() really waits for a notification.
 class ManualClock final : public Clock {
  public:
   explicit ManualClock(Timestamp start = Timestamp{std::chrono::hours{24 * 365 * 50}});

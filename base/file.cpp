@@ -85,7 +85,8 @@ std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) 
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view content, unsigned mode) {
   const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  auto temporary = (folder / ("." + path.filename().string() + ".XXXXXX")).string();
+  // Cut, so that the longest names do not become too long.
+  auto temporary = (folder / ("." + path.filename().string().substr(0, 200) + ".XXXXXX")).string();
   const Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
   if (file.get() < 0) fail(path, "writing", errno);
   try {

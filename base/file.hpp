@@ -6,10 +6,11 @@
 
 namespace slipway {
 
+// Faults: not_found, forbidden, invalid (a folder), exhausted (larger than `max_bytes`).
 std::string read_file(const std::filesystem::path& path, std::size_t max_bytes = 64u << 20);
 
 // Readers see the old content or the new, never half of it: temporary file, fsync,
-// rename, fsync of the folder. `mode` as in chmod.
+// rename, fsync of the folder. `mode` as in chmod. A full disk is Fault::exhausted.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content, unsigned mode = 0644);
 
 // A folder of its own that disappears with the object.

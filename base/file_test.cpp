@@ -35,6 +35,13 @@ TEST_CASE("a file is replaced as a whole and gets the mode asked for") {
   CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);  // no temporary file is left
 }
 
+TEST_CASE("a file may have the longest name there is") {
+  const TempDir folder;
+  const auto path = folder.path() / std::string(255, 'n');
+  write_file_atomically(path, "x");
+  CHECK(read_file(path) == "x");
+}
+
 TEST_CASE("a failed write leaves no temporary file") {
   const TempDir folder;
   fs::create_directories(folder.path() / "taken" / "inner");

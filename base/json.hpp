@@ -19,7 +19,7 @@ struct JsonLimits {
   int max_depth = 64;
 };
 
-// Throws Fault::invalid (`source` names the document) on a syntax error or a limit.
+// Throws Fault::invalid (`source` names the document, nothing of it is quoted) on a syntax error or a limit.
 Json parse_json(std::string_view text, std::string_view source, JsonLimits limits = {});
 
 // Compact, invalid UTF-8 replaced: whatever a node printed can be sent on.

@@ -37,22 +37,28 @@ struct ProcessResult {
   bool ok() const { return exit_code == 0; }
 };
 
-// Returns when the program has ended and both outputs are closed or the group is dead.
-// Throws Error(Fault::not_found) when the program cannot be started.
+// Returns when the program has ended and both outputs are closed or the group is dead: a
+// background child that stays in the group and keeps an output open is waited for, a
+// daemon in a session of its own is not. An exception of a callback kills the group.
+// Throws Error(Fault::not_found) when the program cannot be started, Fault::retryable when
+// processes, memory or descriptors are used up, Fault::invalid on a NUL byte.
 ProcessResult run(const ProcessSpec& spec);
 
-// As run(), but a non-zero end throws Fault::internal with the last lines of stderr.
+// As run(), but a non-zero end or a limit throws Fault::internal with the last lines of
+// stderr, and a cancelled program Fault::cancelled.
 std::string run_checked(const ProcessSpec& spec);
 
 // A long-lived child with pipes on stdin and stdout (stderr goes to a line callback or is
 // inherited). Used for the ERB workers and nats-server. Killed when the object dies.
+// When the child ends, what is left of its process group is killed. write() and
+// read_exactly() belong to one thread at a time; the rest may be called from any.
 class ChildProcess {
  public:
   struct Options {
     std::vector<std::string> argv;
     std::map<std::string, std::string> env = {{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}};
     std::string working_directory;
-    std::function<void(std::string_view line)> on_stderr_line;
+    std::function<void(std::string_view line)> on_stderr_line;  // on a thread of its own; must not throw
     bool pipe_stdio = true;          // false: stdin is /dev/null, stdout joins stderr
     bool die_with_parent = true;     // PR_SET_PDEATHSIG
   };

@@ -71,7 +71,7 @@ class Builder final : public YAML::EventHandler {
     charge(mark, weight);
     if (wants_key()) {
       if (anchor != 0) remember(mark, anchor, text, weight);
-      frames_.back().merging = text == "<<" && tag != "!";
+      frames_.back().merging = text == "<<" && tag == "?";
       set_key(mark, text);
     } else {
       place(mark, anchor, typed(mark, tag, text), weight);

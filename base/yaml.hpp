@@ -14,8 +14,11 @@ struct YamlLimits {
 };
 
 // One YAML document as JSON. Scalars are typed as Ruby's Psych types them (YAML 1.1:
-// yes/no/on/off are booleans, quoted text is text); keys become strings; merge keys
-// ("<<") are applied. Throws Fault::invalid with `source`, line and column.
+// yes/no/on/off are booleans, 0644 is 420, 1_000 and 1,000 are numbers, 22:30 is base 60,
+// quoted text is text). What JSON lacks stays text: dates, symbols, .inf, .nan, integers
+// beyond 64 bits. Keys become strings as they are written; merge keys ("<<") are applied,
+// the mapping's own keys win. Tags other than YAML's own scalar, map and seq are refused.
+// Throws Fault::invalid with `source`, line and column; all duplicate keys at once.
 Json parse_yaml(std::string_view text, std::string_view source, YamlLimits limits = {});
 
 // Block style, keys in order, text quoted where YAML 1.1 would read it as something else.

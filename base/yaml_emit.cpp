@@ -100,7 +100,9 @@ class Emitter {
 
   void write_key(const std::string& raw, std::size_t indent) {
     const auto key = valid_utf8(raw);
-    const auto text = yaml::may_stand_plain(key) ? key : double_quoted(key);
+    auto text = yaml::may_stand_plain(key) ? key : double_quoted(key);
+    // Psych merges under a quoted "<<" too, but not under a tagged one.
+    if (key == "<<") text = "!!str " + text;
     // Readers look 1024 characters ahead for the colon.
     if (text.size() <= 1000) {
       out_ += text + ":";

@@ -167,7 +167,7 @@ TEST_CASE("what was written is read back the same") {
     "nested": [[1, [2, {"a": [3], "b": {"c": "d"}}]], {"x": {"y": []}}, [[]]],
     "text": ["a\nb", "a\nb\n", "a\n\nb\n\n", "\na", " a\nb", "a \nb", "tab\there", "\r\n", "\u0000\u0001\u007f", "\u0085\u2028\ufeff",
              "ünïcode 🚀", "-----BEGIN X-----\nabc=\n-----END X-----\n", "a: b\n- c\n# d\n", "\n", "# x\ny"],
-    "12": 1, "yes": 2, "a: b": 3, "": 4, "two\nlines": 5
+    "12": 1, "yes": 2, "<<": {"x": 1}, "a: b": 3, "": 4, "two\nlines": 5
   })");
   CHECK(parse(to_yaml(value)) == value);
   const Json long_key = {{std::string(3000, 'k'), {{"a", 1}}}, {"z", {{std::string(2000, 'q'), Json::array({1})}}}};
