@@ -1,0 +1,209 @@
+#include "stemcells/agent/agent.hpp"
+
+#include "base/clock.hpp"
+#include "base/file.hpp"
+#include "stemcells/agent/network.hpp"
+#include "stemcells/agent/scripts.hpp"
+
+namespace slipway::agent {
+
+namespace fs = std::filesystem;
+
+Agent::Agent(AgentOptions options, Json boot, Log log)
+    : options_(std::move(options)),
+      boot_(std::move(boot)),
+      log_(log),
+      update_(load_update_settings(options_.paths)),
+      settings_(effective_settings(boot_, update_)),
+      agent_id_(settings_.agent_id),
+      spec_(load_spec(options_.paths)),
+      vitals_(options_.paths),
+      disks_(options_.paths, options_.skip_disk_setup, log_),
+      slow_(std::make_unique<ThreadPool>(1, 64)),
+      tasks_(std::make_unique<Tasks>(random_)) {
+  auto on_failure = [this](const std::string& process, const std::string& event) { send_alert(process, event); };
+  supervisor_ = options_.systemd ? make_systemd_supervisor(on_failure, log_) : make_direct_supervisor(on_failure, log_);
+  add_actions();
+  add_job_actions();
+  add_blob_actions();
+  add_disk_actions();
+}
+
+Agent::~Agent() {
+  bus_.reset();  // no more requests; then the workers, which may still use everything else
+  tasks_.reset();
+  slow_.reset();
+  supervisor_.reset();
+}
+
+void Agent::start() {
+  const Settings now = settings();
+  disks_missing_ = !disks_.mount_again(now.persistent_disk_fs, now.persistent_disk_mount_options).empty();
+  bring_jobs_back();
+  bus_ = std::make_unique<Bus>(BusSettings{now.mbus_urls, now.identity, agent_id_},
+                               [this](std::string_view payload) { on_message(payload); }, log_);
+  bus_->on_connected([this] {
+    const std::lock_guard lock(loop_mutex_);
+    heartbeat_due_ = true;
+    loop_changed_.notify_all();
+  });
+}
+
+void Agent::bring_jobs_back() {
+  const auto& paths = options_.paths;
+  make_run_folders(paths, current_spec());
+  try {
+    supervisor_->define(load_processes(paths, log_));
+    if (fs::exists(paths.stopped_mark())) return;
+    if (disks_missing_) {
+      // Jobs that find an empty store would make it their truth.
+      log_.error("jobs.not_started", {{"reason", "a persistent disk is missing"}});
+      return;
+    }
+    supervisor_->start();
+  } catch (const Error& error) {
+    log_.error("jobs.not_started", {{"reason", error.what()}});
+  }
+}
+
+void Agent::run() {
+  std::unique_lock lock(loop_mutex_);
+  auto next = std::chrono::steady_clock::now();
+  while (!stopping_) {
+    loop_changed_.wait_until(lock, next, [this] { return stopping_ || heartbeat_due_; });
+    if (stopping_) break;
+    heartbeat_due_ = false;
+    lock.unlock();
+    send_heartbeat();
+    lock.lock();
+    next = std::chrono::steady_clock::now() + std::chrono::seconds(options_.heartbeat_seconds);
+  }
+}
+
+void Agent::stop() {
+  const std::lock_guard lock(loop_mutex_);
+  stopping_ = true;
+  loop_changed_.notify_all();
+}
+
+Settings Agent::settings() const {
+  const std::lock_guard lock(settings_mutex_);
+  return settings_;
+}
+
+Blobs Agent::blobs() const { return Blobs(settings().blobstore, options_.paths); }
+
+Json Agent::current_spec() const {
+  const std::lock_guard lock(spec_mutex_);
+  return spec_;
+}
+
+std::string Agent::current_job_state(const std::vector<ProcessStatus>& processes) const {
+  if (disks_missing_) return "failing";
+  return job_state(processes, fs::exists(options_.paths.stopped_mark()));
+}
+
+void Agent::send_heartbeat() {
+  try {
+    const Json spec = current_spec();
+    const auto processes = supervisor_->status();
+    const auto text = [&](const char* key) {
+      const auto found = spec.find(key);
+      return found != spec.end() && found->is_string() ? found->get<std::string>() : std::string();
+    };
+    Heartbeat heartbeat{.deployment = text("deployment"), .job = text("name"), .node_id = text("id")};
+    const auto index = spec.find("index");
+    if (index != spec.end() && index->is_number_integer()) heartbeat.index = index->get<int>();
+    heartbeat.job_state = current_job_state(processes);
+    heartbeat.number_of_processes = static_cast<int>(processes.size());
+    heartbeat.vitals = vitals_.read();
+    bus_->publish(heartbeat_subject(agent_id_), dump(to_json(heartbeat)));
+  } catch (const std::exception& error) {
+    log_.warn("heartbeat.failed", {{"error", error.what()}});
+  }
+}
+
+void Agent::send_alert(const std::string& process, const std::string& event) {
+  if (!bus_) return;
+  const Settings now = settings();
+  const NetworkSettings* network = now.default_network();
+  const SystemClock clock;
+  constexpr int alert = 1;  // 1 alert, 2 critical, 3 error, 4 warning
+  const Json message{{"id", random_.uuid()},
+                     {"severity", alert},
+                     {"title", process + " (" + (network ? network->ip : "") + ") - " + event + " - restart"},
+                     {"summary", "process is not running"},
+                     {"created_at", to_epoch_seconds(clock.now())}};
+  bus_->publish(alert_subject(agent_id_), dump(message));
+  const std::lock_guard lock(loop_mutex_);
+  heartbeat_due_ = true;
+  loop_changed_.notify_all();
+}
+
+void Agent::on_message(std::string_view payload) {
+  AgentRequest request;
+  try {
+    request = decode_request(payload);
+  } catch (const Error& error) {
+    log_.warn("request.rubbish", {{"bytes", std::to_string(payload.size())}, {"error", error.what()}});
+    return;
+  }
+  if (!request.reply_to.empty() && !may_reply_to(request.reply_to)) {
+    log_.warn("request.bad_reply_to", {{"method", request.method}});
+    return;
+  }
+  const auto action = actions_.find(request.method);
+  if (action == actions_.end()) {
+    reply(request, AgentReply{.value = {}, .exception = "unknown message " + request.method});
+    return;
+  }
+  dispatch(request, action->second);
+}
+
+void Agent::dispatch(const AgentRequest& request, const Action& action) {
+  static const std::atomic<bool> never{false};
+  switch (action.where) {
+    case Where::quick:
+      answer(request, [&] { return action.run(request.arguments, never); });
+      return;
+    case Where::slow: {
+      const bool taken = slow_->try_submit([this, request, &action] {
+        answer(request, [&] { return action.run(request.arguments, never); });
+      });
+      if (!taken) answer(request, []() -> Json { throw Error(Fault::exhausted, "too many requests are waiting"); });
+      return;
+    }
+    case Where::task:
+    case Where::cancellable_task:
+      answer(request, [&] {
+        const auto id = tasks_->submit(
+            request.method, action.where == Where::cancellable_task, request.reply_to,
+            [this, &action, method = request.method, arguments = request.arguments](const auto& cancelled) {
+              log_.info("task.begin", {{"method", method}});
+              Json value = action.run(arguments, cancelled);
+              log_.info("task.end", {{"method", method}});
+              return value;
+            });
+        return running_task(id);
+      });
+      return;
+  }
+}
+
+void Agent::answer(const AgentRequest& request, const std::function<Json()>& work) {
+  AgentReply answer;
+  try {
+    answer.value = work();
+  } catch (const std::exception& error) {
+    answer.exception = "Action Failed " + request.method + ": " + error.what();
+    log_.warn("request.failed", {{"method", request.method}, {"error", error.what()}});
+  }
+  reply(request, answer);
+}
+
+void Agent::reply(const AgentRequest& request, const AgentReply& answer) {
+  if (request.reply_to.empty() || !bus_) return;
+  if (!bus_->publish(request.reply_to, encode(answer))) log_.warn("reply.dropped", {{"method", request.method}});
+}
+
+}  // namespace slipway::agent

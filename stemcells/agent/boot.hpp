@@ -1,0 +1,13 @@
+#pragma once
+
+#include "base/log.hpp"
+#include "stemcells/agent/settings.hpp"
+
+namespace slipway::agent {
+
+// What a node needs before its agent can speak: network, ephemeral disk on data/, the
+// layout, users' keys. Repeats safely after a restart of the agent. `system` false leaves
+// everything but the layout alone.
+void boot_node(const Settings& settings, const AgentConfig& config, const Paths& paths, bool system, const Log& log);
+
+}  // namespace slipway::agent

@@ -1,0 +1,192 @@
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "stemcells/agent/script_process.hpp"
+#include "stemcells/agent/supervisor.hpp"
+
+namespace slipway::agent {
+
+using namespace std::chrono_literals;
+using SteadyClock = std::chrono::steady_clock;
+
+namespace {
+
+bool alive(pid_t pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  std::getline(stat, text);
+  const auto end = text.rfind(')');
+  return end != std::string::npos && end + 2 < text.size() && text[end + 2] != 'Z';
+}
+
+pid_t read_pid(const std::string& pid_file) {
+  std::ifstream file(pid_file);
+  pid_t pid = 0;
+  file >> pid;
+  return pid > 1 && alive(pid) ? pid : 0;
+}
+
+class DirectSupervisor final : public Supervisor {
+ public:
+  DirectSupervisor(OnFailure on_failure, const Log& log)
+      : on_failure_(std::move(on_failure)), log_(log), thread_([this] { watch(); }) {}
+
+  ~DirectSupervisor() override {
+    {
+      const std::lock_guard lock(mutex_);
+      ending_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+
+  void define(const std::vector<MonitProcess>& processes) override {
+    std::vector<MonitProcess> gone;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& process : processes_) {
+        const auto stays = [&](const auto& other) { return other.name == process.name; };
+        if (std::none_of(processes.begin(), processes.end(), stays)) gone.push_back(process);
+      }
+      processes_ = in_start_order(processes);
+    }
+    for (const auto& process : gone) stop_one(process, SteadyClock::now() + 30s);
+  }
+
+  void start() override {
+    {
+      const std::lock_guard lock(mutex_);
+      wanted_ = monitored_ = true;
+      started_.clear();
+    }
+    changed_.notify_all();
+  }
+
+  void stop(std::chrono::seconds limit) override {
+    std::vector<MonitProcess> processes;
+    {
+      const std::lock_guard lock(mutex_);
+      wanted_ = monitored_ = false;
+      processes = processes_;
+    }
+    const std::lock_guard acting(acting_);  // a start under way ends first
+    const auto deadline = SteadyClock::now() + limit;
+    for (auto process = processes.rbegin(); process != processes.rend(); ++process) stop_one(*process, deadline);
+  }
+
+  void unmonitor() override {
+    const std::lock_guard lock(mutex_);
+    monitored_ = false;
+  }
+
+  std::vector<ProcessStatus> status() override {
+    const std::lock_guard lock(mutex_);
+    std::vector<ProcessStatus> result;
+    for (const auto& process : processes_) {
+      ProcessStatus status{.name = process.name, .state = wanted_ ? "failing" : "stopped"};
+      status.pid = read_pid(process.pid_file);
+      const auto started = started_.find(process.name);
+      if (status.pid) {
+        status.state = "running";
+        if (started != started_.end()) {
+          status.uptime_seconds = std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now() - started->second).count();
+        }
+      } else if (wanted_ && started == started_.end()) {
+        status.state = "starting";
+      }
+      result.push_back(std::move(status));
+    }
+    return result;
+  }
+
+ private:
+  static void spawn(const MonitProgram& program, SteadyClock::duration limit) {
+    ScriptProcess process({.argv = program.argv, .env = script_environment()});
+    process.wait(std::chrono::duration_cast<std::chrono::milliseconds>(limit));
+  }
+
+  void stop_one(const MonitProcess& process, SteadyClock::time_point deadline) {
+    const pid_t pid = read_pid(process.pid_file);
+    if (!pid) return;
+    try {
+      if (process.stop.argv.empty()) {
+        ::kill(pid, SIGTERM);
+      } else {
+        spawn(process.stop, std::chrono::seconds(process.stop.timeout_seconds));
+      }
+    } catch (const std::exception& error) {
+      log_.warn("process.stop_failed", {{"process", process.name}, {"error", error.what()}});
+    }
+    const auto own_limit = SteadyClock::now() + std::chrono::seconds(process.stop.timeout_seconds);
+    while (alive(pid) && SteadyClock::now() < std::min(deadline, own_limit)) ::usleep(50'000);
+    if (alive(pid)) ::kill(pid, SIGKILL);
+  }
+
+  void watch() {
+    std::unique_lock lock(mutex_);
+    while (!ending_) {
+      changed_.wait_for(lock, 200ms);
+      if (ending_ || !wanted_ || !monitored_) continue;
+      const auto processes = processes_;
+      lock.unlock();
+      for (const auto& process : processes) start_if_gone(process);
+      lock.lock();
+    }
+  }
+
+  void start_if_gone(const MonitProcess& process) {
+    const std::lock_guard acting(acting_);
+    {
+      const std::lock_guard lock(mutex_);
+      if (!wanted_ || !monitored_ || ending_) return;
+      if (read_pid(process.pid_file)) {
+        started_.try_emplace(process.name, SteadyClock::now());
+        return;
+      }
+    }
+    if (started_before(process.name)) {
+      log_.warn("process.ended", {{"process", process.name}});
+      on_failure_(process.name, "does not exist");
+    }
+    try {
+      spawn(process.start, std::chrono::seconds(process.start.timeout_seconds));
+    } catch (const std::exception& error) {
+      log_.warn("process.start_failed", {{"process", process.name}, {"error", error.what()}});
+    }
+    for (int tries = 0; tries < 20 && !read_pid(process.pid_file); ++tries) ::usleep(50'000);
+    const std::lock_guard lock(mutex_);
+    started_[process.name] = SteadyClock::now();
+  }
+
+  bool started_before(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    return started_.contains(name);
+  }
+
+  OnFailure on_failure_;
+  Log log_;
+  std::mutex acting_;  // taken before mutex_
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<MonitProcess> processes_;
+  std::map<std::string, SteadyClock::time_point> started_;
+  bool wanted_ = false;
+  bool monitored_ = false;
+  bool ending_ = false;
+  std::thread thread_;
+};
+
+}  // namespace
+
+std::unique_ptr<Supervisor> make_direct_supervisor(Supervisor::OnFailure on_failure, const Log& log) {
+  return std::make_unique<DirectSupervisor>(std::move(on_failure), log);
+}
+
+}  // namespace slipway::agent

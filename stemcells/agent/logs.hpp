@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "stemcells/agent/blobs.hpp"
+
+namespace slipway::agent {
+
+// Packs the logs of a kind ("job", "agent", "system") whose names match one of the globs
+// (none: all; "**/" crosses folders) into `archive`.
+void pack_logs(const Paths& paths, const std::string& kind, const std::vector<std::string>& globs,
+               const std::filesystem::path& archive);
+
+// True when a path below the log folder matches: "*" and "?" as in the shell, "**/" any folders.
+bool log_matches(const std::string& path, const std::string& glob);
+
+}  // namespace slipway::agent

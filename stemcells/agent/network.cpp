@@ -1,0 +1,174 @@
+#include "stemcells/agent/network.hpp"
+
+#include <arpa/inet.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <thread>
+
+#include "base/file.hpp"
+#include "base/process.hpp"
+
+namespace slipway::agent {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string lower(std::string text) {
+  for (auto& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+std::map<std::string, std::string> interfaces_by_mac() {
+  std::map<std::string, std::string> found;
+  for (const auto& entry : fs::directory_iterator("/sys/class/net")) {
+    const std::string name = entry.path().filename().string();
+    if (name == "lo") continue;
+    try {
+      std::string mac = read_file(entry.path() / "address", 64);
+      mac.erase(mac.find_last_not_of(" \n") + 1);
+      found[lower(mac)] = name;
+    } catch (const Error&) {  // it went away between listing and reading
+    }
+  }
+  return found;
+}
+
+std::string interface_for(const NetworkSettings& network) {
+  constexpr auto limit = 30s;
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  for (;;) {
+    const auto interfaces = interfaces_by_mac();
+    const auto found = interfaces.find(lower(network.mac));
+    if (found != interfaces.end()) return found->second;
+    if (network.mac.empty() && interfaces.size() == 1) return interfaces.begin()->second;
+    if (std::chrono::steady_clock::now() >= deadline) {
+      throw Error(Fault::not_found, "network '" + network.name + "': no interface has the MAC address '" +
+                                        network.mac + "' (" + std::to_string(interfaces.size()) + " interfaces)");
+    }
+    std::this_thread::sleep_for(100ms);
+  }
+}
+
+void ip(std::vector<std::string> words) {
+  words.insert(words.begin(), "/usr/sbin/ip");
+  run_checked({.argv = std::move(words), .timeout = 30s});
+}
+
+void configure_static(const NetworkSettings& network, const std::string& interface) {
+  if (!is_ip_address(network.ip)) throw Error(Fault::invalid, "network '" + network.name + "': ip '" + network.ip + "'");
+  ip({"address", "replace", network.ip + "/" + std::to_string(prefix_length(network.netmask)), "brd", "+", "dev", interface});
+  ip({"link", "set", interface, "up"});
+  if (network.default_gateway && is_ip_address(network.gateway)) {
+    ip({"route", "replace", "default", "via", network.gateway, "dev", interface});
+  }
+  for (const auto& route : network.routes) {
+    if (!is_ip_address(route.destination) || !is_ip_address(route.gateway)) continue;
+    ip({"route", "replace", route.destination + "/" + std::to_string(prefix_length(route.netmask)), "via",
+        route.gateway, "dev", interface});
+  }
+}
+
+void configure_dhcp(const NetworkSettings& network, const std::string& interface) {
+  const fs::path folder = "/etc/systemd/network";
+  fs::create_directories(folder);
+  write_file_atomically(folder / ("10-" + interface + ".network"),
+                        "[Match]\nName=" + interface + "\n\n[Network]\nDHCP=yes\n\n[DHCP]\nUseDomains=yes\n" +
+                            (network.default_gateway ? "" : "UseRoutes=no\n"));
+  run_checked({.argv = {"/usr/bin/systemctl", "restart", "systemd-networkd"}, .timeout = 60s});
+}
+
+void write_resolv_conf(const Settings& settings, const Paths& paths) {
+  std::string text;
+  for (const auto& network : settings.networks) {
+    if (!network.default_dns && settings.networks.size() > 1) continue;
+    for (const auto& server : network.dns) {
+      if (is_ip_address(server)) text += "nameserver " + server + "\n";
+    }
+  }
+  if (text.empty()) return;
+  std::error_code ignored;
+  const fs::path file = paths.etc / "resolv.conf";
+  if (fs::is_symlink(file)) fs::remove(file, ignored);
+  write_file_atomically(file, text);
+}
+
+void set_hostname(const Settings& settings, const Paths& paths) {
+  if (paths.etc == "/etc" && ::sethostname(settings.agent_id.data(), settings.agent_id.size()) != 0) {
+    throw Error(Fault::internal, "cannot set the hostname");
+  }
+  write_file_atomically(paths.etc / "hostname", settings.agent_id + "\n");
+  const fs::path hosts = paths.etc / "hosts";
+  if (fs::exists(hosts) && read_file(hosts).find(settings.agent_id) != std::string::npos) return;
+  write_file_atomically(hosts, "127.0.0.1 localhost " + settings.agent_id +
+                                   "\n::1 localhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\n");
+}
+
+}  // namespace
+
+bool is_ip_address(const std::string& text) {
+  in6_addr address{};
+  return ::inet_pton(AF_INET, text.c_str(), &address) == 1 || ::inet_pton(AF_INET6, text.c_str(), &address) == 1;
+}
+
+int prefix_length(const std::string& netmask) {
+  in_addr v4{};
+  if (::inet_pton(AF_INET, netmask.c_str(), &v4) == 1) {
+    const std::uint32_t mask = ntohl(v4.s_addr);
+    const int ones = std::popcount(mask);
+    if (mask == (ones == 0 ? 0u : ~0u << (32 - ones))) return ones;
+  }
+  in6_addr v6{};
+  if (::inet_pton(AF_INET6, netmask.c_str(), &v6) == 1) {
+    int ones = 0;
+    for (const unsigned char byte : v6.s6_addr) ones += std::popcount(byte);
+    return ones;
+  }
+  throw Error(Fault::invalid, "'" + netmask + "' is no netmask");
+}
+
+void configure_network(const Settings& settings, const Paths& paths, const Log& log) {
+  bool any = false;
+  for (const auto& network : settings.networks) {
+    if (network.preconfigured) continue;
+    any = true;
+    const std::string interface = interface_for(network);
+    with_context("network '" + network.name + "'", [&] {
+      network.use_dhcp ? configure_dhcp(network, interface) : configure_static(network, interface);
+    });
+    log.info("network.configured", {{"network", network.name}, {"interface", interface}, {"ip", network.ip}});
+  }
+  if (!any) return;
+  ip({"link", "set", "lo", "up"});
+  write_resolv_conf(settings, paths);
+  set_hostname(settings, paths);
+}
+
+void announce_addresses(const Settings& settings, const Log& log) {
+  if (!fs::exists("/usr/bin/arping")) return;
+  for (const auto& network : settings.networks) {
+    if (network.preconfigured || network.use_dhcp || !is_ip_address(network.ip)) continue;
+    try {
+      run({.argv = {"/usr/bin/arping", "-q", "-U", "-c", "2", "-w", "2", "-I", interface_for(network), network.ip},
+           .timeout = 5s});
+    } catch (const Error& error) {
+      log.warn("network.announce_failed", {{"network", network.name}, {"error", error.what()}});
+    }
+  }
+}
+
+void delete_arp_entries(const std::vector<std::string>& addresses, const Log& log) {
+  for (const auto& address : addresses) {
+    if (!is_ip_address(address)) continue;
+    try {
+      run({.argv = {"/usr/sbin/ip", "neigh", "flush", "to", address}, .timeout = 10s});
+    } catch (const Error& error) {
+      log.warn("network.arp_failed", {{"address", address}, {"error", error.what()}});
+    }
+  }
+}
+
+}  // namespace slipway::agent

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.hpp"
+#include "base/secret.hpp"
+#include "stemcells/agent/paths.hpp"
+
+// What a node is told about itself. Source: contracts/agent-cpi.md section 1.
+namespace slipway::agent {
+
+// How the agent proves who it is on the message bus.
+struct BusIdentity {
+  std::string ca_pem;
+  std::string certificate_pem;
+  Secret private_key_pem;
+  bool complete() const { return !ca_pem.empty() && !certificate_pem.empty() && !private_key_pem.empty(); }
+};
+
+struct BlobstoreSettings {
+  std::string provider = "local";
+  Json options = Json::object();  // endpoint, user, password, tls.cert.ca; or blobstore_path
+};
+
+struct NetworkSettings {
+  std::string name, type, ip, netmask, gateway, mac;
+  std::vector<std::string> dns;
+  bool use_dhcp = false;
+  bool preconfigured = false;
+  bool default_gateway = false;
+  bool default_dns = false;
+  struct Route {
+    std::string destination, gateway, netmask;
+  };
+  std::vector<Route> routes;
+};
+
+struct Settings {
+  std::string agent_id;
+  std::string vm_name;
+  std::vector<std::string> mbus_urls;
+  BusIdentity identity;
+  BlobstoreSettings blobstore;
+  std::vector<NetworkSettings> networks;
+  std::vector<std::string> ntp;
+  Json ephemeral_disk;             // a path, {"path"}, {"id"} or null
+  Json persistent_disks = Json::object();  // cid → hint
+  std::string persistent_disk_fs = "ext4";
+  std::vector<std::string> persistent_disk_mount_options;
+  Secret password_hash;            // crypt(3) text for root and vcap, often empty
+  std::vector<std::string> authorized_keys;
+  std::optional<std::string> trusted_certs;  // only from update_settings
+  Json disk_associations = Json::array();    // [{name, cid}], only from update_settings
+
+  const NetworkSettings* default_network() const;  // carries the address others know; may be null
+};
+
+// `boot` is what the cloud gave, `update` the director's later word (null or empty: none).
+// Precedence of certificate and blobstore: update, env.bosh, root. All problems at once.
+Settings effective_settings(const Json& boot, const Json& update);
+
+// agent.json
+struct SettingsSource {
+  std::string type;                     // File, ConfigDrive; others are skipped with a warning
+  std::string settings_path;            // File
+  std::vector<std::string> disk_paths;  // ConfigDrive: devices tried in turn
+  std::string user_data_path;
+  std::string meta_data_path;
+};
+struct AgentConfig {
+  std::vector<SettingsSource> sources;
+  bool skip_disk_setup = false;         // Platform.Linux.SkipDiskSetup
+  int heartbeat_seconds = 30;           // Heartbeat.IntervalSeconds
+};
+AgentConfig parse_agent_config(const Json& json);
+
+// Tries the sources in order, then the copy saved by an earlier boot. Saves what it found to
+// paths.settings(). Fault::not_found lists why each source failed.
+Json fetch_boot_settings(const AgentConfig& config, const Paths& paths);
+// The saved overlay, or an empty object. A broken file is an error, never ignored.
+Json load_update_settings(const Paths& paths);
+
+}  // namespace slipway::agent

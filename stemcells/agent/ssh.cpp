@@ -1,0 +1,128 @@
+#include "stemcells/agent/ssh.hpp"
+
+#include <grp.h>
+#include <pwd.h>
+#include <regex.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "base/file.hpp"
+#include "base/process.hpp"
+
+namespace slipway::agent {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string text_at(const Json& json, const char* key) {
+  if (!json.is_object()) return {};
+  const auto found = json.find(key);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::string host_public_key() {
+  for (const char* name : {"/etc/ssh/ssh_host_rsa_key.pub", "/etc/ssh/ssh_host_ed25519_key.pub"}) {
+    if (!fs::exists(name)) continue;
+    std::string text = read_file(name, 64u << 10);
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    return text;
+  }
+  return {};
+}
+
+std::string existing_groups() {
+  std::string list;
+  for (const char* name : {"admin", "bosh_sudoers", "bosh_sshers", "vcap"}) {
+    if (::getgrnam(name)) list += (list.empty() ? "" : ",") + std::string(name);
+  }
+  return list;
+}
+
+void write_key(const fs::path& home, const std::string& user, const std::string& key) {
+  const passwd* account = ::getpwnam(user.c_str());
+  if (!account) throw Error(Fault::internal, "the new user " + user + " is not there");
+  const auto uid = account->pw_uid;
+  const auto gid = account->pw_gid;
+  const fs::path folder = home / ".ssh";
+  make_folder(folder, 0700);
+  write_file_atomically(folder / "authorized_keys", key + "\n", 0600);
+  for (const auto& path : {folder, folder / "authorized_keys"}) {
+    if (::lchown(path.c_str(), uid, gid) != 0) throw Error(Fault::internal, "cannot give " + path.string() + " away");
+  }
+}
+
+// The regex is the director's, POSIX extended.
+class Pattern {
+ public:
+  explicit Pattern(const std::string& text) {
+    if (::regcomp(&regex_, text.c_str(), REG_EXTENDED | REG_NOSUB) != 0) {
+      throw Error(Fault::invalid, "user_regex '" + text + "' is no regular expression");
+    }
+  }
+  ~Pattern() { ::regfree(&regex_); }
+  Pattern(const Pattern&) = delete;
+  Pattern& operator=(const Pattern&) = delete;
+  bool matches(const std::string& text) const { return ::regexec(&regex_, text.c_str(), 0, nullptr, 0) == 0; }
+
+ private:
+  regex_t regex_{};
+};
+
+}  // namespace
+
+bool is_ssh_user(const std::string& name) {
+  if (!name.starts_with("bosh_") || name.size() < 6 || name.size() > 32) return false;
+  if (name == "bosh_sudoers" || name == "bosh_sshers") return false;
+  for (const char c : name) {
+    if (!std::islower(static_cast<unsigned char>(c)) && !std::isdigit(static_cast<unsigned char>(c)) && c != '_' &&
+        c != '-') {
+      return false;
+    }
+  }
+  return true;
+}
+
+Json ssh_setup(const Json& parameters, const Settings& settings, const Paths& paths) {
+  const std::string user = text_at(parameters, "user");
+  const std::string key = text_at(parameters, "public_key");
+  if (!is_ssh_user(user)) throw Error(Fault::invalid, "user '" + user + "' must look like bosh_<lower case and digits>");
+  if (key.empty() || key.find('\n') != std::string::npos) throw Error(Fault::invalid, "public_key must be one line");
+  const fs::path homes = paths.base / "bosh_ssh";
+  make_folder(homes, 0755);
+  const fs::path home = homes / user;
+  if (!::getpwnam(user.c_str())) {
+    std::vector<std::string> argv{"/usr/sbin/useradd", "-m", "-b", homes.string(), "-s", "/bin/bash"};
+    const std::string groups = existing_groups();
+    if (!groups.empty()) argv.insert(argv.end(), {"-G", groups});
+    argv.push_back(user);
+    run_checked({.argv = argv, .timeout = std::chrono::seconds(30)});
+  }
+  write_key(home, user, key);
+  const NetworkSettings* network = settings.default_network();
+  return Json{{"command", "setup"},
+              {"status", "success"},
+              {"ip", network ? network->ip : ""},
+              {"host_public_key", host_public_key()}};
+}
+
+Json ssh_cleanup(const Json& parameters, const Paths& paths) {
+  const Pattern pattern(text_at(parameters, "user_regex"));
+  std::vector<std::string> users;
+  ::setpwent();
+  const std::string homes = (paths.base / "bosh_ssh").string() + "/";
+  while (const passwd* account = ::getpwent()) {
+    const std::string name = account->pw_name;
+    const bool ours = is_ssh_user(name) && std::string(account->pw_dir).starts_with(homes);
+    if (ours && pattern.matches(name)) users.push_back(name);
+  }
+  ::endpwent();
+  for (const auto& user : users) {
+    run_checked({.argv = {"/usr/sbin/userdel", "-r", "-f", user}, .timeout = std::chrono::seconds(30)});
+  }
+  return Json{{"command", "cleanup"}, {"status", "success"}};
+}
+
+}  // namespace slipway::agent
