@@ -94,7 +94,6 @@ class TimeScanner {
   void expect(std::string_view any_of) {
     if (!take(any_of)) fail();
   }
-  char previous() const { return text_[at_ - 1]; }
   milliseconds fraction() {
     int digits = 0, value = 0;
     while (at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9') {
@@ -140,8 +139,8 @@ Timestamp parse_rfc3339(const std::string& text) {
   minutes offset{0};
   bool offset_good = true;
   if (!in.take("Zz")) {
-    in.expect("+-");
-    const int sign = text.size() > 6 && in.previous() == '-' ? -1 : 1;
+    const int sign = in.take("-") ? -1 : 1;
+    if (sign > 0) in.expect("+");
     const int oh = in.number(2);
     in.expect(":");
     const int om = in.number(2);
