@@ -1,0 +1,113 @@
+#include "stemcells/agent/monit.hpp"
+
+#include <doctest/doctest.h>
+
+#include "base/error.hpp"
+#include "stemcells/agent/supervisor.hpp"
+
+using namespace slipway;
+using namespace slipway::agent;
+
+TEST_CASE("an empty monit file has no processes") {
+  CHECK(parse_monit("", "m").processes.empty());
+  CHECK(parse_monit("# only a comment\n\n", "m").processes.empty());
+}
+
+TEST_CASE("the form that nearly all releases use is read") {
+  const auto file = parse_monit(R"(check process etcd
+  with pidfile /var/vcap/sys/run/bpm/etcd/etcd.pid
+  start program "/var/vcap/jobs/bpm/bin/bpm start etcd -p 'the one'"
+    with timeout 60 seconds
+  stop program "/var/vcap/jobs/bpm/bin/bpm stop etcd"
+  group vcap
+)", "m");
+  REQUIRE(file.processes.size() == 1);
+  const auto& process = file.processes[0];
+  CHECK(process.name == "etcd");
+  CHECK(process.pid_file == "/var/vcap/sys/run/bpm/etcd/etcd.pid");
+  CHECK(process.start.argv == std::vector<std::string>{"/var/vcap/jobs/bpm/bin/bpm", "start", "etcd", "-p", "the one"});
+  CHECK(process.start.timeout_seconds == 60);
+  CHECK(process.stop.timeout_seconds == 30);
+  CHECK(file.warnings.empty());
+}
+
+TEST_CASE("clauses may share a line, span lines and use single quotes") {
+  const auto file = parse_monit(
+      "check process a with pidfile /p/a start program '/bin/a' stop program '/bin/b' group vcap "
+      "check process b pidfile /p/b start program = \"/bin/b x\" as uid vcap and gid vcap stop program = \"/bin/b y\" "
+      "depends on a if failed\n host 127.0.0.1\n port 80 protocol http and request \"/x\"\n with timeout 5 seconds "
+      "for 3 cycles then restart depends a",
+      "m");
+  REQUIRE(file.processes.size() == 2);
+  CHECK(file.processes[1].start.user == "vcap");
+  CHECK(file.processes[1].start.group == "vcap");
+  CHECK(file.processes[1].depends_on == std::vector<std::string>{"a", "a"});
+  REQUIRE(file.warnings.size() == 1);
+  CHECK(file.warnings[0].find("if failed host 127.0.0.1 port 80") != std::string::npos);
+}
+
+TEST_CASE("memory and restart rules become limits") {
+  const auto file = parse_monit(R"(check process a with pidfile /p/a
+  start program "/bin/a"  stop program "/bin/a"
+  if totalmem > 512 Mb for 2 cycles then alert
+  if totalmem > 3500 Mb for 15 cycles then restart
+  if 5 restarts within 15 cycles then timeout
+)", "m");
+  REQUIRE(file.processes.size() == 1);
+  CHECK(*file.processes[0].memory_limit == "3500M");
+  REQUIRE(file.processes[0].restart_limit);
+  CHECK(file.processes[0].restart_limit->restarts == 5);
+  CHECK(file.processes[0].restart_limit->cycles == 15);
+  CHECK(*parse_monit("check process a with pidfile /p start program \"/a\" if totalmem > 75% for 1 cycles then restart",
+                     "m").processes[0].memory_limit == "75%");
+}
+
+TEST_CASE("checks of files and hosts are passed over with a warning") {
+  const auto file = parse_monit(
+      "check file f with path /x if timestamp > 1 minute then exec \"/bin/y\" "
+      "check process a with pidfile /p start program \"/a\" stop program \"/a\"", "m");
+  CHECK(file.processes.size() == 1);
+  CHECK_FALSE(file.warnings.empty());
+}
+
+TEST_CASE("what cannot be supervised is refused with its place") {
+  for (const char* text : {"check process a start program \"/a\"", "check process a with pidfile p start program \"/a\"",
+                           "check process a with pidfile /p", "check process a with pidfile /p start program \"a\"",
+                           "check process", "check process a with pidfile /p start program \"unclosed",
+                           "check process a with pidfile /p start program \"/a\" if x",
+                           "check process a matching \"x\" start program \"/a\""}) {
+    CAPTURE(text);
+    CHECK_THROWS_AS(parse_monit(text, "web/monit"), Error);
+  }
+}
+
+TEST_CASE("a unit quotes what systemd would expand") {
+  const MonitProcess process{.name = "a b", .pid_file = "/p",
+                             .start = {.argv = {"/bin/sh", "-c", "echo \"$HOME\" 100% \\"}}};
+  const std::string unit = render_unit(process, true);
+  CHECK(unit.find(R"(ExecStart="/bin/sh" "-c" "echo \"$$HOME\" 100%% \\")") != std::string::npos);
+  CHECK(unit.find("Restart=always") != std::string::npos);
+  CHECK(render_unit(process, false).find("Restart=no") != std::string::npos);
+  CHECK(unit_name("a b") == "bosh-job-a\\x20b.service");
+}
+
+TEST_CASE("dependencies start first and a cycle does no harm") {
+  const auto process = [](const char* name, std::vector<std::string> on) {
+    return MonitProcess{.name = name, .depends_on = std::move(on)};
+  };
+  const auto ordered = in_start_order({process("a", {"b", "nobody"}), process("b", {"c"}), process("c", {"a"})});
+  REQUIRE(ordered.size() == 3);
+  CHECK(ordered[0].name == "c");
+  CHECK(ordered[2].name == "a");
+}
+
+TEST_CASE("one word tells the state of all processes") {
+  const ProcessStatus running{.name = "a", .state = "running"}, starting{.name = "b", .state = "starting"},
+      failing{.name = "c", .state = "failing"};
+  CHECK(job_state({}, false) == "running");
+  CHECK(job_state({}, true) == "stopped");
+  CHECK(job_state({running}, false) == "running");
+  CHECK(job_state({running, starting}, false) == "starting");
+  CHECK(job_state({starting, failing, running}, false) == "failing");
+  CHECK(job_state({failing}, true) == "stopped");
+}
