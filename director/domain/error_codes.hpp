@@ -96,6 +96,7 @@ inline constexpr int addon_deployment_filter = 530006;
 inline constexpr int variable_name_missing = 540002;
 inline constexpr int variable_name_syntax = 540004;
 inline constexpr int variable_generation = 540005;
+inline constexpr int variable_placement = 540007;
 
 inline constexpr int variables_format = 560000;
 inline constexpr int features_unknown_type = 560001;

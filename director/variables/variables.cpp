@@ -1,0 +1,167 @@
+#include "director/variables/variables.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "director/domain/error_codes.hpp"
+#include "director/domain/names.hpp"
+#include "director/domain/reader.hpp"
+#include "director/variables/generators.hpp"
+#include "director/variables/placeholders.hpp"
+
+namespace slipway::director {
+
+namespace {
+
+struct Definition {
+  std::string name, place, type, mode, ca;  // name and ca are absolute
+  Json options = Json::object();
+};
+
+// CAs before what they sign, else in the order given. A circle is a problem.
+class SigningOrder {
+ public:
+  SigningOrder(const std::vector<Definition>& definitions, Problems& problems)
+      : definitions_(definitions), problems_(problems) {
+    for (std::size_t i = 0; i < definitions.size(); ++i) by_name_.emplace(definitions[i].name, i);
+    marks_.assign(definitions.size(), Mark::fresh);
+  }
+
+  std::vector<std::size_t> run() {
+    for (std::size_t i = 0; i < definitions_.size(); ++i) visit(i);
+    return std::move(order_);
+  }
+
+ private:
+  enum class Mark { fresh, open, done };
+  void visit(std::size_t i) {
+    if (marks_[i] == Mark::done) return;
+    if (marks_[i] == Mark::open) {
+      problems_.add(definitions_[i].place + ".options.ca", "'" + definitions_[i].name + "' is signed by itself, in a circle",
+                    code::variable_generation);
+      return;
+    }
+    marks_[i] = Mark::open;
+    if (const auto ca = by_name_.find(definitions_[i].ca); ca != by_name_.end()) visit(ca->second);
+    marks_[i] = Mark::done;
+    order_.push_back(i);
+  }
+
+  const std::vector<Definition>& definitions_;
+  Problems& problems_;
+  std::map<std::string, std::size_t> by_name_;
+  std::vector<Mark> marks_;
+  std::vector<std::size_t> order_;
+};
+
+std::string update_mode(HashReader& in, bool converge) {
+  const auto mode = in.text_or("update_mode", converge ? "converge" : "no-overwrite");
+  if (mode != "no-overwrite" && mode != "overwrite" && mode != "converge") {
+    in.complain("update_mode", "is '" + mode + "'; allowed are 'no-overwrite', 'overwrite' and 'converge'",
+                code::variables_format);
+  }
+  return mode;
+}
+
+}  // namespace
+
+std::string Variables::absolute(const std::string& name, const std::string& deployment) const {
+  return name.starts_with('/') ? name : "/" + director_name_ + "/" + deployment + "/" + name;
+}
+
+std::vector<std::int64_t> Variables::generate(const Json& manifest, const std::string& deployment) {
+  Problems problems;
+  HashReader top(manifest, "", problems);
+  const bool converge = HashReader(top.hash_or_empty("features"), "features", problems).boolean_or("converge_variables", false);
+  std::vector<Definition> definitions;
+  const auto& list = top.array_or_empty("variables");
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    HashReader in(list[i], item_place("variables", i), problems);
+    const auto name = in.text("name");
+    if (const auto wrong = name_problem(name); !name.empty() && !wrong.empty()) {
+      in.complain("name", "'" + name + "' " + wrong, code::variable_name_syntax);
+    }
+    Definition definition{absolute(name, deployment), in.place(), in.text("type"), update_mode(in, converge), "",
+                          in.hash_or_empty("options")};
+    if (const auto ca = HashReader(definition.options, in.place("options"), problems).text_or("ca", ""); !ca.empty()) {
+      definition.ca = absolute(ca, deployment);
+    }
+    definitions.push_back(std::move(definition));
+  }
+  const auto order = SigningOrder(definitions, problems).run();
+  problems.throw_if_any("variables");
+
+  std::set<std::int64_t> ids;
+  const FindCa find_ca = [&](const std::string& name) -> std::optional<Json> {
+    auto record = values_.latest(absolute(name, deployment));
+    if (!record) return std::nullopt;
+    ids.insert(record->id);
+    return std::move(record->value);
+  };
+  for (const auto i : order) {
+    const auto& definition = definitions[i];
+    const auto before = values_.latest(definition.name);
+    const bool keep = before && (definition.mode == "no-overwrite" ||
+                                 (definition.mode == "converge" &&
+                                  still_fits(definition.type, definition.options, before->value, find_ca)));
+    if (keep) {
+      ids.insert(before->id);
+      continue;
+    }
+    const auto options = interpolate(definition.options, deployment);
+    const auto value = generate_value(definition.type, options, definition.place, find_ca, clock_.now(), problems);
+    if (!value) continue;
+    const auto stored = before ? values_.put(definition.name, *value, clock_.now())
+                               : values_.put_if_absent(definition.name, *value, clock_.now());
+    ids.insert(stored.id);
+  }
+  problems.throw_if_any("variables");
+
+  for (const auto& placeholder : find_placeholders(manifest)) {
+    if (const auto record = values_.latest(absolute(placeholder.name, deployment))) ids.insert(record->id);
+  }
+  return {ids.begin(), ids.end()};
+}
+
+Json Variables::interpolate(const Json& manifest, const std::string& deployment) const {
+  Problems problems;
+  std::map<std::string, Json> values;
+  std::map<std::string, std::optional<Json>> read;
+  for (const auto& placeholder : find_placeholders(manifest)) {
+    if (const auto wrong = name_problem(placeholder.name); !wrong.empty()) {
+      problems.add(placeholder.text, "its name " + wrong, code::variable_name_syntax);
+      continue;
+    }
+    const auto name = absolute(placeholder.name, deployment);
+    const auto [at, fresh] = read.try_emplace(name);
+    if (fresh) {
+      if (auto record = values_.latest(name)) at->second = std::move(record->value);
+    }
+    if (!at->second) {
+      problems.add(placeholder.text, "variable '" + name + "' has no value; define it under 'variables' or set it",
+                   code::variable_name_missing);
+      continue;
+    }
+    const Json* value = &*at->second;
+    for (const auto& key : placeholder.keys) {
+      if (!value->is_object() || !value->contains(key)) {
+        std::vector<std::string> known;
+        if (value->is_object()) {
+          for (const auto& [name_of_key, unused] : value->items()) known.push_back(name_of_key);
+        }
+        problems.add(placeholder.text, "variable '" + name + "' has no key '" + key + "'; it has " + quoted_list(known),
+                     code::variable_name_missing);
+        value = nullptr;
+        break;
+      }
+      value = &value->at(key);
+    }
+    if (value != nullptr) values.emplace(placeholder.text, *value);
+  }
+  auto out = replace_placeholders(manifest, values, problems);
+  problems.throw_if_any("variables");
+  return out;
+}
+
+}  // namespace slipway::director
