@@ -33,6 +33,7 @@ class Bench {
   ~Bench() {
     for (const auto& vm : vms_) quietly([&] { cpi_.delete_vm(vm); });
     for (const auto& disk : disks_) quietly([&] { cpi_.delete_disk(disk); });
+    if (subject_.spares_stemcells) return;
     for (const auto& stemcell : stemcells_) quietly([&] { cpi_.delete_stemcell(stemcell); });
   }
   Bench(const Bench&) = delete;

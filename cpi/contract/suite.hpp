@@ -31,6 +31,7 @@ struct Subject {
   // Returns when the guest can react to hardware changes. Empty: at once.
   std::function<void(const VmCid&)> wait_for_guest;
   bool makes_networks = true;                // false: create_network is not_implemented
+  bool spares_stemcells = false;             // leave them for the next case: unpacking takes long
 };
 
 void info_names_version_and_formats(const Subject& subject);
