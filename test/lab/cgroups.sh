@@ -51,14 +51,18 @@ join_lab_cgroups() {
   done < <(lab_cgroup_folders "$1")
 }
 
-# Moves what start-up left beside the leaf into it.
+# Moves what start-up left beside the leaf into it; only then may the lab's
+# group hand its controllers to the nodes' groups.
 settle_lab_cgroups() {
-  local folder pid
+  local folder pid controller
   while read -r folder; do
     [ -d "$folder/host" ] || continue
     while read -r pid; do
       echo "$pid" > "$folder/host/cgroup.procs"
     done < "$folder/cgroup.procs"
+    for controller in $(cat "$folder/cgroup.controllers"); do
+      echo "+$controller" > "$folder/cgroup.subtree_control"
+    done
   done < <(lab_cgroup_folders "$1")
 }
 
