@@ -99,6 +99,11 @@ TEST_CASE("a template that writes over the replies is found out") {
   CHECK(contains(text, "(it "));
 }
 
+TEST_CASE("the copy of a worker that a template forks says nothing") {
+  CHECK(render_one(shared(), "<% fork; fork %>ok") == "ok");
+  CHECK(render_one(shared(), "fine") == "fine");
+}
+
 TEST_CASE("leaving a template early is an error, not an empty file") {
   CHECK(contains(complaint("a<% return %>b"), "left before its end"));
   CHECK(contains(complaint("<% raise Interrupt %>"), "Interrupt"));

@@ -284,6 +284,7 @@ module Slipway
       @compiled = {}
       @sources = {} # what has not compiled (yet)
       @environment = ENV.to_h
+      @pid = Process.pid
     end
 
     def serve
@@ -377,6 +378,7 @@ module Slipway
 
     # What one template did to the process must not reach the next.
     def tidy_up
+      exit!(0) unless Process.pid == @pid # the copy a template forked has nothing to say
       (Thread.list - [Thread.current]).each(&:kill)
       ENV.replace(@environment) unless ENV.to_h == @environment
       Dir.chdir('/')
