@@ -58,18 +58,18 @@ void release_loop_devices(const fs::path& file, const DiskCid& disk) {
 // A QEMU guest has a say in a detach: it may be booting, or busy.
 void detach_from_guest(Domain& domain, const std::string& xml, const DiskCid& disk, std::chrono::seconds patience) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
+  std::string problem = "the guest does not let go of it";
   for (int attempt = 0;; ++attempt) {
-    std::string problem = "the guest does not let go of it";
     constexpr int polls_a_request = 20;
     if (attempt % polls_a_request == 0) {
       try {
-        domain.detach(xml);
+        domain.ask_to_detach(xml);
       } catch (const CpiError& error) {
         // "already in the process of unplug": the answer is still to come.
         problem = error.what();
       }
     }
-    if (!has(domain, disk)) return;
+    if (find_disk(domain.disks(), disk) == nullptr) return;
     if (std::chrono::steady_clock::now() >= deadline) {
       throw CpiError(ErrorType::cloud_error, "detaching disk '" + disk.value + "' took more than " +
                                                  std::to_string(patience.count()) + " s: " + problem, true);
@@ -201,9 +201,8 @@ void Disks::detach(const VmCid& vm, const DiskCid& disk) {
     if (const auto* live = find_disk(now, disk)) {
       const std::chrono::seconds patience{mode == VirtMode::lxc ? 5 : config_.detach_timeout_s};
       detach_from_guest(*found.domain, disk_xml(mode, *live), disk, patience);
-    } else if (const auto* planned = find_disk(later, disk)) {
-      found.domain->detach_at_next_start(disk_xml(mode, *planned));
     }
+    if (const auto* planned = find_disk(later, disk)) found.domain->detach_at_next_start(disk_xml(mode, *planned));
   }
   release_loop_devices(file, disk);
   auto record = read_json_file(place.paths().disk_record(disk));

@@ -153,8 +153,8 @@ void Domain::attach(const std::string& device_xml) {
   }
 }
 
-void Domain::detach(const std::string& device_xml) {
-  if (virDomainDetachDeviceFlags(domain_.get(), device_xml.c_str(), affected()) != 0) {
+void Domain::ask_to_detach(const std::string& device_xml) {
+  if (virDomainDetachDeviceFlags(domain_.get(), device_xml.c_str(), VIR_DOMAIN_AFFECT_LIVE) != 0) {
     fail("detaching a disk from VM '" + name() + "'");
   }
 }

@@ -37,7 +37,9 @@ class Domain {
   std::vector<DomainDisk> disks(Which which = Which::now) const;
   // Both the running domain and its definition.
   void attach(const std::string& device_xml);
-  void detach(const std::string& device_xml);
+  // The running domain alone. A QEMU guest is only asked: look at disks() for its answer, and
+  // ask again, because one that is still booting never hears the first request.
+  void ask_to_detach(const std::string& device_xml);
   // The definition alone: what the next start sees.
   void attach_at_next_start(const std::string& device_xml);
   void detach_at_next_start(const std::string& device_xml);
