@@ -6,8 +6,7 @@
 #include <set>
 
 #include "base/parallel.hpp"
-#include "director/planner/addresses.hpp"
-#include "director/planner/networks.hpp"
+#include "director/planner/compilation.hpp"
 
 namespace slipway::director {
 
@@ -206,50 +205,32 @@ CompiledPackageRecord Compiler::compile_one(const Need& need, const VmRecord& vm
 }
 
 VmRecord Compiler::create_worker(const StemcellRef& stemcell, int number) {
-  const auto& compilation = *cloud_.compilation;
+  // The addresses are held by this name, so that an attempt that died is found out again.
+  const AgentId holder{"compilation-" + std::to_string(task_.task().id) + "-" + std::to_string(number)};
+  auto& ips = services_.stores.ips;
+  ips.release_of_agent(holder);
   VmOrder order;
   order.deployment = deployment_;
   order.group = group_name;
   order.instance_name = std::string(group_name) + "/" + std::to_string(number);
   order.index = number;
-  order.az = compilation.az;
   order.stemcell = stemcell;
-  order.env = compilation.env;
   order.tags = {{"compiling", deployment_}};
-  const auto* az = cloud_.find_az(compilation.az);
-  order.cpi = az ? az->cpi : "";
-  std::vector<const Json*> layers;
-  if (az) layers.push_back(&az->cloud_properties);
-  if (const auto* type = cloud_.find_vm_type(compilation.vm_type)) layers.push_back(&type->cloud_properties);
-  for (const auto& name : compilation.vm_extensions) {
-    if (const auto* extension = cloud_.find_vm_extension(name)) layers.push_back(&extension->cloud_properties);
-  }
-  layers.push_back(&compilation.cloud_properties);
-  order.cloud_properties = merged_cloud_properties(layers);
-  if (compilation.vm_resources) {
-    const Json calculated = vms_.cpi(order.cpi)->calculate_vm_cloud_properties(*compilation.vm_resources);
-    order.cloud_properties = merged_cloud_properties({&calculated, &order.cloud_properties});
-  }
-
-  // The address is held for this task's worker by name until its VM is gone.
-  const auto* network = cloud_.find_network(compilation.network);
-  if (!network) throw Error(Fault::invalid, "compilation: network '" + compilation.network + "' is not in the cloud config", 120001);
-  const AgentId holder{"compilation-" + std::to_string(task_.task().id) + "-" + std::to_string(number)};
-  auto& ips = services_.stores.ips;
-  ips.release_of_agent(holder);
-  NetworkUse use{.name = network->name, .default_dns = true, .default_gateway = true};
   for (int left = address_tries;; --left) {
-    std::optional<Ipv4> address;
-    if (network->type == NetworkType::manual) {
-      address = AddressBook(ips.all(), world_.director_addresses).take_lowest(*network, compilation.az);
-      if (!address) {
-        throw Error(Fault::exhausted, "network '" + network->name + "' has no free address for a compilation VM; add a subnet or delete what is not needed", 130011);
-      }
+    const auto planned = plan_compilation_vm(cloud_, deployment_, holder, ips.all(), world_.director_addresses);
+    order.az = planned.az;
+    order.cpi = planned.cpi;
+    order.env = planned.env;
+    order.networks = planned.networks;
+    order.cloud_properties = planned.cloud_properties;
+    if (planned.vm_resources) {
+      const Json size = vms_.cpi(order.cpi)->calculate_vm_cloud_properties(*planned.vm_resources);
+      order.cloud_properties = merged_cloud_properties({&size, &planned.cloud_properties});
     }
-    order.networks = {{network->name, network_settings(*network, use, compilation.az, address)}};
-    if (!address) break;  // the cloud gives it
-    const IpRecord record{.address = address->to_string(), .deployment = deployment_, .agent = holder, .network = network->name};
-    if (ips.reserve(record, services_.clock.now())) break;
+    const bool all_held = std::all_of(planned.ips.begin(), planned.ips.end(),
+                                      [&](const IpRecord& ip) { return ips.reserve(ip, services_.clock.now()); });
+    if (all_held) break;
+    ips.release_of_agent(holder);
     if (left <= 1) throw Error(Fault::retryable, "no address for a compilation VM could be held", 130011);
   }
   try {

@@ -1,0 +1,125 @@
+#include <signal.h>
+#include <unistd.h>
+
+#include <boost/program_options.hpp>
+#include <iostream>
+
+#include "base/file.hpp"
+#include "base/tls.hpp"
+#include "director/director.hpp"
+
+namespace options = boost::program_options;
+using namespace slipway;
+using namespace slipway::director;
+
+namespace {
+
+constexpr const char* usage = R"(slipway-director: provisions VMs and keeps deployments as they shall be
+
+  slipway-director --config FILE                   run
+  slipway-director --config FILE --check-config    say what is wrong with the file and stop
+  slipway-director init --folder DIR --address IP --cpi=WORD…
+                                                   make a first configuration with all keys; one --cpi
+                                                   for each word of the CPI's command line
+  slipway-director hash-password < FILE            the hash for a user's password
+  slipway-director config-reference                every key of the configuration, as Markdown
+
+Exit codes: 0 fine, 1 it failed, 2 wrong usage.
+)";
+
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+int run(const std::string& file, bool check_only) {
+  auto reader = Config::load(file);
+  const auto config = read_director_config(reader);
+  if (check_only) {
+    std::cout << file << " is fine\n";
+    return 0;
+  }
+  // Blocked before any thread starts, so that every thread leaves them to the wait below.
+  sigset_t ends;
+  sigemptyset(&ends);
+  for (const int signal : {SIGTERM, SIGINT}) sigaddset(&ends, signal);
+  pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  auto log = Log::to("director", config.log_file, config.log_level);
+  Director director(config, log, [log] {
+    log.error("director.lease_lost", {{"action", "another director runs on this store: this one ends"}});
+    ::kill(::getpid(), SIGTERM);
+  });
+  int received = 0;
+  sigwait(&ends, &received);
+  log.info("director.stopping", {{"signal", std::to_string(received)}});
+  return 0;
+}
+
+int init(const std::vector<std::string>& arguments) {
+  InitOptions init;
+  options::options_description known;
+  known.add_options()("folder", options::value(&init.folder)->required())(
+      "address", options::value(&init.address)->required())("name", options::value(&init.name))(
+      "dns-hosts-file", options::value(&init.dns_hosts_file))("port", options::value(&init.port))(
+      "blobstore-port", options::value(&init.blobstore_port))("nats-port", options::value(&init.nats_port))(
+      "cpi", options::value(&init.cpi_command)->composing()->required());
+  options::variables_map values;
+  try {
+    options::store(options::command_line_parser(arguments).options(known).run(), values);
+    options::notify(values);
+  } catch (const options::error& error) {
+    throw UsageError(error.what());
+  }
+  for (const auto& line : init_director(init)) std::cout << line << "\n";
+  return 0;
+}
+
+int hash_password() {
+  std::string password;
+  std::getline(std::cin, password);
+  if (password.empty()) throw UsageError("no password came on standard input");
+  std::cout << tls::hash_password(Secret(password)) << "\n";
+  return 0;
+}
+
+int dispatch(const std::vector<std::string>& arguments) {
+  const auto word = arguments.empty() ? "" : arguments.front();
+  if (word.empty() || word == "--help" || word == "-h" || word == "help") {
+    std::cout << usage;
+    return word.empty() ? 2 : 0;
+  }
+  if (word == "init") return init({arguments.begin() + 1, arguments.end()});
+  if (word == "hash-password") return hash_password();
+  if (word == "config-reference") {
+    auto config = Config::describing();
+    read_director_config(config);
+    std::cout << config.reference_markdown("slipway-director configuration");
+    return 0;
+  }
+  std::string file;
+  bool check_only = false;
+  options::options_description known;
+  known.add_options()("config", options::value(&file)->required())("check-config", options::bool_switch(&check_only));
+  options::variables_map values;
+  try {
+    options::store(options::command_line_parser(arguments).options(known).run(), values);
+    options::notify(values);
+  } catch (const options::error& error) {
+    throw UsageError(error.what());
+  }
+  return run(file, check_only);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return dispatch({argv + 1, argv + argc});
+  } catch (const UsageError& error) {
+    std::cerr << "slipway-director: " << error.what() << "\nTry slipway-director --help\n";
+    return 2;
+  } catch (const std::exception& error) {
+    std::cerr << "slipway-director: " << error.what() << "\n";
+    return 1;
+  }
+}
