@@ -21,8 +21,8 @@ namespace slipway::cpi {
 //   │   ├── .CID.lock
 //   │   └── .CID.incoming/        being unpacked; left by a crash, removed by the next try
 //   ├── vms/
-//   │   ├── .CID.create           first host only: one create_vm an agent at a time
-//   │   └── CID/                  locked by flock while it is created or deleted
+//   │   ├── .CID.lock             first host only: one create_vm or delete_vm at a time
+//   │   └── CID/                  locked by flock while its disks or its domain change
 //   │       ├── vm.json           the intent, then the fact: agent, stemcell, host, networks, state
 //   │       ├── config/           settings of the agent, 0700
 //   │       │   └── ec2/latest/{user-data.json, meta-data.json}
@@ -51,7 +51,7 @@ class StoragePaths {
   }
   std::filesystem::path vms() const { return storage_ / "vms"; }
   std::filesystem::path vm(const VmCid& cid) const { return vms() / cid.value; }
-  std::filesystem::path vm_create_lock(const VmCid& cid) const { return vms() / ("." + cid.value + ".create"); }
+  std::filesystem::path vm_life_lock(const VmCid& cid) const { return vms() / ("." + cid.value + ".lock"); }
   std::filesystem::path disks() const { return storage_ / "disks"; }
   std::filesystem::path disk(const DiskCid& cid) const { return disks() / (cid.value + ".raw"); }
   std::filesystem::path disk_record(const DiskCid& cid) const { return disks() / (cid.value + ".json"); }

@@ -57,19 +57,33 @@ std::size_t count_vms(const LibvirtHost& host) {
   return count;
 }
 
-struct RemoveAtEnd {
-  fs::path path;
-  ~RemoveAtEnd() {
-    std::error_code ignored;
-    fs::remove(path, ignored);
-  }
-};
-
 std::string list_of_hosts(const LibvirtConfig& config) {
   std::string names;
   for (const auto& host : config.hosts) names += (names.empty() ? "" : ", ") + host.name + (host.az.empty() ? "" : " (" + host.az + ")");
   return names;
 }
+
+// One create_vm or delete_vm of a VM at a time, over all hosts: two tries for one agent must
+// not choose two hosts, and a delete waits for the create it follows.
+class LifeLock {
+ public:
+  LifeLock(const LibvirtConfig& config, const VmCid& vm)
+      : file_(prepared(StoragePaths(config.hosts.front().storage), vm)), lock_(file_, FileLock::Kind::create_file) {}
+  ~LifeLock() {
+    std::error_code ignored;
+    fs::remove(file_, ignored);  // still locked: who waits for it starts anew
+  }
+  LifeLock(const LifeLock&) = delete;
+  LifeLock& operator=(const LifeLock&) = delete;
+
+ private:
+  static fs::path prepared(const StoragePaths& paths, const VmCid& vm) {
+    fs::create_directories(paths.vms());
+    return paths.vm_life_lock(vm);
+  }
+  fs::path file_;
+  FileLock lock_;
+};
 
 }  // namespace
 
@@ -111,9 +125,11 @@ const LibvirtHost& Vms::choose_host(const VmWish& wish) const {
 std::optional<FoundVm> Vms::find(const VmCid& vm) const {
   if (!is_plain_name(vm.value)) return std::nullopt;
   for (const auto& host : config_.hosts) {
-    const auto record = StoragePaths(host.storage).vm(vm) / "vm.json";
-    if (!fs::exists(record)) continue;
-    const auto* owner = config_.find_host(read_json_file(record).value("host", ""));
+    const auto folder = StoragePaths(host.storage).vm(vm);
+    if (!fs::exists(folder)) continue;
+    // Without a record the folder was made a moment before a crash.
+    const LibvirtHost* owner = nullptr;
+    if (fs::exists(folder / "vm.json")) owner = config_.find_host(read_json_file(folder / "vm.json").value("host", ""));
     if (owner == nullptr) owner = &host;
     return FoundVm{owner, connections_.find(owner->uri, vm.value)};
   }
@@ -205,11 +221,7 @@ CreatedVm Vms::create(const CreateVm& request) {
   }
   const VmCid vm{"vm-" + request.agent.value};
   const auto wish = read_wish(request, config_);
-  // Two tries for one agent must not choose two hosts.
-  const StoragePaths first(config_.hosts.front().storage);
-  fs::create_directories(first.vms());
-  const FileLock only_one(first.vm_create_lock(vm), FileLock::Kind::create_file);
-  const RemoveAtEnd lock_file{first.vm_create_lock(vm)};
+  const LifeLock life(config_, vm);
   const auto before = find(vm);
   const auto& host = before ? *before->host : choose_host(wish);
   const auto folder = StoragePaths(host.storage).vm(vm);
@@ -258,6 +270,8 @@ void Vms::tear_down(const VmCid& vm, const LibvirtHost& host) {
 }
 
 void Vms::remove(const VmCid& vm) {
+  if (!is_plain_name(vm.value)) throw CpiError(ErrorType::vm_not_found, "VM '" + vm.value + "' does not exist");
+  const LifeLock life(config_, vm);
   const auto found = find(vm);
   if (!found) throw CpiError(ErrorType::vm_not_found, "VM '" + vm.value + "' does not exist");
   const auto folder = found->paths().vm(vm);
