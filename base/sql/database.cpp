@@ -130,8 +130,33 @@ struct Database::State {
   std::condition_variable released;
   std::vector<std::unique_ptr<Connection>> idle;
   std::size_t open = 0;
-  // SQLite's own way to wait for another writer is to sleep and try again.
-  std::timed_mutex writer;
+  // One writer at a time where the database has no better way: SQLite's own is to sleep and
+  // try again.
+  bool writing = false;
+  std::condition_variable written;
+
+  class WriterTurn {
+   public:
+    WriterTurn(State& state, bool wanted) : state_(state), taken_(wanted && state.backend->one_writer()) {
+      if (!taken_) return;
+      std::unique_lock lock(state_.mutex);
+      if (!state_.written.wait_for(lock, max_wait, [&] { return !state_.writing; }))
+        throw Error(Fault::retryable, "another transaction keeps the database busy");
+      state_.writing = true;
+    }
+    ~WriterTurn() {
+      if (!taken_) return;
+      const std::lock_guard lock(state_.mutex);
+      state_.writing = false;
+      state_.written.notify_one();
+    }
+    WriterTurn(const WriterTurn&) = delete;
+    WriterTurn& operator=(const WriterTurn&) = delete;
+
+   private:
+    State& state_;
+    const bool taken_;
+  };
 
   // A connection out of the pool; goes back when the lease ends, unless it is broken.
   class Lease {
@@ -181,16 +206,9 @@ struct Database::State {
     released.notify_one();
   }
 
-  std::unique_lock<std::timed_mutex> lock_writer(bool writes) {
-    std::unique_lock lock(writer, std::defer_lock);
-    if (writes && backend->one_writer() && !lock.try_lock_for(max_wait))
-      throw Error(Fault::retryable, "another transaction keeps the database busy");
-    return lock;
-  }
-
   // False: the database undid it in favour of another transaction, and `last` is not set.
   bool attempt(const std::function<void(Session&)>& work, bool last) {
-    const auto write_lock = lock_writer(true);
+    const WriterTurn turn(*this, true);
     Lease connection(*this);
     connection->begin();
     TransactionSession session(*connection);
@@ -218,7 +236,7 @@ Database::Database(const std::string& url, std::size_t connections) : state_(std
 Database::~Database() = default;
 
 Result Database::run(std::string_view sql, const std::vector<Value>& values) {
-  const auto write_lock = state_->lock_writer(!only_reads(sql));
+  const State::WriterTurn turn(*state_, !only_reads(sql));
   State::Lease connection(*state_);
   return connection->run(sql, values);
 }
