@@ -50,15 +50,28 @@ void require(natsStatus status, const char* doing) {
 
 Timestamp now() { return SystemClock().now(); }
 
+// Keys cost most of the time of these tests: one set serves all.
+const tls::KeyPair& shared_ca() {
+  static const tls::KeyPair ca = tls::create_ca({.common_name = "nats-ca"}, 240h, now());
+  return ca;
+}
+
+const tls::KeyPair& shared_certificate(const std::string& common_name, tls::Usage usage) {
+  static std::map<std::string, tls::KeyPair> issued;
+  const auto found = issued.find(common_name);
+  if (found != issued.end()) return found->second;
+  tls::CertificateRequest request{.subject = {.common_name = common_name, .bosh_style = true},
+                                  .usage = usage,
+                                  .lifetime = 24h};
+  if (usage == tls::Usage::server) request.alternative_names = {"127.0.0.1"};
+  return issued[common_name] = tls::issue(shared_ca(), request, now());
+}
+
 }  // namespace
 
 BusServer::BusServer(const std::string& id) : port(free_port()) {
-  ca = tls::create_ca({.common_name = "nats-ca"}, 240h, now());
-  const auto server = tls::issue(ca, {.subject = {.common_name = nats_server_common_name, .bosh_style = true},
-                                      .alternative_names = {"127.0.0.1"},
-                                      .usage = tls::Usage::server,
-                                      .lifetime = 24h},
-                                 now());
+  ca = shared_ca();
+  const auto server = shared_certificate(nats_server_common_name, tls::Usage::server);
   const auto path = [&](const char* name) { return (folder.path() / name).string(); };
   write_file_atomically(path("ca.pem"), ca.certificate_pem);
   write_file_atomically(path("server.pem"), server.certificate_pem);
@@ -79,10 +92,7 @@ BusServer::BusServer(const std::string& id) : port(free_port()) {
 }
 
 tls::KeyPair BusServer::client(const std::string& common_name) const {
-  return tls::issue(ca, {.subject = {.common_name = common_name, .bosh_style = true},
-                         .usage = tls::Usage::client,
-                         .lifetime = 24h},
-                    now());
+  return shared_certificate(common_name, tls::Usage::client);
 }
 
 void BusServer::start() {
