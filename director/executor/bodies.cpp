@@ -72,7 +72,8 @@ std::string change_instances(Services& services, JobTemplateCache& templates, Ta
 std::string scan_and_fix(Services& services, JobTemplateCache& templates, TaskContext& task) {
   const auto& arguments = task.task().arguments;
   const auto deployment = existing(services, text_of(arguments, "deployment"));
-  for (const auto& [group, ids] : arguments.value("jobs", Json::object()).items()) {
+  const Json jobs = arguments.value("jobs", Json::object());
+  for (const auto& [group, ids] : jobs.items()) {
     for (const auto& id : ids) {
       const auto instance = services.stores.instances.find(InstanceId{id.get<std::string>()});
       if (!instance || instance->deployment != deployment.name || instance->ignore) continue;

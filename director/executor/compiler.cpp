@@ -6,7 +6,8 @@
 #include <set>
 
 #include "base/parallel.hpp"
-#include "director/planner/compilation.hpp"
+#include "director/planner/addresses.hpp"
+#include "director/planner/networks.hpp"
 
 namespace slipway::director {
 
@@ -204,39 +205,74 @@ CompiledPackageRecord Compiler::compile_one(const Need& need, const VmRecord& vm
   return stored;
 }
 
-VmRecord Compiler::create_worker(const StemcellRef& stemcell, int number) {
-  // The addresses are held by this name, so that an attempt that died is found out again.
-  const AgentId holder{"compilation-" + std::to_string(task_.task().id) + "-" + std::to_string(number)};
+// az ← vm type ← extensions, or a size the CPI calculates.
+Json Compiler::worker_size(const std::string& cpi) const {
+  const auto& compilation = *cloud_.compilation;
+  std::vector<const Json*> layers;
+  Json calculated;
+  if (const auto* az = cloud_.find_az(compilation.az)) layers.push_back(&az->cloud_properties);
+  if (const auto* type = cloud_.find_vm_type(compilation.vm_type)) layers.push_back(&type->cloud_properties);
+  if (compilation.vm_resources) {
+    calculated = vms_.cpi(cpi)->calculate_vm_cloud_properties(*compilation.vm_resources);
+    layers.push_back(&calculated);
+  }
+  for (const auto& name : compilation.vm_extensions) {
+    if (const auto* extension = cloud_.find_vm_extension(name)) layers.push_back(&extension->cloud_properties);
+  }
+  layers.push_back(&compilation.cloud_properties);
+  return merged_cloud_properties(layers);
+}
+
+// The address is reserved under the holder's name, so that an attempt that died is found again.
+Json Compiler::lease_network(const AgentId& holder) {
+  const auto& compilation = *cloud_.compilation;
+  const auto* network = cloud_.find_network(compilation.network);
+  if (!network) throw Error(Fault::invalid, "compilation: network '" + compilation.network + "' is not in the cloud config", 120001);
   auto& ips = services_.stores.ips;
   ips.release_of_agent(holder);
+  NetworkUse use;
+  use.name = network->name;
+  use.default_dns = use.default_gateway = true;
+  for (int left = address_tries;; --left) {
+    std::optional<Ipv4> address;
+    if (network->type == NetworkType::manual) {
+      address = AddressBook(ips.all(), world_.director_addresses).take_lowest(*network, compilation.az);
+      if (!address) {
+        throw Error(Fault::exhausted, "network '" + network->name + "' has no free address for a compilation VM; add a subnet or delete what is not needed", 130011);
+      }
+    }
+    const Json networks = {{network->name, network_settings(*network, use, compilation.az, address)}};
+    if (!address) return networks;  // the cloud gives it
+    IpRecord record;
+    record.address = address->to_string();
+    record.deployment = deployment_;
+    record.agent = holder;
+    record.network = network->name;
+    if (ips.reserve(record, services_.clock.now())) return networks;
+    if (left <= 1) throw Error(Fault::retryable, "no address for a compilation VM could be held", 130011);
+  }
+}
+
+VmRecord Compiler::create_worker(const StemcellRef& stemcell, int number) {
+  const auto& compilation = *cloud_.compilation;
+  const AgentId holder{"compilation-" + std::to_string(task_.task().id) + "-" + std::to_string(number)};
   VmOrder order;
   order.deployment = deployment_;
   order.group = group_name;
   order.instance_name = std::string(group_name) + "/" + std::to_string(number);
   order.index = number;
+  order.az = compilation.az;
+  const auto* az = cloud_.find_az(compilation.az);
+  order.cpi = az ? az->cpi : "";
   order.stemcell = stemcell;
+  order.env = compilation.env;
   order.tags = {{"compiling", deployment_}};
-  for (int left = address_tries;; --left) {
-    const auto planned = plan_compilation_vm(cloud_, deployment_, holder, ips.all(), world_.director_addresses);
-    order.az = planned.az;
-    order.cpi = planned.cpi;
-    order.env = planned.env;
-    order.networks = planned.networks;
-    order.cloud_properties = planned.cloud_properties;
-    if (planned.vm_resources) {
-      const Json size = vms_.cpi(order.cpi)->calculate_vm_cloud_properties(*planned.vm_resources);
-      order.cloud_properties = merged_cloud_properties({&size, &planned.cloud_properties});
-    }
-    const bool all_held = std::all_of(planned.ips.begin(), planned.ips.end(),
-                                      [&](const IpRecord& ip) { return ips.reserve(ip, services_.clock.now()); });
-    if (all_held) break;
-    ips.release_of_agent(holder);
-    if (left <= 1) throw Error(Fault::retryable, "no address for a compilation VM could be held", 130011);
-  }
+  order.cloud_properties = worker_size(order.cpi);
+  order.networks = lease_network(holder);
   try {
     return vms_.create(order);
   } catch (...) {
-    ips.release_of_agent(holder);
+    services_.stores.ips.release_of_agent(holder);
     throw;
   }
 }

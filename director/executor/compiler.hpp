@@ -32,6 +32,8 @@ class Compiler {
   void compile_missing(const std::vector<Assignment::PackageNeed>& missing);
   CompiledPackageRecord compile_one(const Assignment::PackageNeed& need, const VmRecord& vm);
   VmRecord create_worker(const StemcellRef& stemcell, int number);
+  Json worker_size(const std::string& cpi) const;
+  Json lease_network(const AgentId& holder);
   void remove_worker(const VmRecord& vm);
   // Compilation VMs of an attempt that died; a task of this deployment is the only one that makes them.
   void remove_leftovers();

@@ -41,7 +41,8 @@ Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::stri
   if (method == "apply") {
     const auto& spec = arguments.at(0);
     if (state.job_state == "running") violate(agent, "apply while the jobs run");
-    for (const auto& [name, package] : spec.value("packages", Json::object()).items()) {
+    const Json packages = spec.value("packages", Json::object());
+    for (const auto& [name, package] : packages.items()) {
       if (!package.contains("blobstore_id") || !package.contains("sha1")) violate(agent, "package " + name + " has no blob");
     }
     state.spec = spec;

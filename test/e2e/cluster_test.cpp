@@ -1,0 +1,106 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/file.hpp"
+#include "test/e2e/lab_world.hpp"
+
+using namespace slipway;
+using namespace slipway::test;
+
+namespace {
+
+int occurrences(const std::string& text, const std::string& word) {
+  int count = 0;
+  for (auto at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++count;
+  return count;
+}
+
+Json cluster(LabWorld& lab, const std::string& name) { return parse_json(lab.must_pks({"cluster", name, "--json"}), "cluster"); }
+
+std::size_t entries(const std::filesystem::path& folder) {
+  if (!std::filesystem::exists(folder)) return 0;
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
+}
+
+// Looked at where it lies, behind the backs of those who are to clean it up.
+void check_nothing_left_of_clusters(LabWorld& lab) {
+  CHECK(lab.domains() == std::vector<std::string>{});
+  CHECK(entries(lab.state() / "cpi/storage/vms") == 0);
+  CHECK(entries(lab.state() / "cpi/storage/disks") == 0);
+  CHECK(lab.director("/deployments").empty());
+  CHECK(lab.director("/disks").empty());
+  const auto permissions = read_file(lab.state() / "control/director/state/nats/permissions.conf");
+  CHECK(permissions.find(".agent.bosh-internal") == std::string::npos);
+  CHECK(read_file(lab.state() / "dns/slipway").empty());
+  const auto rows = lab.must_in_lab({"/usr/bin/sqlite3", (lab.state() / "control/director/state/director.db").string(),
+                                     "select (select count(*) from vms) + (select count(*) from ip_addresses) + "
+                                     "(select count(*) from instances) + (select count(*) from variable_values where name like '/slipway/service%')"});
+  CHECK(rows == "0\n");
+}
+
+void create_demo(LabWorld& lab) {
+  const auto said = lab.must_pks({"create-cluster", "demo", "--plan", "small", "--external-hostname", "demo.lab", "--wait", "--non-interactive"});
+  CHECK(said.find("Last Action State:") != std::string::npos);
+  const auto made = cluster(lab, "demo");
+  CHECK(made.at("last_action_state") == "succeeded");
+  CHECK(made.at("kubernetes_master_ips").size() == 3);
+  CHECK(occurrences(lab.etcdctl("demo", {"--cluster", "endpoint", "health"}), "is healthy") == 3);
+}
+
+// The VM disappears without anybody being told, as when its host dies.
+void lose_and_recreate_one(LabWorld& lab, const std::string& uri) {
+  const auto deployment = lab.deployment_of("demo");
+  const auto victim = lab.director("/deployments/" + deployment + "/instances").at(1);
+  lab.in_lab({"/usr/bin/virsh", "--connect", uri, "destroy", victim.at("cid").get<std::string>()});
+  lab.director_task("PUT", "/deployments/" + deployment + "/jobs/etcd/" + victim.at("id").get<std::string>() + "?state=recreate&fix=true");
+  const auto after = lab.director("/deployments/" + deployment + "/instances");
+  CHECK(std::none_of(after.begin(), after.end(), [&](const Json& i) { return i.at("cid") == victim.at("cid"); }));
+}
+
+}  // namespace
+
+TEST_CASE("a cluster of containers lives its whole life and leaves nothing") {
+  LabWorld lab("lxc");
+  CHECK(lab.must_pks({"plans"}).find("small") != std::string::npos);
+  create_demo(lab);
+  lab.etcdctl("demo", {"put", "kept", "through everything"});
+
+  lab.must_pks({"resize", "demo", "--num-nodes", "5", "--wait", "--non-interactive"});
+  CHECK(occurrences(lab.etcdctl("demo", {"--cluster", "endpoint", "health"}), "is healthy") == 5);
+  lab.must_pks({"resize", "demo", "--num-nodes", "3", "--wait", "--non-interactive"});
+  CHECK(occurrences(lab.etcdctl("demo", {"--cluster", "endpoint", "health"}), "is healthy") == 3);
+  CHECK(lab.etcdctl("demo", {"get", "kept"}).find("through everything") != std::string::npos);
+
+  lose_and_recreate_one(lab, "lxc:///system");
+  CHECK(occurrences(lab.etcdctl("demo", {"--cluster", "endpoint", "health"}), "is healthy") == 3);
+  CHECK(lab.etcdctl("demo", {"get", "kept"}).find("through everything") != std::string::npos);
+
+  SUBCASE("names and details are shown, mistakes get the published exit codes") {
+    CHECK(lab.must_pks({"clusters"}).find("demo") != std::string::npos);
+    CHECK(lab.must_pks({"cluster", "demo", "--details"}).find("demo.lab") != std::string::npos);
+    CHECK(lab.pks({"cluster", "nobody"}).exit_code == 1);
+    CHECK(lab.pks({"create-cluster"}).exit_code == 2);
+    CHECK(lab.pks({"resize", "demo", "--num-nodes", "4", "--non-interactive"}).err.find("4") != std::string::npos);
+  }
+  lab.must_pks({"delete-cluster", "demo", "--wait", "--non-interactive"});
+  CHECK(lab.pks({"cluster", "demo"}).exit_code == 1);
+  check_nothing_left_of_clusters(lab);
+  lab.must_pks({"logout"});
+  CHECK(lab.pks({"clusters"}).exit_code == 1);
+  const auto clean = lab.take_down();
+  INFO(clean.out << clean.err);
+  CHECK(clean.exit_code == 0);
+}
+
+TEST_CASE("the same stemcell, agent, release and director make a cluster of machines") {
+  LabWorld lab("qemu");
+  create_demo(lab);
+  lab.etcdctl("demo", {"put", "kept", "on a disk"});
+  lose_and_recreate_one(lab, "qemu:///system");
+  CHECK(lab.etcdctl("demo", {"get", "kept"}).find("on a disk") != std::string::npos);
+  lab.must_pks({"delete-cluster", "demo", "--wait", "--non-interactive"});
+  check_nothing_left_of_clusters(lab);
+  CHECK(lab.take_down().exit_code == 0);
+}

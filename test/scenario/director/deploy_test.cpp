@@ -1,0 +1,222 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "test/scenario/director/director_world.hpp"
+
+using namespace slipway;
+using namespace slipway::test;
+
+namespace {
+
+int count(const std::vector<std::string>& calls, const std::string& call) {
+  return static_cast<int>(std::count(calls.begin(), calls.end(), call));
+}
+
+// Stands for the director's death: unwinds like a cancellation, which nothing cleans up after.
+struct Death {
+  static void strike() { throw Error(Fault::cancelled, "the director died"); }
+};
+
+}  // namespace
+
+TEST_CASE("a first deploy makes all instances run, spread over the zones, each with its disk") {
+  DirectorWorld world;
+  world.deploy(simple_manifest(3));
+  std::set<std::string> zones, addresses;
+  for (int i = 0; i < 3; ++i) {
+    const auto vm = world.vm("server", i);
+    CHECK(world.agents.job_state(vm.agent) == "running");
+    CHECK(world.agents.mounted(vm.agent).size() == 1);
+    zones.insert(world.instance("server", i).az);
+    addresses.insert(vm.networks["default"]["ip"].get<std::string>());
+  }
+  CHECK(zones.size() == 3);
+  CHECK(addresses == std::set<std::string>{"10.9.0.10", "10.9.0.11", "10.9.0.12"});
+  CHECK(world.inconsistencies() == std::vector<std::string>{});
+}
+
+TEST_CASE("a package is compiled once and its compilation VMs are gone afterwards") {
+  DirectorWorld world;
+  world.deploy(simple_manifest(2));
+  CHECK(world.cloud.vms().size() == 2);
+  const auto made = world.cpi.calls("create_vm");
+  world.deploy(simple_manifest(3));
+  CHECK(world.cpi.calls("create_vm") == made + 1);
+  CHECK(world.stores.ips.all().size() == 3);
+}
+
+TEST_CASE("deploying the same manifest again changes nothing") {
+  DirectorWorld world;
+  world.deploy(simple_manifest(3));
+  const auto calls = world.cpi.calls();
+  const auto agent = world.vm("server", 0).agent;
+  const auto applied = count(world.agents.calls(agent), "apply");
+  world.deploy(simple_manifest(3));
+  CHECK(world.cpi.calls() == calls);
+  CHECK(count(world.agents.calls(agent), "apply") == applied);
+}
+
+TEST_CASE("a changed property is brought in place, one instance at a time") {
+  DirectorWorld world;
+  world.deploy(simple_manifest(3));
+  const auto before = world.vm("server", 1).cid;
+  world.deploy(simple_manifest(3, "two"));
+  CHECK(world.vm("server", 1).cid == before);
+  CHECK(world.agents.most_stopped_at_once() == 1);
+  const auto calls = world.agents.calls(world.vm("server", 1).agent);
+  const std::vector<std::string> wanted = {"prepare", "run_script:pre-stop", "drain", "stop", "run_script:post-stop", "apply",
+                                           "run_script:pre-start", "start"};
+  std::size_t at = 0;
+  const auto from = std::find(calls.begin(), calls.end(), "prepare");
+  for (auto it = from; it != calls.end() && at < wanted.size(); ++it) at += *it == wanted[at] ? 1 : 0;
+  CHECK(at == wanted.size());
+  CHECK(world.inconsistencies() == std::vector<std::string>{});
+}
+
+TEST_CASE("scaling down stops, drains and deletes the surplus and keeps its disk as an orphan") {
+  DirectorWorld world;
+  world.deploy(simple_manifest(3));
+  world.deploy(simple_manifest(1));
+  CHECK(world.cloud.vms().size() == 1);
+  CHECK(world.stores.disks.orphaned().size() == 2);
+  CHECK(world.stores.ips.all().size() == 1);
+  CHECK(world.inconsistencies() == std::vector<std::string>{});
+}
+
+TEST_CASE("recreate replaces every VM and keeps addresses and disks") {
+  DirectorWorld world;
+  world.deploy(simple_manifest(2));
+  const auto old_vm = world.vm("server", 0);
+  const auto old_disk = world.stores.disks.of_instance(old_vm.instance).at(0).cid;
+  world.deploy(simple_manifest(2), {.recreate = true});
+  const auto new_vm = world.vm("server", 0);
+  CHECK(new_vm.cid != old_vm.cid);
+  CHECK(new_vm.networks == old_vm.networks);
+  CHECK(world.cloud.find_disk(old_disk)->attached_to == new_vm.cid);
+  CHECK(world.inconsistencies() == std::vector<std::string>{});
+}
+
+TEST_CASE("a lost VM fails a plain deploy, which names the way out, and comes back with fix") {
+  DirectorWorld world;
+  world.deploy(simple_manifest(3));
+  const auto lost = world.vm("server", 1);
+  world.cloud.lose_vm(*lost.cid);
+  CHECK_THROWS_WITH_AS(world.deploy(simple_manifest(3)), doctest::Contains("--fix"), Error);
+  world.deploy(simple_manifest(3), {.fix = true});
+  CHECK(world.vm("server", 1).cid != lost.cid);
+  CHECK(world.agents.job_state(world.vm("server", 1).agent) == "running");
+  CHECK(world.inconsistencies() == std::vector<std::string>{});
+}
+
+TEST_CASE("a bigger disk takes the data along and leaves the old one as an orphan") {
+  DirectorWorld world;
+  world.deploy(simple_manifest(1));
+  world.deploy(simple_manifest(1, "one", 2048));
+  const auto vm = world.vm("server", 0);
+  CHECK(count(world.agents.calls(vm.agent), "migrate_disk") == 1);
+  CHECK(world.agents.mounted(vm.agent).size() == 1);
+  CHECK(world.stores.disks.orphaned().size() == 1);
+  CHECK(world.inconsistencies() == std::vector<std::string>{});
+}
+
+TEST_CASE("deleting a deployment with its disks leaves nothing at all") {
+  DirectorWorld world;
+  world.deploy(simple_manifest(3));
+  world.remove("dep", true);
+  CHECK(world.nothing_left());
+  CHECK(world.cloud.violations() == std::vector<std::string>{});
+}
+
+TEST_CASE("a dry run leaves cloud and store as they were") {
+  DirectorWorld world;
+  world.deploy(simple_manifest(3), {.dry_run = true});
+  CHECK(world.cloud.vms().empty());
+  CHECK(world.stores.ips.all().empty());
+  CHECK(world.stores.deployments.all().empty());
+}
+
+TEST_CASE("a failing start fails the deploy, says which instance, and the next deploy finishes") {
+  DirectorWorld world;
+  world.agents.fail_next("start", "no such program");
+  CHECK_THROWS_WITH_AS(world.deploy(simple_manifest(3)), doctest::Contains("server/"), Error);
+  world.deploy(simple_manifest(3));
+  for (int i = 0; i < 3; ++i) CHECK(world.agents.job_state(world.vm("server", i).agent) == "running");
+  CHECK(world.inconsistencies() == std::vector<std::string>{});
+}
+
+TEST_CASE("a cloud that refuses at first and may be asked again is asked again") {
+  DirectorWorld world;
+  world.cpi.fail_next("create_vm", cpi::CallFault::retry_before, 2);
+  world.deploy(simple_manifest(1));
+  CHECK(world.inconsistencies() == std::vector<std::string>{});
+}
+
+TEST_CASE("a create_vm whose answer is lost makes no second VM") {
+  DirectorWorld world;
+  world.cpi.fail_next("create_vm", cpi::CallFault::unknown_after);
+  world.deploy(simple_manifest(2));
+  CHECK(world.cloud.vms().size() == 2);
+  CHECK(world.inconsistencies() == std::vector<std::string>{});
+}
+
+// Every message to an agent is a point at which the director can die. The task is run again as
+// the same task, as a restarted director does, until it is through.
+TEST_CASE("a director that dies at any message finishes the same deploy after its restart") {
+  int strikes = 0;
+  for (int at = 1;; at += 3) {
+    DirectorWorld world;
+    int messages = 0;
+    bool struck = false;
+    world.agents.before = [&](const AgentId&, const std::string&) {
+      if (++messages == at && !struck) {
+        struck = true;
+        Death::strike();
+      }
+    };
+    try {
+      world.deploy(simple_manifest(2), {}, 7);
+    } catch (const Error&) {
+    }
+    if (!struck) break;
+    ++strikes;
+    world.agents.before = {};
+    world.deploy(simple_manifest(2), {.fix = true}, 7);
+    CAPTURE(at);
+    REQUIRE(world.inconsistencies() == std::vector<std::string>{});
+    CHECK(world.cloud.vms().size() == 2);
+    for (int i = 0; i < 2; ++i) CHECK(world.agents.job_state(world.vm("server", i).agent) == "running");
+    CHECK(world.cloud.disks().size() == 2);
+  }
+  CHECK(strikes > 10);
+}
+
+TEST_CASE("instances are listed with what their agents say") {
+  DirectorWorld world;
+  world.deploy(simple_manifest(2));
+  const auto rows = world.list("dep");
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0]["job_state"] == "running");
+  CHECK(rows[0]["ips"].size() == 1);
+  CHECK(rows[0]["disk_cids"].size() == 1);
+}
+
+TEST_CASE("bad input is told with place and value, and nothing is made for it") {
+  DirectorWorld world;
+  SUBCASE("a group of an unknown size") {
+    auto manifest = simple_manifest(1);
+    manifest.replace(manifest.find("vm_type: small"), 14, "vm_type: giant");
+    CHECK_THROWS_WITH_AS(world.deploy(manifest), doctest::Contains("giant"), Error);
+  }
+  SUBCASE("a template that raises names group, job and template") {
+    auto manifest = simple_manifest(1);
+    manifest += "  env: {}\n";
+    manifest.replace(manifest.find("{value: one}"), 12, "{value: null}");
+    world.deploy(manifest);
+  }
+  SUBCASE("more instances than addresses") {
+    CHECK_THROWS_AS(world.deploy(simple_manifest(300)), Error);
+    CHECK(world.stores.ips.all().empty());
+  }
+  CHECK(world.cloud.violations() == std::vector<std::string>{});
+}

@@ -1,0 +1,223 @@
+#include "test/scenario/director/director_world.hpp"
+
+#include <set>
+
+#include "base/archive.hpp"
+#include "base/digest.hpp"
+#include "director/store/schema.hpp"
+#include "director/tasks/task_context.hpp"
+
+namespace slipway::test {
+
+using namespace director;
+
+namespace {
+
+class OneCpi final : public Cpis {
+ public:
+  explicit OneCpi(cpi::Cpi& cpi) : cpi_(cpi) {}
+  std::shared_ptr<cpi::Cpi> open(const std::string&, cpi::CallObserver) override { return {&cpi_, [](cpi::Cpi*) {}}; }
+  std::vector<std::string> names() const override { return {""}; }
+
+ private:
+  cpi::Cpi& cpi_;
+};
+
+class Lines final : public TaskOutput {
+ public:
+  explicit Lines(std::vector<std::string>& lines) : lines_(lines) {}
+  void append(std::string_view line) override {
+    std::lock_guard lock(mutex_);
+    lines_.emplace_back(line);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string>& lines_;
+};
+
+constexpr const char* cloud_config = R"(
+azs: [{name: z1, cloud_properties: {host: h1}}, {name: z2, cloud_properties: {host: h2}}, {name: z3, cloud_properties: {host: h3}}]
+vm_types: [{name: small, cloud_properties: {cpu: 1, ram: 256}}]
+disk_types: []
+networks:
+- name: default
+  type: manual
+  subnets:
+  - {range: 10.9.0.0/24, gateway: 10.9.0.1, azs: [z1, z2, z3], dns: [10.9.0.1], reserved: [10.9.0.2 - 10.9.0.9], cloud_properties: {bridge: b0}}
+compilation: {workers: 2, az: z1, network: default, vm_type: small}
+)";
+
+sql::Database& migrated(sql::Database& database) {
+  database.migrate(migrations());
+  return database;
+}
+
+ExecutorSettings settings_in(const std::filesystem::path& folder) {
+  ExecutorSettings settings;
+  settings.director_uuid = "d1";
+  settings.work_folder = (folder / "work").string();
+  settings.own_addresses = {"10.9.0.1"};
+  settings.max_parallel = 4;
+  settings.agent_wait = std::chrono::seconds{2};
+  std::filesystem::create_directories(settings.work_folder);
+  return settings;
+}
+
+}  // namespace
+
+DirectorWorld::DirectorWorld()
+    : database("sqlite://" + (folder.path() / "director.db").string()),
+      stores(migrated(database), Secret(std::string(32, 'k'))),
+      locks(database, system_clock, "director-1"),
+      blobs(folder.path() / "blobs", random),
+      cpi(cloud, clock),
+      agents(cloud),
+      renderer({.workers = 1}),
+      templates(blobs),
+      cpis(std::make_unique<OneCpi>(cpi)),
+      services{clock, seeded, Log::discard(), stores, locks, blobs, *cpis, agents, access, renderer, settings_in(folder.path())} {
+  agents.compile = [this](const std::string& package) {
+    const auto content = "compiled " + package;
+    return std::pair{add_blob(content).value, sha1_hex(content)};
+  };
+  set_cloud_config(cloud_config);
+  add_stemcell();
+  add_release();
+}
+
+BlobId DirectorWorld::add_blob(const std::string& content) {
+  const TempDir place("blob", folder.path());
+  write_file_atomically(place.path() / "content", content);
+  return blobs.put_file(place.path() / "content").id;
+}
+
+void DirectorWorld::set_cloud_config(const std::string& yaml) { stores.configs.put("cloud", "default", yaml, {}, clock.now()); }
+
+void DirectorWorld::add_stemcell() {
+  const auto cid = cloud.create_stemcell("digest", Json::object(), Json::object());
+  stores.stemcells.insert({.name = "simulated-debian", .version = "1.0", .operating_system = "debian", .api_version = 3, .cid = cid, .sha1 = "x"},
+                          clock.now());
+}
+
+void DirectorWorld::add_release() {
+  const auto tarball = folder.path() / "server.tgz";
+  const std::string spec = R"(
+name: server
+templates: {config.erb: config/file}
+packages: [program]
+properties: {value: {default: none}}
+provides: [{name: server, type: server}]
+consumes: [{name: server, type: server}]
+)";
+  ArchiveWriter writer(tarball);
+  writer.add("job.MF", spec);
+  writer.add("monit", "check process server with pidfile /x");
+  writer.add("templates/config.erb",
+             "<%= p('value') %> <%= link('server').instances.map(&:address).sort.join(',') %> <%= spec.index %>");
+  writer.finish();
+  ReleaseRecord release{.name = "app", .version = "1.0", .commit_hash = "abc"};
+  JobRecord job{.name = "server", .version = "f1", .fingerprint = "f1", .blob = blobs.put_file(tarball).id, .sha1 = sha256_of_file(tarball.string())};
+  job.spec = {{"name", "server"},
+              {"templates", {{"config.erb", "config/file"}}},
+              {"packages", {"program"}},
+              {"properties", {{"value", {{"default", "none"}}}}},
+              {"provides", Json::array({{{"name", "server"}, {"type", "server"}}})},
+              {"consumes", Json::array({{{"name", "server"}, {"type", "server"}}})}};
+  release.jobs.push_back(job);
+  release.packages.push_back({.name = "library", .version = "p1", .fingerprint = "p1", .blob = add_blob("library"), .sha1 = sha1_hex("library")});
+  release.packages.push_back({.name = "program", .version = "p2", .fingerprint = "p2", .blob = add_blob("program"), .sha1 = sha1_hex("program"), .dependencies = {"library"}});
+  stores.releases.insert(release, clock.now());
+}
+
+void DirectorWorld::run(TaskId task, const std::function<void(TaskContext&)>& work) {
+  Lines event(events), result(results), debug(debugs), cpi_log(debugs);
+  TaskRecord record;
+  record.id = task == 0 ? next_task_++ : task;
+  TaskContext context(record, clock, event, result, debug, cpi_log, [this] { return cancelled(); });
+  work(context);
+}
+
+void DirectorWorld::deploy(const std::string& manifest, DeployOptions options, TaskId task) {
+  run(task, [&](TaskContext& context) {
+    Deploy(services, templates, context, {.manifest = manifest, .options = options}).run();
+  });
+}
+
+void DirectorWorld::remove(const std::string& deployment, bool delete_disks, TaskId task) {
+  run(task, [&](TaskContext& context) {
+    delete_deployment(services, context, {.deployment = deployment, .delete_disks = delete_disks});
+  });
+}
+
+std::vector<Json> DirectorWorld::list(const std::string& deployment) {
+  results.clear();
+  run(0, [&](TaskContext& context) { list_instances(services, context, deployment, false); });
+  std::vector<Json> rows;
+  for (const auto& line : results) rows.push_back(Json::parse(line));
+  return rows;
+}
+
+InstanceRecord DirectorWorld::instance(const std::string& group, int index) {
+  for (const auto& record : stores.instances.of_deployment("dep")) {
+    if (record.group == group && record.index == index) return record;
+  }
+  throw Error(Fault::not_found, "no instance " + group + "/" + std::to_string(index));
+}
+
+VmRecord DirectorWorld::vm(const std::string& group, int index) {
+  const auto found = stores.vms.active_of(instance(group, index).id);
+  if (!found) throw Error(Fault::not_found, "no VM of " + group + "/" + std::to_string(index));
+  return *found;
+}
+
+std::vector<std::string> DirectorWorld::inconsistencies() {
+  auto found = cloud.violations();
+  for (const auto& violation : agents.violations()) found.push_back(violation);
+  std::set<std::string> known_vms, known_disks;
+  std::set<AgentId> known_agents;
+  for (const auto& vm : stores.vms.all()) {
+    known_agents.insert(vm.agent);
+    if (!vm.cid) {
+      found.push_back("VM row of agent " + vm.agent.value + " was never finished");
+      continue;
+    }
+    known_vms.insert(vm.cid->value);
+    if (!cloud.find_vm(*vm.cid)) found.push_back("VM " + vm.cid->value + " is in the store only");
+  }
+  for (const auto& [cid, vm] : cloud.vms()) {
+    if (!known_vms.contains(cid.value)) found.push_back("VM " + cid.value + " is in the cloud only");
+  }
+  for (const auto& deployment : stores.deployments.all()) {
+    for (const auto& disk : stores.disks.of_deployment(deployment.name)) known_disks.insert(disk.cid.value);
+  }
+  for (const auto& disk : stores.disks.orphaned()) known_disks.insert(disk.cid.value);
+  for (const auto& [cid, disk] : cloud.disks()) {
+    if (!known_disks.contains(cid.value)) found.push_back("disk " + cid.value + " is in the cloud only");
+  }
+  if (access.allowed() != known_agents) found.push_back("permissions and VMs differ");
+  return found;
+}
+
+bool DirectorWorld::nothing_left() {
+  return cloud.vms().empty() && cloud.disks().empty() && stores.vms.all().empty() && stores.ips.all().empty() &&
+         access.allowed().empty() && stores.deployments.all().empty();
+}
+
+std::string simple_manifest(int instances, const std::string& property, int disk_mib) {
+  return "name: dep\n"
+         "releases: [{name: app, version: latest}]\n"
+         "stemcells: [{alias: default, os: debian, version: latest}]\n"
+         "update: {canaries: 1, max_in_flight: 1, canary_watch_time: 1000-30000, update_watch_time: 1000-30000}\n"
+         "instance_groups:\n"
+         "- name: server\n"
+         "  instances: " + std::to_string(instances) + "\n"
+         "  azs: [z1, z2, z3]\n"
+         "  vm_type: small\n"
+         "  stemcell: default\n"
+         "  persistent_disk: " + std::to_string(disk_mib) + "\n"
+         "  networks: [{name: default}]\n"
+         "  jobs: [{name: server, release: app, properties: {value: " + property + "}}]\n";
+}
+
+}  // namespace slipway::test

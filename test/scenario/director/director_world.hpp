@@ -1,0 +1,70 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/file.hpp"
+#include "cpi/simulated/simulated_cpi.hpp"
+#include "director/executor/bodies.hpp"
+#include "director/executor/deploy.hpp"
+#include "director/executor/services.hpp"
+#include "test/scenario/director/simulated_agents.hpp"
+
+namespace slipway::test {
+
+// The real director but for its wires: a simulated cloud with simulated agents, a store on
+// disk, real Ruby for templates. A "restart" is a new task context over the same store.
+class DirectorWorld {
+ public:
+  DirectorWorld();
+
+  // Runs a deploy as task `task`; the same number again is the same task resumed.
+  void deploy(const std::string& manifest, director::DeployOptions options = {}, director::TaskId task = 0);
+  void remove(const std::string& deployment, bool delete_disks, director::TaskId task = 0);
+  std::vector<Json> list(const std::string& deployment);
+  void set_cloud_config(const std::string& yaml);
+
+  // Runs `work` in a task context; what it threw is thrown.
+  void run(director::TaskId task, const std::function<void(director::TaskContext&)>& work);
+
+  director::InstanceRecord instance(const std::string& group, int index);
+  director::VmRecord vm(const std::string& group, int index);
+  // Nothing is where it should not be: no rule of cloud or agents broken, every VM, disk and
+  // address known to the store, and the other way round.
+  std::vector<std::string> inconsistencies();
+  bool nothing_left();
+
+  TempDir folder;
+  SystemClock system_clock;  // for real waiting: Ruby, threads
+  ManualClock clock;
+  SeededRandom seeded{7};
+  SystemRandom random;
+  sql::Database database;
+  director::Stores stores;
+  director::Locks locks;
+  director::Blobstore blobs;
+  cpi::SimulatedCloud cloud;
+  cpi::SimulatedCpi cpi;
+  SimulatedAgents agents;
+  SimulatedAccess access;
+  director::Renderer renderer;
+  director::JobTemplateCache templates;
+  std::unique_ptr<director::Cpis> cpis;
+  director::Services services;
+  std::vector<std::string> events, results, debugs;
+  std::function<bool()> cancelled = [] { return false; };
+
+ private:
+  void add_stemcell();
+  void add_release();
+  director::BlobId add_blob(const std::string& content);
+  director::TaskId next_task_ = 100;
+};
+
+// A manifest with `instances` of job "server" that consume each other, with a disk.
+std::string simple_manifest(int instances, const std::string& property = "one", int disk_mib = 1024);
+
+}  // namespace slipway::test
