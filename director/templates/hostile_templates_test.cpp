@@ -15,7 +15,7 @@ namespace {
 RendererOptions quick() {
   RendererOptions options;
   options.workers = 1;
-  options.worker.template_timeout = std::chrono::milliseconds(1'000);
+  options.worker.template_timeout = std::chrono::milliseconds(3'000);
   options.worker.max_output_bytes = 100'000;
   return options;
 }
@@ -65,8 +65,8 @@ TEST_CASE("a template that ends the worker fails alone and the worker is replace
 }
 
 TEST_CASE("a template that never ends is stopped at the limit") {
-  CHECK(contains(complaint("<% loop {} %>"), "'x.erb' (it ran longer than 1000 ms)"));
-  CHECK(contains(complaint("<% begin; sleep; rescue Exception; retry; end %>"), "it ran longer than 1000 ms"));
+  CHECK(contains(complaint("<% loop {} %>"), "'x.erb' (it ran longer than 3000 ms)"));
+  CHECK(contains(complaint("<% begin; sleep; rescue Exception; retry; end %>"), "it ran longer than 3000 ms"));
 }
 
 TEST_CASE("the templates after a hung one are still rendered and their failures reported") {
@@ -97,6 +97,10 @@ TEST_CASE("a template that writes over the replies is found out") {
   // Every descriptor it can open by number, the reply pipe among them.
   const auto text = complaint("<% (3..20).each { |n| begin; IO.for_fd(n, 'w', autoclose: false).syswrite('x' * 64); rescue SystemCallError, ArgumentError, IOError; end } %>");
   CHECK(contains(text, "(it "));
+}
+
+TEST_CASE("a template whose thread refuses to die costs its worker, not the next template") {
+  CHECK(contains(complaint("<% Thread.new { begin; sleep; ensure; loop { sleep 1 }; end }; sleep 0.1 %>"), "it ended the template worker"));
 }
 
 TEST_CASE("the copy of a worker that a template forks says nothing") {

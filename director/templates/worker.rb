@@ -379,7 +379,8 @@ module Slipway
     # What one template did to the process must not reach the next.
     def tidy_up
       exit!(0) unless Process.pid == @pid # the copy a template forked has nothing to say
-      (Thread.list - [Thread.current]).each(&:kill)
+      threads = (Thread.list - [Thread.current]).each(&:kill)
+      exit!(1) unless threads.all? { |thread| thread.join(1) } # one that refuses to die costs the worker
       ENV.replace(@environment) unless ENV.to_h == @environment
       Dir.chdir('/')
       $stdout = STDOUT
