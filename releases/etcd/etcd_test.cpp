@@ -117,9 +117,7 @@ class Cluster {
     CHECK(script_result(member, "ctl", {"start"}).ok());
   }
   void finish_start(int member) {
-    const auto began = std::chrono::steady_clock::now();
     const auto result = script_result(member, "post-start");
-    if (std::getenv("VERBOSE")) MESSAGE(member, " ", std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(), "\n", log(member));
     INFO(result.standard_error, log(member));
     CHECK(result.ok());
   }
