@@ -46,6 +46,13 @@ DeploymentRecord Deployments::find_or_create(const std::string& name, Timestamp 
   return found;
 }
 
+void Deployments::create_for_teams(const std::string& name, const std::vector<std::string>& teams, Timestamp now) {
+  db_.run(
+      "INSERT INTO deployments (name, manifest, attempted_manifest, cloud_config_ids, runtime_config_ids, teams, "
+      "created_at) VALUES (:1, '', '', '[]', '[]', :2, :3) ON CONFLICT (name) DO NOTHING",
+      {name, rows::value(Json(teams)), rows::value(now)});
+}
+
 std::optional<DeploymentRecord> Deployments::find(const std::string& name) {
   return rows::first(db_.run(std::string(columns) + "WHERE name = :1", {name}), read);
 }

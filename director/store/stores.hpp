@@ -20,6 +20,8 @@ class Deployments {
   DeploymentRecord find_or_create(const std::string& name, Timestamp now);
   std::optional<DeploymentRecord> find(const std::string& name);
   std::vector<DeploymentRecord> all();
+  // Like find_or_create; a new deployment belongs to these teams.
+  void create_for_teams(const std::string& name, const std::vector<std::string>& teams, Timestamp now);
   void record_attempt(const std::string& name, const std::string& manifest, Timestamp now);
   // What runs now: the manifest, the configs and the releases and stemcells it uses.
   void record_success(const DeploymentRecord& deployment, const std::vector<std::int64_t>& release_ids,

@@ -326,6 +326,11 @@ void TaskQueue::start() {
 }
 
 TaskRecord TaskQueue::submit(TaskRecord task) {
+  {
+    std::lock_guard lock(state_->mutex);
+    if (!state_->types.contains(task.type))
+      throw Error(Fault::invalid, "this director knows no tasks of type '" + task.type + "'");
+  }
   const auto now = state_->clock.now();
   auto stored = state_->tasks.insert_once(std::move(task), now - repeats_count_within, now);
   state_->wake_workers();

@@ -77,6 +77,7 @@ class TaskQueue {
 
   void register_type(const std::string& type, Body body, bool urgent = false);
   void start();                     // takes over what a dead director left, then runs
+  // Fault::invalid for a type that is not registered.
   TaskRecord submit(TaskRecord task);  // the same task again for a repeated context id (10 minutes)
   bool cancel(TaskId id);           // Fault::not_found; false when not cancellable
   // Returns as soon as the task's state or outputs have changed since `version`, or at the
