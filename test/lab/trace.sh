@@ -19,10 +19,15 @@ record_namespaces() {
 left_processes() {
   local folder
   for folder in /proc/[0-9]*; do
-    if grep --quiet --fixed-strings "/$1" "$folder/cgroup" 2>/dev/null ||
-      readlink "$folder"/ns/{net,mnt,pid} 2>/dev/null | grep --fixed-strings --line-regexp --file="$2" > /dev/null; then
-      echo "process ${folder#/proc/}: $(tr '\0' ' ' < "$folder/cmdline" 2>/dev/null)"
+    if grep --quiet --fixed-strings "/$1" "$folder/cgroup" 2>/dev/null; then
+      :
+    elif grep --quiet --fixed-strings /slipway-lab- "$folder/cgroup" 2>/dev/null; then
+      # The kernel reuses numbers of namespaces; this process has another lab.
+      continue
+    elif ! readlink "$folder"/ns/{net,mnt,pid} 2>/dev/null | grep --fixed-strings --line-regexp --file="$2" > /dev/null; then
+      continue
     fi
+    echo "process ${folder#/proc/}: $(tr '\0' ' ' < "$folder/cmdline" 2>/dev/null)"
   done
 }
 
