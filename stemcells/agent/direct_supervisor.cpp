@@ -156,7 +156,10 @@ class DirectSupervisor final : public Supervisor {
       on_failure_(process.name, "does not exist");
     }
     try {
-      spawn(process.start, std::chrono::seconds(process.start.timeout_seconds));
+      std::vector<std::string> argv{program_, "--start-program", process.pid_file,
+                                    std::to_string(process.start.timeout_seconds)};
+      argv.insert(argv.end(), process.start.argv.begin(), process.start.argv.end());
+      spawn({.argv = argv}, std::chrono::seconds(process.start.timeout_seconds + 5));
     } catch (const std::exception& error) {
       log_.warn("process.start_failed", {{"process", process.name}, {"error", error.what()}});
     }
@@ -170,6 +173,7 @@ class DirectSupervisor final : public Supervisor {
     return started_.contains(name);
   }
 
+  const std::string program_ = std::filesystem::read_symlink("/proc/self/exe").string();
   OnFailure on_failure_;
   Log log_;
   std::mutex acting_;  // taken before mutex_

@@ -10,6 +10,7 @@
 #include "stemcells/agent/agent.hpp"
 #include "stemcells/agent/boot.hpp"
 #include "stemcells/agent/network.hpp"
+#include "stemcells/agent/start_program.hpp"
 
 namespace {
 
@@ -100,6 +101,10 @@ void run_agent(const CommandLine& line, const Log& log, const sigset_t& signals)
 }  // namespace
 
 int main(int argc, char** argv) {
+  // How a job's unit starts its process: --start-program PIDFILE SECONDS PROGRAM ARG…
+  if (argc > 4 && std::string_view(argv[1]) == "--start-program") {
+    return run_start_program(argv[2], std::chrono::seconds(std::atoi(argv[3])), {argv + 4, argv + argc});
+  }
   keep_small();
   sigset_t signals;
   sigemptyset(&signals);

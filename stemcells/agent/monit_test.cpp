@@ -84,10 +84,10 @@ TEST_CASE("what cannot be supervised is refused with its place") {
 TEST_CASE("a unit quotes what systemd would expand") {
   const MonitProcess process{.name = "a b", .pid_file = "/p",
                              .start = {.argv = {"/bin/sh", "-c", "echo \"$HOME\" 100% \\"}}};
-  const std::string unit = render_unit(process, true);
-  CHECK(unit.find(R"(ExecStart="/bin/sh" "-c" "echo \"$$HOME\" 100%% \\")") != std::string::npos);
+  const std::string unit = render_unit(process, true, "/agent");
+  CHECK(unit.find(R"(ExecStart="/agent" "--start-program" "/p" "30" "/bin/sh" "-c" "echo \"$$HOME\" 100%% \\")") != std::string::npos);
   CHECK(unit.find("Restart=always") != std::string::npos);
-  CHECK(render_unit(process, false).find("Restart=no") != std::string::npos);
+  CHECK(render_unit(process, false, "/agent").find("Restart=no") != std::string::npos);
   CHECK(unit_name("a b") == "bosh-job-a\\x20b.service");
 }
 

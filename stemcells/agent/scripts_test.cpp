@@ -1,11 +1,13 @@
 #include "stemcells/agent/scripts.hpp"
 
 #include <doctest/doctest.h>
+#include <signal.h>
 
 #include "base/file.hpp"
 #include "stemcells/agent/logs.hpp"
 #include "stemcells/agent/script_process.hpp"
 #include "stemcells/agent/ssh.hpp"
+#include "stemcells/agent/start_program.hpp"
 #include "stemcells/agent/tasks.hpp"
 #include "stemcells/agent/protocol/protocol.hpp"
 
@@ -171,4 +173,25 @@ TEST_CASE("globs choose logs as BOSH's do") {
 TEST_CASE("only short-lived accounts are made and removed") {
   CHECK(is_ssh_user("bosh_1a2b3c"));
   for (const char* name : {"root", "bosh_", "bosh_sudoers", "bosh_a;b", "bosh_../x", "vcap", "-r"}) CHECK_FALSE(is_ssh_user(name));
+}
+
+TEST_CASE("a start program may fork its daemon, become it, or fail") {
+  const TempDir folder;
+  const std::string file = folder.path() / "pid";
+  const auto start = [&](const std::string& text, int seconds = 20) {
+    return run_start_program(file, std::chrono::seconds(seconds), {"/bin/sh", "-c", text});
+  };
+  const auto end = [&] {
+    ::kill(std::stoi(read_file(file)), SIGKILL);
+    std::filesystem::remove(file);
+  };
+  CHECK(start("sleep 600 & echo $! > " + file) == 0);
+  end();
+  CHECK(start("echo $$ > " + file + "; exec sleep 600") == 0);
+  CHECK(start("exit 0") == 0);  // it runs already
+  end();
+  CHECK(start("exit 1") == 1);
+  CHECK(start("exit 0", 1) == 1);
+  write_file_atomically(file, "1\n");
+  CHECK(start("exit 3") == 1);
 }

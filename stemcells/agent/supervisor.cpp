@@ -64,7 +64,7 @@ std::string unit_name(const std::string& process) {
   return name + ".service";
 }
 
-std::string render_unit(const MonitProcess& process, bool restart) {
+std::string render_unit(const MonitProcess& process, bool restart, const std::string& agent_program) {
   const auto stop_timeout = process.stop.timeout_seconds;
   std::string unit = "[Unit]\nDescription=BOSH job process " + process.name + "\nDefaultDependencies=no\n";
   if (!process.depends_on.empty()) {
@@ -80,7 +80,10 @@ std::string render_unit(const MonitProcess& process, bool restart) {
   }
   unit += "\n[Service]\nType=forking\nPIDFile=" + process.pid_file + "\n";
   unit += std::string("Environment=PATH=") + program_path + "\n";
-  unit += "ExecStart=" + command_line(process.start.argv) + "\n";
+  std::vector<std::string> start{agent_program, "--start-program", process.pid_file,
+                                 std::to_string(process.start.timeout_seconds)};
+  start.insert(start.end(), process.start.argv.begin(), process.start.argv.end());
+  unit += "ExecStart=" + command_line(start) + "\n";
   if (!process.stop.argv.empty()) {
     unit += "ExecStop=" + command_line(process.stop.argv) + "\n";
     // Many stop programs only ask: without this wait systemd would signal the process while
@@ -89,7 +92,8 @@ std::string render_unit(const MonitProcess& process, bool restart) {
   }
   if (!process.start.user.empty()) unit += "User=" + process.start.user + "\n";
   if (!process.start.group.empty()) unit += "Group=" + process.start.group + "\n";
-  unit += "TimeoutStartSec=" + std::to_string(process.start.timeout_seconds) + "\n";
+  constexpr int margin_seconds = 5;  // --start-program gives up first and says why
+  unit += "TimeoutStartSec=" + std::to_string(process.start.timeout_seconds + margin_seconds) + "\n";
   unit += "TimeoutStopSec=" + std::to_string(stop_timeout) + "\n";
   unit += std::string("Restart=") + (restart ? "always" : "no") + "\nRestartSec=1\n";
   unit += "KillMode=control-group\nLimitNOFILE=1048576\nTasksMax=infinity\nDelegate=yes\n";

@@ -42,9 +42,10 @@ std::unique_ptr<Supervisor> make_systemd_supervisor(Supervisor::OnFailure on_fai
 // process that leaves its pid file behind is all that it can find.
 std::unique_ptr<Supervisor> make_direct_supervisor(Supervisor::OnFailure on_failure, const Log& log);
 
-// The unit systemd gets for one process. `restart` false: an unmonitored one.
+// The unit systemd gets for one process. `restart` false: an unmonitored one. `agent_program`
+// is what knows --start-program (start_program.hpp).
 std::string unit_name(const std::string& process);
-std::string render_unit(const MonitProcess& process, bool restart);
+std::string render_unit(const MonitProcess& process, bool restart, const std::string& agent_program);
 
 // One word for all: failing before starting before running; "stopped" when `stopped` says
 // that the jobs are not meant to run; "running" for a node without processes.

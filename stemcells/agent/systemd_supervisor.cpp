@@ -84,6 +84,7 @@ class SystemdSupervisor final : public Supervisor {
       systemctl({"stop", unit_name(process.name)}, 5min);
       std::error_code ignored;
       fs::remove(fs::path(unit_folder) / unit_name(process.name), ignored);
+      removed_ = true;
     }
     write_units(true);
   }
@@ -197,10 +198,17 @@ class SystemdSupervisor final : public Supervisor {
       processes = processes_;
     }
     fs::create_directories(unit_folder);
+    bool reload = removed_;
     for (const auto& process : processes) {
-      write_file_atomically(fs::path(unit_folder) / unit_name(process.name), render_unit(process, restart));
+      const fs::path file = fs::path(unit_folder) / unit_name(process.name);
+      const std::string text = render_unit(process, restart, program_);
+      if (fs::exists(file) && read_file(file) == text) continue;
+      write_file_atomically(file, text);
+      reload = true;
     }
-    systemctl_checked({"daemon-reload"});
+    // Costs systemd a look at every unit it has.
+    if (reload) systemctl_checked({"daemon-reload"});
+    removed_ = false;
   }
 
   void ended(const std::string& name) {
@@ -252,6 +260,8 @@ class SystemdSupervisor final : public Supervisor {
 
   OnFailure on_failure_;
   Log log_;
+  const std::string program_ = fs::read_symlink("/proc/self/exe").string();
+  bool removed_ = false;  // a unit file went since the last reload; under control_
   std::mutex control_;  // one change of the set at a time; taken before mutex_
   std::mutex mutex_;
   std::condition_variable changed_;
