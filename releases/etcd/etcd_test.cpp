@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <fstream>
 #include <memory>
 #include <thread>
 
@@ -128,8 +129,15 @@ class Cluster {
   void stop(int member) { CHECK(script_result(member, "ctl", {"stop"}).ok()); }
   void lose_disk(int member) { fs::remove_all(root(member) / "store"); }
   void kill_hard(int member) {
-    const auto pid = read_file(root(member) / "sys/run/etcd/etcd.pid");
-    run({.argv = {"kill", "-KILL", pid.substr(0, pid.find('\n'))}});
+    const auto text = read_file(root(member) / "sys/run/etcd/etcd.pid");
+    const auto pid = text.substr(0, text.find('\n'));
+    run({.argv = {"kill", "-KILL", pid}});
+    // Gone, or a zombie: both have no command line.
+    const auto gone = [&] {
+      std::ifstream file("/proc/" + pid + "/cmdline");
+      return file.peek() == std::ifstream::traits_type::eof();
+    };
+    for (int i = 0; i < 1'000 && !gone(); ++i) std::this_thread::sleep_for(10ms);
   }
 
   // What the agent does before a VM is deleted while the deployment stays.
