@@ -13,6 +13,13 @@ namespace {
 
 constexpr std::size_t nobody = static_cast<std::size_t>(-1);
 
+// A disk the group no longer wants holds nobody in its AZ: the next plan would move them anyway.
+bool wants_disk(const InstanceGroup& group, const CloudConfig& cloud) {
+  if (group.persistent_disk_type.empty()) return group.persistent_disk_mib > 0;
+  const auto* type = cloud.find_disk_type(group.persistent_disk_type);
+  return type != nullptr && type->size_mib > 0;
+}
+
 bool has_disk(const ActualInstance& instance) {
   return std::any_of(instance.disks.begin(), instance.disks.end(),
                      [](const DiskRecord& disk) { return disk.state == DiskState::active; });
@@ -77,7 +84,7 @@ class GroupPlacement {
  public:
   GroupPlacement(const InstanceGroup& group, const CloudConfig& cloud, std::vector<Candidate> candidates,
                  bool random_ties, Random& random, Problems& problems)
-      : group_(group), candidates_(std::move(candidates)), random_ties_(random_ties), random_(random), problems_(problems) {
+      : group_(group), wants_disk_(wants_disk(group, cloud)), candidates_(std::move(candidates)), random_ties_(random_ties), random_(random), problems_(problems) {
     std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
       return std::pair(a.instance->record.index, a.instance->record.id) <
              std::pair(b.instance->record.index, b.instance->record.id);
@@ -98,7 +105,7 @@ class GroupPlacement {
     if (!check_ignored()) return {};
     if (pools_.empty()) {
       seat_pinned([](const ActualInstance& instance) { return instance.record.ignore; });
-      seat_pinned(has_disk);
+      if (wants_disk_) seat_pinned(has_disk);
     } else {
       seat_owners_of_static_ips();
       seat_by_free_static_ips();
@@ -247,6 +254,7 @@ class GroupPlacement {
   }
 
   const InstanceGroup& group_;
+  bool wants_disk_;
   std::vector<Candidate> candidates_;
   bool random_ties_;
   Random& random_;

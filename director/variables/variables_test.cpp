@@ -1,0 +1,161 @@
+#include "director/variables/variables.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "base/tls.hpp"
+#include "base/yaml.hpp"
+#include "director/domain/error_codes.hpp"
+#include "director/store/fixture.hpp"
+#include "director/variables/placeholders.hpp"
+
+using namespace slipway;
+using namespace slipway::director;
+
+namespace {
+
+struct Fixture {
+  StoreFixture store;
+  VariableValues values{store.db, Secret(std::string(32, 'k'))};
+  ManualClock clock;
+  Variables variables{values, "dir", clock};
+
+  std::vector<std::int64_t> generate(const std::string& yaml) { return variables.generate(parse_yaml(yaml, "m"), "dep"); }
+  Json value(const std::string& name) { return values.latest("/dir/dep/" + name)->value; }
+  Json interpolate(const Json& document) { return variables.interpolate(document, "dep"); }
+  void put(const std::string& name, const Json& value_given) { values.put(name, value_given, clock.now()); }
+};
+
+int code_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    CHECK(error.fault() == Fault::invalid);
+    return error.code();
+  }
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("a certificate is signed by the CA it names, in whatever order they are listed") {
+  Fixture fixture;
+  fixture.generate(R"(
+variables:
+- {name: server, type: certificate, options: {ca: root, common_name: etcd, alternative_names: ["*.etcd.bosh", 10.0.0.1], extended_key_usage: [client_auth, server_auth], duration: 30}}
+- {name: root, type: certificate, options: {is_ca: true, common_name: Root}}
+)");
+  const auto root = fixture.value("root"), server = fixture.value("server");
+  CHECK(root["ca"] == root["certificate"]);
+  CHECK(server["ca"] == root["certificate"]);
+  tls::verify(server["certificate"], root["certificate"], fixture.clock.now());
+  const auto info = tls::inspect(server["certificate"]);
+  CHECK(info.common_name == "etcd");
+  CHECK(info.alternative_names.size() == 2);
+  CHECK(info.not_after - fixture.clock.now() < std::chrono::hours(24 * 31));
+  CHECK(tls::inspect(root["certificate"]).is_ca);
+}
+
+TEST_CASE("what is stored already is kept, and its id is pinned") {
+  Fixture fixture;
+  const std::string yaml = "variables: [{name: pw, type: password}]\nx: ((/shared/y))";
+  fixture.put("/shared/y", 1);
+  const auto first = fixture.generate(yaml);
+  CHECK(first.size() == 2);
+  const auto value = fixture.value("pw");
+  CHECK(value.get<std::string>().size() == 20);
+  CHECK(fixture.generate(yaml) == first);
+  CHECK(fixture.value("pw") == value);
+}
+
+TEST_CASE("update modes say when a value is made anew") {
+  Fixture fixture;
+  const auto with = [](const std::string& rest) { return "variables: [{name: pw, type: password" + rest + "}]"; };
+  fixture.generate(with(""));
+  const auto first = fixture.value("pw");
+  fixture.generate(with(", options: {length: 9}"));
+  CHECK(fixture.value("pw") == first);
+  fixture.generate(with(", options: {length: 9}, update_mode: converge"));
+  const auto second = fixture.value("pw");
+  CHECK(second.get<std::string>().size() == 9);
+  fixture.generate(with(", options: {length: 9}, update_mode: converge"));
+  CHECK(fixture.value("pw") == second);
+  fixture.generate(with(", options: {length: 9}, update_mode: overwrite"));
+  CHECK(fixture.value("pw") != second);
+}
+
+TEST_CASE("a certificate converges when its names or its CA change") {
+  Fixture fixture;
+  const auto with = [](const std::string& name) {
+    return "features: {converge_variables: true}\nvariables:\n- {name: ca, type: certificate, options: {is_ca: true, common_name: ca}}\n"
+           "- {name: leaf, type: certificate, options: {ca: ca, common_name: c, alternative_names: [" + name + "]}}";
+  };
+  fixture.generate(with("a.bosh"));
+  const auto first = fixture.value("leaf");
+  fixture.generate(with("a.bosh"));
+  CHECK(fixture.value("leaf") == first);
+  fixture.generate(with("b.bosh"));
+  CHECK(fixture.value("leaf") != first);
+  CHECK(fixture.value("leaf")["ca"] == first["ca"]);
+}
+
+TEST_CASE("rsa and ssh keys come with the parts BOSH gives them") {
+  Fixture fixture;
+  fixture.generate("variables: [{name: r, type: rsa}, {name: s, type: ssh}]");
+  CHECK(fixture.value("r")["private_key"].get<std::string>().find("PRIVATE KEY") != std::string::npos);
+  CHECK(fixture.value("r").contains("public_key"));
+  CHECK(fixture.value("s")["public_key"].get<std::string>().starts_with("ssh-rsa "));
+  CHECK(fixture.value("s").contains("public_key_fingerprint"));
+}
+
+TEST_CASE("definitions nobody can make are refused, all at once") {
+  Fixture fixture;
+  const auto code = [&](const std::string& yaml) { return code_of([&] { fixture.generate(yaml); }); };
+  CHECK(code("variables: [{name: x, type: magic}]") == code::variable_generation);
+  CHECK(code("variables: [{name: x/, type: password}]") == code::variable_name_syntax);
+  CHECK(code("variables: [{name: x, type: certificate, options: {ca: nope, common_name: x}}]") == code::variable_generation);
+  CHECK(code("variables: [{name: x, type: certificate, options: {ca: x, common_name: x}}]") == code::variable_generation);
+  CHECK(code("variables: [{name: x, type: certificate}]") == code::variable_generation);
+  CHECK(code("variables: [{name: x, type: password, update_mode: maybe}]") == code::variables_format);
+  CHECK(code("variables: 3") == code::wrong_type);
+}
+
+TEST_CASE("placeholders become their values, whole or inside text") {
+  Fixture fixture;
+  fixture.put("/dir/dep/h", {{"a", {{"b", {1, 2}}}}, {"n", 7}});
+  fixture.put("/abs", "text");
+  const Json document = {{"whole", "((h.a))"},
+                         {"inside", "x-((h.n))-((/abs))"},
+                         {"list", {"((!/abs))", 3, nullptr}},
+                         {"((/abs))", true},
+                         {"shell", "$((1 + 2)) and (( not a name )) and (("}};
+  const auto before = document;
+  CHECK(fixture.interpolate(document) == Json({{"whole", {{"b", {1, 2}}}},
+                                               {"inside", "x-7-text"},
+                                               {"list", {"text", 3, nullptr}},
+                                               {"text", true},
+                                               {"shell", "$((1 + 2)) and (( not a name )) and (("}}));
+  CHECK(document == before);
+}
+
+TEST_CASE("all unknown names and keys are told at once") {
+  Fixture fixture;
+  fixture.put("/dir/dep/h", {{"a", 1}});
+  try {
+    fixture.interpolate({{"x", "((one))"}, {"y", {"((/two))", "((h.b))"}}});
+    FAIL("accepted");
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    CHECK(error.code() == code::variable_name_missing);
+    for (const auto* part : {"/dir/dep/one", "/two", "no key 'b'; it has 'a'"}) CHECK(text.find(part) != std::string::npos);
+  }
+}
+
+TEST_CASE("a hash cannot stand inside text, and a value is never searched again") {
+  Fixture fixture;
+  fixture.put("/h", {{"a", 1}});
+  fixture.put("/nested", "((/h))");
+  CHECK(code_of([&] { fixture.interpolate({{"x", "y((/h))"}}); }) == code::variable_placement);
+  CHECK(fixture.interpolate({{"x", "y((/nested))"}})["x"] == "y((/h))");
+}
