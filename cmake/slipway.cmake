@@ -44,13 +44,15 @@ endfunction()
 
 # slipway_test(base_test SUITE unit SOURCES a_test.cpp … DEPENDS targets…)
 # SUITE is the word that `./dev test SUITE` takes. doctest's main is linked in.
+# LAUNCHER is a command the program is an argument of, such as test/contract/in-lab NAME.
 function(slipway_test name)
-  cmake_parse_arguments(arg "" "SUITE;TIMEOUT" "SOURCES;DEPENDS;ARGS" ${ARGN})
+  cmake_parse_arguments(arg "" "SUITE;TIMEOUT" "SOURCES;DEPENDS;ARGS;LAUNCHER" ${ARGN})
   add_executable(${name} ${arg_SOURCES} ${PROJECT_SOURCE_DIR}/test/doctest_main.cpp)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_options(${name} PRIVATE ${SLIPWAY_COMPILE_OPTIONS})
   target_link_libraries(${name} PRIVATE doctest::doctest ${arg_DEPENDS})
-  add_test(NAME ${name} COMMAND ${name} ${arg_ARGS} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  add_test(NAME ${name} COMMAND ${arg_LAUNCHER} $<TARGET_FILE:${name}> ${arg_ARGS}
+           WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS "${arg_SUITE}")
   if(arg_TIMEOUT)
     set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT})

@@ -55,6 +55,20 @@ void release_loop_devices(const fs::path& file, const DiskCid& disk) {
   }
 }
 
+// A container that is a moment old is still moving its /dev to another root and has no place
+// for a device node.
+void attach_to_guest(Domain& domain, const std::string& xml, const DiskCid& disk) {
+  constexpr int tries = 20;
+  for (int attempt = 1;; ++attempt) {
+    try {
+      return domain.attach(xml);
+    } catch (const CpiError& error) {
+      if (attempt == tries || error.type() != ErrorType::cloud_error || has(domain, disk)) throw;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds{250});
+  }
+}
+
 // A QEMU guest has a say in a detach: it may be booting, or busy.
 void detach_from_guest(Domain& domain, const std::string& xml, const DiskCid& disk, std::chrono::seconds patience) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
@@ -176,7 +190,7 @@ Json Disks::attach(const VmCid& vm, const DiskCid& disk) {
     device.source = attach_loop_device(file).string();
   }
   try {
-    found.domain->attach(disk_xml(mode, device));
+    attach_to_guest(*found.domain, disk_xml(mode, device), disk);
   } catch (...) {
     if (mode == VirtMode::lxc) free_loop_device(device.source);
     throw;
