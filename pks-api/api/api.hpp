@@ -1,0 +1,35 @@
+#pragma once
+
+#include "base/http/server.hpp"
+#include "pks-api/clusters/clusters.hpp"
+#include "pks-api/identity/identity.hpp"
+
+namespace slipway::pks {
+
+// What the handlers use. The references outlive the handlers.
+struct Services {
+  Clusters& clusters;
+  ClusterStore& store;
+  Operations& operations;
+  ProgressBoard& board;
+  Identity& identity;
+  const Tokens& tokens;
+  const std::vector<Plan>& plans;
+  Clock& clock;
+  Log log;
+  std::size_t max_waiting = 8;  // long polls at once
+  int identity_port = 8443;
+};
+
+// https://HOST:9021: /v1/…, /healthz, /metrics, /actuator/health.
+http::Handler api_handler(Services& services);
+// https://HOST:8443: /oauth/token, /oauth/revoke, /token_keys, /info, /login.
+http::Handler identity_handler(Services& services);
+
+// {"body": text, "code": word} with the status of the fault; what was not foreseen is a
+// 500 that tells nothing.
+http::Response error_reply(const std::exception& error, const Log& log);
+
+Json cluster_json(const ClusterRecord& cluster, const Plan* plan);
+
+}  // namespace slipway::pks

@@ -1,0 +1,137 @@
+#include "base/digest.hpp"
+#include "base/http/client.hpp"
+#include "pks-api/api/api.hpp"
+
+namespace slipway::pks {
+
+namespace {
+
+using http::Request;
+using http::Response;
+
+constexpr std::size_t max_form_bytes = 64u << 10;
+
+std::string form_decoded(std::string text) {
+  for (auto& c : text) {
+    if (c == '+') c = ' ';
+  }
+  return http::url_decode(text);
+}
+
+// application/x-www-form-urlencoded. A field that is there twice is refused.
+std::map<std::string, std::string> read_form(Request& request) {
+  const auto text = request.body->read_all(max_form_bytes);
+  std::map<std::string, std::string> fields;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find('&', begin), text.size());
+    const auto pair = text.substr(begin, end - begin);
+    const auto equals = std::min(pair.find('='), pair.size());
+    const auto value = equals == pair.size() ? "" : form_decoded(pair.substr(equals + 1));
+    const auto name = form_decoded(pair.substr(0, equals));
+    if (!name.empty() && !fields.emplace(name, value).second) {
+      throw OauthError{400, "invalid_request", "parameter '" + name + "' is there twice"};
+    }
+    begin = end + 1;
+  }
+  return fields;
+}
+
+void read_client(const Request& request, const std::map<std::string, std::string>& form, TokenRequest& token) {
+  const auto field = [&](const char* name) { return form.contains(name) ? form.at(name) : std::string(); };
+  token.client = field("client_id");
+  token.client_secret = Secret(field("client_secret"));
+  const auto header = request.headers.find("Authorization");
+  if (header == request.headers.end() || !header->second.starts_with("Basic ")) return;
+  const auto pair = base64_decode(header->second.substr(6));
+  const auto colon = std::min(pair.find(':'), pair.size());
+  token.client = http::url_decode(pair.substr(0, colon));
+  token.client_secret = Secret(colon == pair.size() ? "" : http::url_decode(pair.substr(colon + 1)));
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+Response no_store(Response response) {
+  response.headers["Cache-Control"] = "no-store";
+  return response;
+}
+
+Response issue_token(Services& services, Request& request) {
+  const auto form = read_form(request);
+  const auto field = [&](const char* name) { return form.contains(name) ? form.at(name) : std::string(); };
+  TokenRequest token;
+  read_client(request, form, token);
+  token.grant_type = field("grant_type");
+  token.user = field("username");
+  token.password = Secret(field("password"));
+  token.refresh_token = field("refresh_token");
+  token.scope = field("scope");
+  token.remote_address = request.remote_address;
+  const auto reply = services.identity.issue(token);
+  services.log.info("identity.token", {{"grant", token.grant_type}, {"user", token.user}, {"client", token.client}});
+  Json body = {{"access_token", reply.access_token},
+               {"token_type", "bearer"},
+               {"expires_in", reply.expires_in},
+               {"scope", joined(reply.scopes)},
+               {"jti", reply.id}};
+  if (!reply.refresh_token.empty()) body["refresh_token"] = reply.refresh_token;
+  return no_store(Response::json(200, body));
+}
+
+Response oauth_problem(const OauthError& error) {
+  auto response = Response::json(error.status, {{"error", error.error}, {"error_description", error.description}});
+  if (error.retry_after_seconds > 0) response.headers["Retry-After"] = std::to_string(error.retry_after_seconds);
+  return no_store(std::move(response));
+}
+
+http::Handler guarded(Services& services, http::Handler handler) {
+  return [&services, handler = std::move(handler)](Request& request) {
+    try {
+      return handler(request);
+    } catch (const OauthError& error) {
+      services.log.warn("identity.refused", {{"error", error.error}, {"from", request.remote_address}});
+      return oauth_problem(error);
+    } catch (const Error& error) {
+      if (error.fault() == Fault::invalid || error.fault() == Fault::exhausted) {
+        return oauth_problem({400, "invalid_request", error.what(), 0});
+      }
+      services.log.error("identity.error", {{"error", error.what()}});
+      return oauth_problem({500, "server_error", "The log of the API tells more", 0});
+    }
+  };
+}
+
+}  // namespace
+
+http::Handler identity_handler(Services& s) {
+  auto router = std::make_shared<http::Router>();
+  router->add("POST", "/oauth/token", guarded(s, [&s](Request& request) { return issue_token(s, request); }));
+  router->add("POST", "/oauth/revoke", guarded(s, [&s](Request& request) {
+    const auto form = read_form(request);
+    if (form.contains("token")) s.identity.revoke(form.at("token"));
+    return Response::empty(200);
+  }));
+  const auto key = [&s](Request&) {
+    const Json one = {{"kty", "RSA"}, {"alg", "RS256"}, {"use", "sig"}, {"kid", s.tokens.key_id()},
+                      {"value", s.tokens.public_key_pem()}};
+    return one;
+  };
+  router->add("GET", "/token_keys", [key](Request& request) {
+    return Response::json(200, {{"keys", Json::array({key(request)})}});
+  });
+  router->add("GET", "/token_key", [key](Request& request) { return Response::json(200, key(request)); });
+  const auto info = [](Request&) {
+    return Response::json(200, {{"app", {{"name", "Slipway identity"}, {"version", "0.1.0"}}},
+                                {"prompts",
+                                 {{"username", {"text", "Email"}}, {"password", {"password", "Password"}}}}});
+  };
+  router->add("GET", "/info", info);
+  router->add("GET", "/login", info);
+  router->add("GET", "/healthz", [](Request&) { return Response::text(200, "ok\n"); });
+  return [router](Request& request) { return (*router)(request); };
+}
+
+}  // namespace slipway::pks

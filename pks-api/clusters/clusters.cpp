@@ -1,0 +1,215 @@
+#include "pks-api/clusters/clusters.hpp"
+
+#include <algorithm>
+#include <regex>
+
+namespace slipway::pks {
+
+namespace {
+
+bool may_see(const Caller& caller, const ClusterRecord& cluster) {
+  return caller.reads_all() || (caller.has(scope_manage) && cluster.owner == caller.name);
+}
+
+[[noreturn]] void no_such_cluster(const std::string& name) {
+  throw Error(Fault::not_found, "Cluster " + name.substr(0, 128) + " not found");
+}
+
+std::string lower_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+[[noreturn]] void busy(const ClusterRecord& cluster) {
+  throw Error(Fault::conflict,
+              "Cluster " + cluster.name + ": " + cluster.last_action + " is in progress, try again when it has ended");
+}
+
+}  // namespace
+
+void check_cluster_name(const std::string& name) {
+  static const std::regex allowed("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?");
+  if (name.size() <= 63 && std::regex_match(name, allowed)) return;
+  throw Error(Fault::invalid, "name '" + name.substr(0, 80) +
+                                  "' is not allowed: 1 to 63 lower case letters, digits and dashes, no dash at "
+                                  "the ends");
+}
+
+void check_hostname(const std::string& hostname) {
+  static const std::regex allowed("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*");
+  // 64 is what a certificate's common name takes.
+  if (hostname.size() <= 64 && std::regex_match(hostname, allowed)) return;
+  throw Error(Fault::invalid, "kubernetes_master_host '" + hostname.substr(0, 80) +
+                                  "' is no host name or IPv4 address of at most 64 characters");
+}
+
+Clusters::Clusters(ClusterStore& store, Operations& operations, const DirectorClient& director,
+                   const std::vector<Plan>& plans, Clock& clock, Random& random)
+    : store_(store), operations_(operations), director_(director), plans_(plans), clock_(clock), random_(random) {}
+
+const Plan* Clusters::plan(const std::string& name_or_id) const {
+  for (const auto& plan : plans_) {
+    if (plan.name == name_or_id || plan.id == name_or_id) return &plan;
+  }
+  return nullptr;
+}
+
+std::vector<ClusterRecord> Clusters::list(const Caller& caller) {
+  auto clusters = store_.all();
+  std::erase_if(clusters, [&](const auto& cluster) { return !may_see(caller, cluster); });
+  return clusters;
+}
+
+ClusterRecord Clusters::get(const Caller& caller, const std::string& name) {
+  auto cluster = store_.find(name);
+  if (!cluster || !may_see(caller, *cluster)) no_such_cluster(name);
+  return std::move(*cluster);
+}
+
+ClusterRecord Clusters::changeable(const Caller& caller, const std::string& name) {
+  if (!caller.changes()) throw Error(Fault::forbidden, "this needs scope pks.clusters.manage or pks.clusters.admin");
+  auto cluster = get(caller, name);
+  // A token with manage and admin.read sees everything, but changes only what it owns.
+  if (!caller.has(scope_admin) && cluster.owner != caller.name) {
+    throw Error(Fault::forbidden, "cluster " + name + " belongs to somebody else");
+  }
+  return cluster;
+}
+
+ClusterRecord Clusters::validated(const Caller& caller, const Json& request) const {
+  Problems problems;
+  JsonReader in(request, "", problems);
+  ClusterRecord cluster;
+  cluster.name = in.string("name");
+  const auto plan_name = in.string("plan_name");
+  cluster.parameters = in.object("parameters");
+  JsonReader parameters(cluster.parameters, "parameters", problems);
+  cluster.hostname = lower_case(parameters.string("kubernetes_master_host"));
+  const auto nodes = parameters.integer_or("kubernetes_worker_instances", 0, 0, 1'000'000);
+  const bool nodes_given = parameters.find("kubernetes_worker_instances") != nullptr;
+  problems.throw_if_any("cluster");
+  check_cluster_name(cluster.name);
+  check_hostname(cluster.hostname);
+  const auto chosen = plan(plan_name);
+  if (!chosen) {
+    std::string known;
+    for (const auto& each : plans_) known += (known.empty() ? "" : ", ") + each.name;
+    throw Error(Fault::invalid, "plan '" + plan_name.substr(0, 80) + "' does not exist, available: " + known);
+  }
+  cluster.plan = chosen->name;
+  cluster.nodes = nodes_given ? static_cast<int>(nodes) : chosen->default_nodes;
+  chosen->check_nodes(cluster.nodes);
+  cluster.owner = caller.name;
+  return cluster;
+}
+
+void Clusters::begin(ClusterRecord& cluster, const std::string& action, const std::string& description) {
+  cluster.last_action = action;
+  cluster.state = in_progress;
+  cluster.description = description;
+  cluster.operation = random_.uuid();
+  cluster.task = 0;
+  cluster.started_at = clock_.now();
+}
+
+ClusterRecord Clusters::create(const Caller& caller, const Json& request) {
+  if (!caller.changes()) throw Error(Fault::forbidden, "creating needs scope pks.clusters.manage or pks.clusters.admin");
+  auto wanted = validated(caller, request);
+  if (const auto before = store_.find(wanted.name)) return create_anew(*before, std::move(wanted));
+  if (store_.find_by_hostname(wanted.hostname)) {
+    throw Error(Fault::conflict, "kubernetes_master_host " + wanted.hostname + " is in use by another cluster");
+  }
+  wanted.uuid = random_.uuid();
+  begin(wanted, "CREATE", "Creating cluster");
+  try {
+    store_.insert(wanted);
+  } catch (const Error& error) {
+    if (error.fault() != Fault::conflict) throw;
+    throw Error(Fault::conflict, "Cluster " + wanted.name + " already exists, or its host name is in use");
+  }
+  operations_.wake(wanted.uuid);
+  return wanted;
+}
+
+ClusterRecord Clusters::create_anew(const ClusterRecord& before, ClusterRecord wanted) {
+  const bool retry = before.owner == wanted.owner && before.last_action == "CREATE" && before.state == failed;
+  if (!retry) throw Error(Fault::conflict, "Cluster " + wanted.name + " already exists");
+  const auto holder = store_.find_by_hostname(wanted.hostname);
+  if (holder && holder->uuid != before.uuid) {
+    throw Error(Fault::conflict, "kubernetes_master_host " + wanted.hostname + " is in use by another cluster");
+  }
+  wanted.uuid = before.uuid;
+  wanted.ips = before.ips;
+  begin(wanted, "CREATE", "Creating cluster");
+  if (!store_.begin(wanted, before.operation)) throw Error(Fault::conflict, "Cluster " + wanted.name + " already exists");
+  operations_.wake(wanted.uuid);
+  return wanted;
+}
+
+ClusterRecord Clusters::resize(const Caller& caller, const std::string& name, const Json& request) {
+  auto cluster = changeable(caller, name);
+  Problems problems;
+  JsonReader in(request, "", problems);
+  const bool given = in.find("kubernetes_worker_instances") != nullptr;
+  const auto nodes = in.integer_or("kubernetes_worker_instances", 0, 0, 1'000'000);
+  problems.throw_if_any("update");
+  if (!given) throw Error(Fault::invalid, "nothing to update: kubernetes_worker_instances is missing");
+  const auto its_plan = plan(cluster.plan);
+  if (!its_plan) throw Error(Fault::invalid, "plan '" + cluster.plan + "' is not offered any more");
+  its_plan->check_nodes(nodes);
+  if (cluster.state == in_progress) busy(cluster);
+  if (cluster.last_action == "CREATE" && cluster.state == failed) {
+    throw Error(Fault::conflict, "Cluster " + name + " was not created; create it again or delete it");
+  }
+  if (cluster.last_action == "DELETE") {
+    throw Error(Fault::conflict, "Cluster " + name + " is half deleted; delete it again");
+  }
+  const auto previous = cluster.operation;
+  cluster.nodes = static_cast<int>(nodes);
+  cluster.parameters["kubernetes_worker_instances"] = nodes;
+  cluster.superseded.clear();
+  begin(cluster, "UPDATE", "Instance update in progress");
+  if (!store_.begin(cluster, previous)) throw Error(Fault::conflict, "Cluster " + name + " has just been changed by another request");
+  operations_.wake(cluster.uuid);
+  return cluster;
+}
+
+ClusterRecord Clusters::remove(const Caller& caller, const std::string& name) {
+  auto cluster = changeable(caller, name);
+  if (cluster.last_action == "DELETE" && cluster.state == in_progress) return cluster;
+  const auto previous = cluster.operation;
+  cluster.superseded = cluster.state == in_progress ? previous : "";
+  begin(cluster, "DELETE", "Instance deletion in progress");
+  if (!store_.begin(cluster, previous)) throw Error(Fault::conflict, "Cluster " + name + " has just been changed by another request");
+  operations_.wake(cluster.uuid);
+  return cluster;
+}
+
+Json Clusters::credentials(const Caller& caller, const std::string& name) {
+  const auto cluster = changeable(caller, name);
+  const auto its_plan = plan(cluster.plan);
+  const bool exists = cluster.last_action != "DELETE" && (cluster.last_action != "CREATE" || cluster.state == succeeded);
+  if (!its_plan || !exists) {
+    throw Error(Fault::conflict, "Cluster " + name + " has no credentials: its last action is " + cluster.last_action +
+                                     ", " + cluster.state);
+  }
+  const auto deployment = deployment_of(cluster);
+  const auto full_name = "/" + director_.name() + "/" + deployment + "/" + its_plan->credentials;
+  const auto client = director_.variable(full_name);
+  if (!client) throw Error(Fault::internal, "the director has no variable '" + full_name + "'");
+  Json endpoints = Json::array();
+  for (const auto& instance : director_.instances(deployment)) {
+    if (instance.group != its_plan->instance_group) continue;
+    endpoints.push_back(fill_blanks(its_plan->endpoint,
+                                    {{"instance", instance.id},
+                                     {"deployment", deployment},
+                                     {"ip", instance.ips.empty() ? std::string() : instance.ips.front()}}));
+  }
+  return {{"kind", its_plan->kind},
+          {"endpoints", endpoints},
+          {"ca", client->at("ca")},
+          {"certificate", client->at("certificate")},
+          {"private_key", client->at("private_key")}};
+}
+
+}  // namespace slipway::pks

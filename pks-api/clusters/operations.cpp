@@ -1,0 +1,228 @@
+#include "pks-api/clusters/operations.hpp"
+
+namespace slipway::pks {
+
+namespace {
+
+constexpr int watch_seconds = 5;  // also how long a stop of the daemon may take
+constexpr std::chrono::milliseconds retry_pause{1000};
+
+std::string completed(const std::string& action) {
+  if (action == "CREATE") return "Instance provisioning completed";
+  return action == "DELETE" ? "Instance deletion completed" : "Instance update completed";
+}
+
+std::string under_way(const std::string& action) {
+  if (action == "CREATE") return "Instance provisioning in progress";
+  return action == "DELETE" ? "Instance deletion in progress" : "Instance update in progress";
+}
+
+}  // namespace
+
+std::string deployment_of(const ClusterRecord& cluster) { return "service-instance-" + cluster.uuid; }
+
+Operations::Operations(ClusterStore& store, const DirectorClient& director, const std::vector<Plan>& plans,
+                       ProgressBoard& board, Clock& clock, Log log, std::size_t threads)
+    : store_(store), director_(director), plans_(plans), board_(board), clock_(clock), log_(std::move(log)) {
+  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+}
+
+Operations::~Operations() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    changed_.notify_all();
+  }
+  for (auto& thread : threads_) thread.join();
+}
+
+void Operations::take_up_all() {
+  for (const auto& cluster : store_.all()) {
+    if (cluster.state != in_progress) continue;
+    log_.info("operation.taken_up", {{"cluster", cluster.name}, {"action", cluster.last_action}});
+    wake(cluster.uuid);
+  }
+}
+
+void Operations::wake(const std::string& cluster) {
+  const std::lock_guard lock(mutex_);
+  if (running_.contains(cluster)) {
+    again_.insert(cluster);
+  } else if (queued_.insert(cluster).second) {
+    waiting_.push_back(cluster);
+  }
+  changed_.notify_all();
+}
+
+std::size_t Operations::running() {
+  const std::lock_guard lock(mutex_);
+  return running_.size() + waiting_.size();
+}
+
+void Operations::work() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    while (!stopping_ && waiting_.empty()) clock_.wait_until(lock, changed_, Instant::max());
+    if (stopping_) return;
+    const auto cluster = waiting_.front();
+    waiting_.pop_front();
+    queued_.erase(cluster);
+    running_.insert(cluster);
+    lock.unlock();
+    carry(cluster);
+    lock.lock();
+    running_.erase(cluster);
+    if (again_.erase(cluster) != 0 && queued_.insert(cluster).second) waiting_.push_back(cluster);
+  }
+}
+
+void Operations::carry(const std::string& cluster) {
+  while (!stopping()) {
+    try {
+      const auto record = store_.find_by_uuid(cluster);
+      if (!record || record->state != in_progress) return;
+      if (advance(*record) == Step::ended) return;
+    } catch (const std::exception& error) {
+      log_.error("operation.trouble", {{"cluster", cluster}, {"error", error.what()}});
+      pause(retry_pause);
+    }
+  }
+}
+
+Operations::Step Operations::advance(ClusterRecord cluster) {
+  try {
+    if (!cluster.superseded.empty() && stop_superseded(cluster) == Step::again) return Step::again;
+    if (cluster.task == 0) return submit(cluster);
+    return follow(cluster);
+  } catch (const Error& error) {
+    if (error.fault() == Fault::retryable || error.fault() == Fault::outcome_unknown) {
+      log_.warn("operation.waits", {{"cluster", cluster.name}, {"error", error.what()}});
+      store_.describe(cluster, under_way(cluster.last_action) + "; waiting for the director");
+      board_.touch(cluster.uuid);
+      pause(retry_pause);
+      return Step::again;
+    }
+    fail(cluster, error.what());
+    return Step::ended;
+  }
+}
+
+// What the older operation has at the director is cancelled and waited for: two tasks must
+// not work on one deployment.
+Operations::Step Operations::stop_superseded(const ClusterRecord& cluster) {
+  if (cluster.task != 0) return Step::ended;
+  const auto older = director_.find_task(cluster.superseded);
+  if (!older || older->is_final()) return Step::ended;
+  director_.cancel(older->id);
+  pause(retry_pause);
+  return Step::again;
+}
+
+Operations::Step Operations::submit(const ClusterRecord& cluster) {
+  if (!board_.wait(cluster.uuid, 0, std::chrono::seconds(0), 0).version) board_.begin(cluster.uuid, cluster.operation);
+  std::int64_t task = 0;
+  if (const auto submitted = director_.find_task(cluster.operation)) {
+    task = submitted->id;
+  } else if (cluster.last_action == "DELETE") {
+    const auto begun = director_.remove(deployment_of(cluster), cluster.operation);
+    if (!begun) {
+      vanish(cluster);
+      return Step::ended;
+    }
+    task = *begun;
+  } else {
+    const auto plan = plan_of(cluster);
+    if (!plan) throw Error(Fault::invalid, "plan '" + cluster.plan + "' is not offered any more");
+    task = director_.deploy(
+        manifest_for(*plan, {deployment_of(cluster), cluster.hostname, cluster.nodes}), cluster.operation);
+  }
+  log_.info("operation.submitted", {{"cluster", cluster.name},
+                                    {"action", cluster.last_action},
+                                    {"operation", cluster.operation},
+                                    {"task", std::to_string(task)}});
+  store_.set_task(cluster, task);
+  store_.describe(cluster, under_way(cluster.last_action));
+  board_.begin(cluster.uuid, cluster.operation);
+  return Step::again;
+}
+
+Operations::Step Operations::follow(const ClusterRecord& cluster) {
+  std::uint64_t version = 0, offset = 0;
+  board_.begin(cluster.uuid, cluster.operation);
+  store_.describe(cluster, under_way(cluster.last_action));
+  while (!stopping() && still_current(cluster)) {
+    const auto task = director_.watch(cluster.task, version, watch_seconds);
+    if (!task) {  // the director has forgotten it: submit again
+      store_.set_task(cluster, 0);
+      return Step::again;
+    }
+    board_.apply(cluster.uuid, director_.events_since(cluster.task, offset));
+    if (task->is_final()) {
+      conclude(cluster, *task);
+      return Step::ended;
+    }
+    if (version == 0) pause(retry_pause);
+  }
+  return Step::again;
+}
+
+void Operations::conclude(const ClusterRecord& cluster, const DirectorTask& task) {
+  if (!task.is_done()) {
+    fail(cluster, "director task " + std::to_string(task.id) + " ended as " + task.state + ": " + task.result);
+    return;
+  }
+  if (cluster.last_action == "DELETE") {
+    vanish(cluster);
+    return;
+  }
+  store_.finish(cluster, succeeded, completed(cluster.last_action), ips_of(cluster));
+  log_.info("operation.succeeded", {{"cluster", cluster.name}, {"action", cluster.last_action}});
+  board_.touch(cluster.uuid);
+}
+
+void Operations::fail(const ClusterRecord& cluster, const std::string& why) {
+  log_.warn("operation.failed", {{"cluster", cluster.name}, {"action", cluster.last_action}, {"error", why}});
+  store_.finish(cluster, failed, why, cluster.ips);
+  board_.touch(cluster.uuid);
+}
+
+void Operations::vanish(const ClusterRecord& cluster) {
+  store_.remove(cluster);
+  log_.info("operation.deleted", {{"cluster", cluster.name}});
+  board_.forget(cluster.uuid);
+}
+
+std::vector<std::string> Operations::ips_of(const ClusterRecord& cluster) const {
+  const auto plan = plan_of(cluster);
+  std::vector<std::string> ips;
+  for (const auto& instance : director_.instances(deployment_of(cluster))) {
+    if (plan && instance.group != plan->instance_group) continue;
+    ips.insert(ips.end(), instance.ips.begin(), instance.ips.end());
+  }
+  return ips;
+}
+
+const Plan* Operations::plan_of(const ClusterRecord& cluster) const {
+  for (const auto& plan : plans_) {
+    if (plan.name == cluster.plan) return &plan;
+  }
+  return nullptr;
+}
+
+bool Operations::still_current(const ClusterRecord& cluster) const {
+  const auto now = store_.find_by_uuid(cluster.uuid);
+  return now && now->operation == cluster.operation && now->state == in_progress;
+}
+
+void Operations::pause(std::chrono::milliseconds duration) {
+  std::unique_lock lock(mutex_);
+  const auto until = clock_.monotonic() + duration;
+  while (!stopping_ && clock_.monotonic() < until) clock_.wait_until(lock, changed_, until);
+}
+
+bool Operations::stopping() {
+  const std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
+}  // namespace slipway::pks

@@ -1,0 +1,98 @@
+#include "pks-api/daemon.hpp"
+
+#include <unistd.h>
+
+#include "base/file.hpp"
+#include "pks-api/api/api.hpp"
+
+namespace slipway::pks {
+
+namespace {
+
+std::string first_line(const std::string& file) {
+  const auto text = read_file(file);
+  return text.substr(0, text.find_first_of("\r\n"));
+}
+
+http::ClientConfig director_config(const PksConfig& config) {
+  http::ClientConfig client;
+  client.base_url = config.director_url;
+  client.ca_pem = read_file(config.director_ca_file);
+  client.timeout = std::chrono::seconds(60);
+  return client;
+}
+
+http::ServerConfig listener(const PksConfig& config, int port) {
+  http::ServerConfig server;
+  server.address = config.listen_address;
+  server.port = port;
+  server.certificate_file = config.certificate_file;
+  server.private_key_file = config.private_key_file;
+  server.threads = static_cast<std::size_t>(config.request_threads);
+  server.max_body_bytes = 1u << 20;
+  return server;
+}
+
+sql::Database& migrated(sql::Database& database) {
+  database.migrate(migrations());
+  return database;
+}
+
+}  // namespace
+
+struct Daemon::Parts {
+  Log log;
+  SystemClock clock;
+  SystemRandom random;
+  std::vector<Plan> plans;
+  Tokens tokens;
+  sql::Database database;
+  ClusterStore clusters_store;
+  IdentityStore identity_store;
+  Identity identity;
+  DirectorClient director;
+  ProgressBoard board;
+  Operations operations;
+  Clusters clusters;
+  Services services;
+  std::unique_ptr<http::Server> identity_server, api_server;
+
+  Parts(const PksConfig& c, Log l)
+      : log(std::move(l)),
+        plans(load_plans(c.plans_folder)),
+        tokens(c.issuer, Secret(read_file(c.token_private_key_file)), read_file(c.token_public_key_file)),
+        database(c.database_url),
+        clusters_store(migrated(database)),
+        identity_store(database),
+        identity(identity_store, tokens, clock, random),
+        director(director_config(c), c.director_user, Secret(first_line(c.director_password_file))),
+        board(clock),
+        operations(clusters_store, director, plans, board, clock, log, static_cast<std::size_t>(c.max_operations)),
+        clusters(clusters_store, operations, director, plans, clock, random),
+        services{clusters, clusters_store, operations, board, identity, tokens, plans, clock, log,
+                 static_cast<std::size_t>(c.request_threads) / 2, c.identity_port} {
+    operations.take_up_all();
+    const auto on_error = [this](const std::exception& error) { return error_reply(error, log); };
+    identity_server =
+        std::make_unique<http::Server>(listener(c, c.identity_port), identity_handler(services), log, on_error);
+    api_server = std::make_unique<http::Server>(listener(c, c.port), api_handler(services), log, on_error);
+    log.info("pks-api.ready", {{"address", c.listen_address},
+                               {"port", std::to_string(c.port)},
+                               {"identity_port", std::to_string(c.identity_port)},
+                               {"pid", std::to_string(::getpid())}});
+  }
+};
+
+Daemon::Daemon(const PksConfig& config, Log log) : parts_(std::make_unique<Parts>(config, std::move(log))) {}
+
+Daemon::~Daemon() = default;
+
+void check_files(const PksConfig& config) {
+  load_plans(config.plans_folder);
+  for (const auto& file : {config.certificate_file, config.private_key_file, config.token_private_key_file,
+                           config.token_public_key_file, config.director_ca_file, config.director_password_file}) {
+    read_file(file);
+  }
+}
+
+}  // namespace slipway::pks

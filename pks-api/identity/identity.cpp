@@ -1,0 +1,155 @@
+#include "pks-api/identity/identity.hpp"
+
+#include <algorithm>
+#include <sstream>
+
+#include "base/digest.hpp"
+#include "base/tls.hpp"
+
+namespace slipway::pks {
+
+namespace {
+
+constexpr const char* public_client = "pks_cli";
+constexpr int free_failures = 5;
+constexpr int max_pause_seconds = 30;
+constexpr std::size_t max_failures_kept = 10'000;
+
+bool contains(const std::vector<std::string>& list, const std::string& word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+// Asked for ⊆ granted; nothing asked for means all of it.
+std::vector<std::string> narrowed(const std::vector<std::string>& granted, const std::string& asked) {
+  std::istringstream words(asked);
+  std::vector<std::string> scopes;
+  for (std::string word; words >> word;) {
+    if (!contains(granted, word)) throw OauthError{400, "invalid_scope", "scope '" + word + "' is not granted"};
+    scopes.push_back(word);
+  }
+  return scopes.empty() ? granted : scopes;
+}
+
+OauthError bad_credentials() { return {401, "unauthorized", "Bad credentials"}; }
+
+}  // namespace
+
+void check_scopes(const std::vector<std::string>& scopes) {
+  if (scopes.empty()) throw Error(Fault::invalid, "at least one scope is needed");
+  for (const auto& scope : scopes) {
+    if (scope != scope_admin && scope != scope_manage && scope != scope_admin_read) {
+      throw Error(Fault::invalid, "scope '" + scope + "' is unknown, allowed: " + scope_admin + ", " + scope_manage +
+                                      ", " + scope_admin_read);
+    }
+  }
+}
+
+bool Caller::has(const char* scope) const { return contains(scopes, scope); }
+
+Identity::Identity(IdentityStore& store, const Tokens& tokens, Clock& clock, Random& random, TokenLifetimes lifetimes)
+    : store_(store),
+      tokens_(tokens),
+      clock_(clock),
+      random_(random),
+      lifetimes_(lifetimes),
+      hash_of_nobody_(tls::hash_password(Secret(random.hex(16)))) {}
+
+UserRecord Identity::authenticate(const std::string& kind, const std::string& name, const Secret& password,
+                                  const std::string& remote_address) {
+  const auto key = kind + ":" + name.substr(0, 256) + "@" + remote_address;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = failures_.find(key);
+    if (known != failures_.end() && clock_.monotonic() < known->second.until) {
+      const auto left = std::chrono::ceil<std::chrono::seconds>(known->second.until - clock_.monotonic()).count();
+      throw OauthError{401, "unauthorized",
+                       "Too many failed attempts; try again in " + std::to_string(left) + " seconds",
+                       static_cast<int>(left)};
+    }
+  }
+  const auto user = store_.find_user(kind, name);
+  bool right = false;
+  {
+    const std::lock_guard lock(hashing_);
+    right = tls::check_password(password, user ? user->password_hash : hash_of_nobody_);
+  }
+  const std::lock_guard lock(mutex_);
+  if (user && right) {
+    failures_.erase(key);
+    return *user;
+  }
+  if (failures_.size() >= max_failures_kept) failures_.clear();
+  auto& failure = failures_[key];
+  if (++failure.count >= free_failures) {
+    const auto pause = std::min(1 << std::min(failure.count - free_failures, 10), max_pause_seconds);
+    failure.until = clock_.monotonic() + std::chrono::seconds(pause);
+  }
+  throw bad_credentials();
+}
+
+void Identity::check_client(const TokenRequest& request) {
+  if (request.client == public_client) {
+    if (request.client_secret.empty()) return;
+    throw bad_credentials();
+  }
+  authenticate("client", request.client, request.client_secret, request.remote_address);
+}
+
+TokenReply Identity::reply(const std::string& kind, const UserRecord& user, const TokenRequest& request,
+                           const std::vector<std::string>& granted) {
+  TokenReply reply;
+  reply.scopes = narrowed(granted, request.scope);
+  reply.id = random_.hex(16);
+  reply.expires_in = static_cast<int>(lifetimes_.access.count());
+  reply.access_token = tokens_.sign({kind, user.name, request.client, reply.scopes, user.epoch, reply.id},
+                                    clock_.now(), lifetimes_.access);
+  return reply;
+}
+
+TokenReply Identity::issue(const TokenRequest& request) {
+  if (request.grant_type == "client_credentials") {
+    const auto client = authenticate("client", request.client, request.client_secret, request.remote_address);
+    return reply("client", client, request, client.scopes);
+  }
+  if (request.grant_type != "password" && request.grant_type != "refresh_token") {
+    throw OauthError{400, "unsupported_grant_type",
+                     "grant_type has to be password, client_credentials or refresh_token"};
+  }
+  check_client(request);
+  if (request.grant_type == "password") {
+    const auto user = authenticate("user", request.user, request.password, request.remote_address);
+    auto tokens = reply("user", user, request, user.scopes);
+    tokens.refresh_token = random_.hex(32);
+    store_.add_refresh(sha256_hex(tokens.refresh_token),
+                       {user.name, request.client, tokens.scopes, user.epoch, clock_.now() + lifetimes_.refresh},
+                       clock_.now());
+    return tokens;
+  }
+  const auto grant = store_.find_refresh(sha256_hex(request.refresh_token));
+  const auto user = grant ? store_.find_user("user", grant->subject) : std::nullopt;
+  if (!user || grant->expires_at <= clock_.now() || grant->client != request.client || grant->epoch != user->epoch) {
+    throw OauthError{401, "invalid_token", "The refresh token is unknown, expired or revoked"};
+  }
+  auto tokens = reply("user", *user, request, grant->scopes);
+  tokens.refresh_token = request.refresh_token;
+  return tokens;
+}
+
+void Identity::revoke(const std::string& refresh_token) { store_.remove_refresh(sha256_hex(refresh_token)); }
+
+std::optional<Caller> Identity::caller(const std::string& authorization) const {
+  constexpr std::string_view bearer = "bearer ";
+  if (authorization.size() <= bearer.size()) return std::nullopt;
+  for (std::size_t i = 0; i < bearer.size(); ++i) {
+    if (std::tolower(static_cast<unsigned char>(authorization[i])) != bearer[i]) return std::nullopt;
+  }
+  const auto claims = tokens_.read(authorization.substr(bearer.size()), clock_.now());
+  if (!claims) return std::nullopt;
+  const auto user = store_.find_user(claims->subject_kind, claims->subject);
+  if (!user || user->epoch != claims->epoch) return std::nullopt;
+  // A client never owns what a user of the same name owns.
+  const auto owner = claims->subject_kind == "client" ? "client:" + claims->subject : claims->subject;
+  return Caller{owner, claims->scopes};
+}
+
+}  // namespace slipway::pks

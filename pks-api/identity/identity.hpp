@@ -1,0 +1,93 @@
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "pks-api/identity/tokens.hpp"
+#include "pks-api/store/store.hpp"
+
+namespace slipway::pks {
+
+inline constexpr const char* scope_admin = "pks.clusters.admin";
+inline constexpr const char* scope_manage = "pks.clusters.manage";
+inline constexpr const char* scope_admin_read = "pks.clusters.admin.read";
+
+// Fault::invalid unless each is one of the three.
+void check_scopes(const std::vector<std::string>& scopes);
+
+// Who sent a request and what he may do.
+struct Caller {
+  std::string name;
+  std::vector<std::string> scopes;
+  bool has(const char* scope) const;
+  bool reads_all() const { return has(scope_admin) || has(scope_admin_read); }
+  bool changes() const { return has(scope_admin) || has(scope_manage); }
+};
+
+// OAuth2's error, shaped as UAA shapes it.
+struct OauthError {
+  int status = 400;
+  std::string error, description;
+  int retry_after_seconds = 0;
+};
+
+struct TokenRequest {
+  std::string grant_type, client;
+  Secret client_secret;
+  std::string user;
+  Secret password;
+  std::string refresh_token, scope;
+  std::string remote_address;
+};
+
+struct TokenReply {
+  std::string access_token, refresh_token;  // no refresh token for client_credentials
+  std::vector<std::string> scopes;
+  std::string id;
+  int expires_in = 0;
+};
+
+struct TokenLifetimes {
+  std::chrono::seconds access{600}, refresh{21600};
+};
+
+// The embedded identity: passwords, clients, access and refresh tokens. Thread-safe.
+class Identity {
+ public:
+  Identity(IdentityStore& store, const Tokens& tokens, Clock& clock, Random& random, TokenLifetimes lifetimes = {});
+
+  TokenReply issue(const TokenRequest& request);  // throws OauthError
+  void revoke(const std::string& refresh_token);
+  // The caller of "Bearer …"; nothing when the token does not hold any more.
+  std::optional<Caller> caller(const std::string& authorization) const;
+
+ private:
+  UserRecord authenticate(const std::string& kind, const std::string& name, const Secret& password,
+                          const std::string& remote_address);
+  void check_client(const TokenRequest& request);
+  TokenReply reply(const std::string& kind, const UserRecord& user, const TokenRequest& request,
+                   const std::vector<std::string>& granted);
+
+  // Guesses cost waiting: after a few failures the same name from the same address has to
+  // pause, at most half a minute, so that nobody is locked out for long.
+  struct Failures {
+    int count = 0;
+    Instant until{};
+  };
+  IdentityStore& store_;
+  const Tokens& tokens_;
+  Clock& clock_;
+  Random& random_;
+  TokenLifetimes lifetimes_;
+  std::string hash_of_nobody_;  // an unknown name costs as much as a wrong password
+  std::mutex mutex_;
+  std::map<std::string, Failures> failures_;
+  std::mutex hashing_;  // guesses use up one core at most
+};
+
+}  // namespace slipway::pks

@@ -1,0 +1,169 @@
+#include <signal.h>
+
+#include <boost/program_options.hpp>
+#include <iostream>
+#include <regex>
+
+#include "base/file.hpp"
+#include "base/tls.hpp"
+#include "pks-api/daemon.hpp"
+#include "pks-api/identity/identity.hpp"
+#include "pks-api/store/store.hpp"
+
+namespace options = boost::program_options;
+using namespace slipway;
+using namespace slipway::pks;
+
+namespace {
+
+constexpr const char* usage = R"(slipway-pks-api: offers clusters by plan and carries each order through the director
+
+  slipway-pks-api --config FILE                   run
+  slipway-pks-api --config FILE --check-config    say what is wrong with the file and stop
+  slipway-pks-api init --folder DIR --address IP --director-url URL --director-ca FILE
+                       --director-password-file FILE --plans-folder DIR
+                       [--director-user NAME] [--ca-cert FILE --ca-key FILE] [--name DNS-NAME…]
+                       [--port N] [--identity-port N]
+                                                  make a first configuration with all keys
+  slipway-pks-api user add NAME --scope SCOPE… --config FILE < PASSWORD
+  slipway-pks-api user remove NAME --config FILE
+  slipway-pks-api user list --config FILE
+  slipway-pks-api client add|remove|list …        the same for clients of client_credentials
+  slipway-pks-api config-reference                every key of the configuration, as Markdown
+
+Scopes: pks.clusters.admin, pks.clusters.manage, pks.clusters.admin.read
+Exit codes: 0 fine, 1 it failed, 2 wrong usage.
+)";
+
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+using Words = std::vector<std::string>;
+
+void parse(const options::options_description& known, const options::positional_options_description& positional,
+           const Words& words) {
+  options::variables_map values;
+  try {
+    options::store(options::command_line_parser(words).options(known).positional(positional).run(), values);
+    options::notify(values);
+  } catch (const options::error& error) {
+    throw UsageError(error.what());
+  }
+}
+
+PksConfig config_in(const std::string& file) {
+  auto reader = Config::load(file);
+  return read_pks_config(reader);
+}
+
+int serve(const Words& words) {
+  std::string file;
+  bool check_only = false;
+  options::options_description known;
+  known.add_options()("config", options::value(&file)->required())("check-config", options::bool_switch(&check_only));
+  parse(known, {}, words);
+  const auto config = config_in(file);
+  check_files(config);
+  if (check_only) {
+    std::cout << file << " is fine\n";
+    return 0;
+  }
+  // Blocked before any thread starts, so that every thread leaves them to the wait below.
+  sigset_t ends;
+  sigemptyset(&ends);
+  for (const int signal : {SIGTERM, SIGINT}) sigaddset(&ends, signal);
+  pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  auto log = Log::to("pks-api", config.log_file, config.log_level);
+  Daemon daemon(config, log);
+  int received = 0;
+  sigwait(&ends, &received);
+  log.info("pks-api.stopping", {{"signal", std::to_string(received)}});
+  return 0;
+}
+
+int init(const Words& words) {
+  InitOptions init;
+  options::options_description known;
+  known.add_options()("folder", options::value(&init.folder)->required())(
+      "address", options::value(&init.address)->required())(
+      "director-url", options::value(&init.director_url)->required())(
+      "director-ca", options::value(&init.director_ca_file)->required())(
+      "director-user", options::value(&init.director_user))(
+      "director-password-file", options::value(&init.director_password_file)->required())(
+      "plans-folder", options::value(&init.plans_folder)->required())(
+      "ca-cert", options::value(&init.ca_certificate_file))("ca-key", options::value(&init.ca_key_file))(
+      "name", options::value(&init.names)->composing())("port", options::value(&init.port))(
+      "identity-port", options::value(&init.identity_port));
+  parse(known, {}, words);
+  for (const auto& line : init_pks_api(init)) std::cout << line << "\n";
+  return 0;
+}
+
+// `kind` is "user" or "client".
+int identities(const std::string& kind, const Words& words) {
+  std::string verb, name, file;
+  Words scopes;
+  options::options_description known;
+  known.add_options()("verb", options::value(&verb)->required())("name", options::value(&name))(
+      "config", options::value(&file)->required())("scope", options::value(&scopes)->composing());
+  parse(known, options::positional_options_description().add("verb", 1).add("name", 1), words);
+  sql::Database database(config_in(file).database_url);
+  database.migrate(migrations());
+  IdentityStore store(database);
+  if (verb == "list") {
+    for (const auto& user : store.users(kind)) {
+      std::cout << user.name;
+      for (const auto& scope : user.scopes) std::cout << "  " << scope;
+      std::cout << "\n";
+    }
+    return 0;
+  }
+  if (!std::regex_match(name, std::regex("[A-Za-z0-9._@-]{1,128}"))) {
+    throw UsageError("a name of 1 to 128 letters, digits, '.', '_', '@' and '-' is needed");
+  }
+  if (verb == "remove") {
+    if (!store.remove_user(kind, name)) throw Error(Fault::not_found, "there is no " + kind + " '" + name + "'");
+    return 0;
+  }
+  if (verb != "add") throw UsageError("'" + verb + "' is not one of add, remove and list");
+  check_scopes(scopes);
+  std::string password;
+  std::getline(std::cin, password);
+  if (password.size() < 8) throw Error(Fault::invalid, "the password on standard input has less than 8 characters");
+  store.put_user(kind, {name, tls::hash_password(Secret(password)), scopes});
+  return 0;
+}
+
+int dispatch(const Words& words) {
+  const auto word = words.empty() ? "" : words.front();
+  if (word.empty() || word == "--help" || word == "-h" || word == "help") {
+    std::cout << usage;
+    return word.empty() ? 2 : 0;
+  }
+  const Words rest(words.begin() + 1, words.end());
+  if (word == "init") return init(rest);
+  if (word == "user" || word == "client") return identities(word, rest);
+  if (word == "config-reference") {
+    auto config = Config::describing();
+    read_pks_config(config);
+    std::cout << config.reference_markdown("slipway-pks-api configuration");
+    return 0;
+  }
+  return serve(words);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return dispatch({argv + 1, argv + argc});
+  } catch (const UsageError& error) {
+    std::cerr << "slipway-pks-api: " << error.what() << "\nTry slipway-pks-api --help\n";
+    return 2;
+  } catch (const std::exception& error) {
+    std::cerr << "slipway-pks-api: " << error.what() << "\n";
+    return 1;
+  }
+}

@@ -1,0 +1,56 @@
+#include "pks-api/store/store.hpp"
+
+namespace slipway::pks {
+
+// Forward only. Times are seconds since 1970 (UTC). Columns that hold JSON say so.
+std::vector<sql::Migration> migrations() {
+  return {
+      {1, "initial", R"sql(
+CREATE TABLE clusters (
+  uuid TEXT PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  owner TEXT NOT NULL,
+  plan TEXT NOT NULL,
+  hostname TEXT NOT NULL UNIQUE,
+  nodes INTEGER NOT NULL,
+  -- JSON: the request's parameters as they came
+  parameters TEXT NOT NULL,
+  last_action TEXT NOT NULL,
+  state TEXT NOT NULL,
+  description TEXT NOT NULL,
+  operation TEXT NOT NULL,
+  superseded TEXT NOT NULL,
+  task INTEGER NOT NULL,
+  -- JSON: a list
+  ips TEXT NOT NULL,
+  started_at INTEGER NOT NULL
+);
+CREATE TABLE identities (
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  password_hash TEXT NOT NULL,
+  -- JSON: a list
+  scopes TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  PRIMARY KEY (kind, name)
+);
+-- Rises for good: a name that is removed and made again gets a new epoch.
+CREATE TABLE epochs (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL
+);
+CREATE TABLE refresh_tokens (
+  -- SHA-256 of the token
+  hash TEXT PRIMARY KEY,
+  subject TEXT NOT NULL,
+  client TEXT NOT NULL,
+  -- JSON: a list
+  scopes TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+);
+)sql"},
+  };
+}
+
+}  // namespace slipway::pks
