@@ -1,0 +1,168 @@
+#include "cli/api.hpp"
+
+#include "base/digest.hpp"
+
+namespace slipway::cli {
+
+namespace {
+
+constexpr const char* public_client = "pks_cli";
+constexpr int default_port = 9021, default_identity_port = 8443;
+constexpr std::chrono::seconds patience{60};
+
+struct Endpoint {
+  std::string host;
+  int port = default_port;
+  std::string url(int other_port) const { return "https://" + host + ":" + std::to_string(other_port); }
+};
+
+Endpoint parse_endpoint(std::string text) {
+  if (text.starts_with("http://")) throw UsageError("the API speaks https only: " + text);
+  if (text.starts_with("https://")) text = text.substr(8);
+  while (!text.empty() && text.back() == '/') text.pop_back();
+  Endpoint endpoint;
+  const auto colon = text.rfind(':');
+  endpoint.host = text.substr(0, colon);
+  if (colon != std::string::npos) {
+    const auto number = text.substr(colon + 1);
+    const bool digits = !number.empty() && number.size() <= 5 &&
+                        number.find_first_not_of("0123456789") == std::string::npos;
+    endpoint.port = digits ? std::stoi(number) : 0;
+    if (endpoint.port < 1 || endpoint.port > 65535) throw UsageError("'" + text + "' has no valid port");
+  }
+  if (endpoint.host.empty() || endpoint.host.find('/') != std::string::npos) {
+    throw UsageError("'" + text + "' is no HOST or https://HOST:PORT");
+  }
+  return endpoint;
+}
+
+http::ClientConfig config_for(const std::string& url, const Credentials& credentials) {
+  http::ClientConfig config;
+  config.base_url = url;
+  config.ca_pem = credentials.ca;
+  config.verify_peer = !credentials.skip_ssl_validation;
+  config.timeout = patience;
+  return config;
+}
+
+std::string text_in(const Json& body, const char* key) {
+  const auto value = body.is_object() ? body.find(key) : body.end();
+  return body.is_object() && value != body.end() && value->is_string() ? value->get<std::string>() : "";
+}
+
+Json body_of(const http::ClientResponse& response) {
+  const auto body = Json::parse(response.body, nullptr, false);
+  return body.is_discarded() ? Json() : body;
+}
+
+ApiError api_error(const http::ClientResponse& response) {
+  const auto body = body_of(response);
+  for (const char* key : {"body", "error_description", "error"}) {
+    if (const auto text = text_in(body, key); !text.empty()) return {response.status, printable(text)};
+  }
+  return {response.status, "the API answered with status " + std::to_string(response.status)};
+}
+
+std::string form(const std::vector<std::pair<std::string, std::string>>& fields) {
+  std::string text;
+  for (const auto& [name, value] : fields) text += (text.empty() ? "" : "&") + name + "=" + http::url_encode(value);
+  return text;
+}
+
+Json ask_for_token(const Credentials& credentials, const Secret& client_secret, const std::string& body) {
+  const http::Client client(config_for(credentials.identity, credentials));
+  http::ClientRequest request{.method = "POST", .target = "/oauth/token"};
+  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"},
+                     {"Accept", "application/json"},
+                     {"Authorization", "Basic " + base64_encode(http::url_encode(credentials.client) + ":" +
+                                                                http::url_encode(client_secret.reveal()))}};
+  request.body = body;
+  const auto response = client.send(request);
+  if (response.status != 200) throw api_error(response);
+  auto token = body_of(response);
+  if (text_in(token, "access_token").empty()) throw ApiError(response.status, "the token endpoint sent no token");
+  return token;
+}
+
+// The API tells where its token endpoint is; one that does not has it on the usual port.
+int identity_port(const std::string& api, const Credentials& credentials) {
+  const auto response = http::Client(config_for(api, credentials)).send({.target = "/info"});
+  const auto body = body_of(response);
+  if (response.status != 200 || !body.is_object()) return default_identity_port;
+  return body.value("identity_port", default_identity_port);
+}
+
+}  // namespace
+
+Credentials log_in(const LoginRequest& request) {
+  const auto endpoint = parse_endpoint(request.api);
+  Credentials c;
+  c.api = endpoint.url(endpoint.port);
+  c.ca = request.ca;
+  c.skip_ssl_validation = request.skip_ssl_validation;
+  c.identity = endpoint.url(identity_port(c.api, c));
+  const bool as_client = !request.client_name.empty();
+  c.client = as_client ? request.client_name : public_client;
+  c.username = as_client ? request.client_name : request.username;
+  const auto body = as_client ? form({{"grant_type", "client_credentials"}})
+                              : form({{"grant_type", "password"},
+                                      {"username", request.username},
+                                      {"password", request.password.reveal()}});
+  const auto token = ask_for_token(c, request.client_secret, body);
+  c.access_token = text_in(token, "access_token");
+  c.refresh_token = text_in(token, "refresh_token");
+  return c;
+}
+
+void log_out(const Credentials& credentials) {
+  if (credentials.refresh_token.empty() || credentials.identity.empty()) return;
+  try {
+    http::ClientRequest request{.method = "POST", .target = "/oauth/revoke"};
+    request.headers["Content-Type"] = "application/x-www-form-urlencoded";
+    request.body = form({{"token", credentials.refresh_token}});
+    request.timeout = std::chrono::seconds(5);
+    http::Client(config_for(credentials.identity, credentials)).send(request);
+  } catch (const Error&) {
+  }
+}
+
+Api::Api(CredentialsFile& file) : file_(file) {
+  auto credentials = file.load();
+  if (!credentials) throw Exit(exit_error, "You are not logged in; log in with: pks login -a API -u USER");
+  credentials_ = std::move(*credentials);
+  client_ = std::make_unique<http::Client>(config_for(credentials_.api, credentials_));
+}
+
+http::ClientResponse Api::send(const std::string& method, const std::string& target, const std::string& body) {
+  http::ClientRequest request{.method = method, .target = target};
+  request.headers = {{"Authorization", "Bearer " + credentials_.access_token}, {"Accept", "application/json"}};
+  if (!body.empty()) request.headers["Content-Type"] = "application/json";
+  request.body = body;
+  return client_->send(request);
+}
+
+void Api::refresh() {
+  if (credentials_.refresh_token.empty()) throw Exit(exit_error, "Your session has expired; log in again: pks login");
+  try {
+    const auto token = ask_for_token(credentials_, Secret(),
+                                     form({{"grant_type", "refresh_token"},
+                                           {"refresh_token", credentials_.refresh_token}}));
+    credentials_.access_token = text_in(token, "access_token");
+    if (const auto next = text_in(token, "refresh_token"); !next.empty()) credentials_.refresh_token = next;
+  } catch (const ApiError&) {
+    throw Exit(exit_error, "Your session has expired; log in again: pks login");
+  }
+  file_.save(credentials_);
+}
+
+Json Api::call(const std::string& method, const std::string& target, const std::string& body) {
+  auto response = send(method, target, body);
+  if (response.status == 401) {
+    refresh();
+    response = send(method, target, body);
+  }
+  if (response.status < 200 || response.status > 299) throw api_error(response);
+  return body_of(response);
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,27 @@
+#include "cli/commands/commands.hpp"
+
+namespace slipway::cli {
+
+std::vector<Entry> all_commands(Terminal& t, Clock& clock) {
+  std::vector<Entry> entries;
+  const auto add = [&](auto command) {
+    entries.push_back({command.manual(), [command](const Words& words) mutable { return command.run(words); }});
+  };
+  add(Login{t});
+  add(Logout{t});
+  add(Plans{t});
+  add(ListClusters{t});
+  add(ShowCluster{t});
+  add(CreateCluster{t, clock});
+  add(Resize{t, clock});
+  add(DeleteCluster{t, clock});
+  add(GetCredentials{t});
+  add(ListTasks{t});
+  add(ShowTask{t});
+  std::vector<Manual> manuals;
+  for (const auto& entry : entries) manuals.push_back(entry.manual);
+  add(Completion{t, std::move(manuals)});
+  return entries;
+}
+
+}  // namespace slipway::cli

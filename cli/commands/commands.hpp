@@ -1,0 +1,96 @@
+#pragma once
+
+#include <functional>
+
+#include "base/clock.hpp"
+#include "cli/command.hpp"
+
+// One struct a command: what it needs, its manual, and run(words), which returns the exit
+// code. Throws UsageError, HelpWanted, Exit, ApiError and Error; main translates.
+namespace slipway::cli {
+
+struct Login {
+  Terminal& terminal;
+  static Manual manual();
+  int run(const Words& words);
+};
+
+struct Logout {
+  Terminal& terminal;
+  static Manual manual();
+  int run(const Words& words);
+};
+
+struct Plans {
+  Terminal& terminal;
+  static Manual manual();
+  int run(const Words& words);
+};
+
+struct ListClusters {
+  Terminal& terminal;
+  static Manual manual();
+  int run(const Words& words);
+};
+
+struct ShowCluster {
+  Terminal& terminal;
+  static Manual manual();
+  int run(const Words& words);
+};
+
+struct CreateCluster {
+  Terminal& terminal;
+  Clock& clock;
+  static Manual manual();
+  int run(const Words& words);
+};
+
+struct Resize {
+  Terminal& terminal;
+  Clock& clock;
+  static Manual manual();
+  int run(const Words& words);
+};
+
+struct DeleteCluster {
+  Terminal& terminal;
+  Clock& clock;
+  static Manual manual();
+  int run(const Words& words);
+};
+
+struct GetCredentials {
+  Terminal& terminal;
+  static Manual manual();
+  int run(const Words& words);
+};
+
+struct ListTasks {
+  Terminal& terminal;
+  static Manual manual();
+  int run(const Words& words);
+};
+
+struct ShowTask {
+  Terminal& terminal;
+  static Manual manual();
+  int run(const Words& words);
+};
+
+struct Completion {
+  Terminal& terminal;
+  std::vector<Manual> manuals;
+  static Manual manual();
+  int run(const Words& words);
+};
+
+struct Entry {
+  Manual manual;
+  std::function<int(const Words&)> run;
+};
+
+// All of them, in the order help lists them.
+std::vector<Entry> all_commands(Terminal& terminal, Clock& clock);
+
+}  // namespace slipway::cli

@@ -1,0 +1,63 @@
+#include "cli/cluster_view.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/wait.hpp"
+
+namespace slipway::cli {
+
+namespace po = boost::program_options;
+
+namespace {
+
+std::string try_next(const std::string& name, int nodes) {
+  return "Try next:\n  pks get-credentials " + name + "\n  pks cluster " + name + " --details\n  pks resize " + name +
+         " --num-nodes " + std::to_string(nodes + 2) + " --wait\n";
+}
+
+}  // namespace
+
+Manual CreateCluster::manual() {
+  return {"create-cluster",
+          {},
+          "CLUSTER-NAME",
+          "Create a cluster; one whose creation failed is tried again",
+          {"pks create-cluster demo --external-hostname demo.example.com --plan small",
+           "pks create-cluster demo -e demo.example.com -p small -n 5 --wait"}};
+}
+
+int CreateCluster::run(const Words& words) {
+  std::string hostname, plan;
+  int nodes = 0;
+  long timeout = 0;
+  bool json = false, wait = false, quiet = false;
+  CommandLine line(manual());
+  line.flags()("external-hostname,e", po::value(&hostname)->required(), "name that clients reach the cluster by")(
+      "plan,p", po::value(&plan)->required(), "name of the plan")("num-nodes,n", po::value(&nodes),
+                                                                  "number of nodes; the plan's default when omitted")(
+      "wait", po::bool_switch(&wait), "show the progress and return at the end")(
+      "timeout", po::value(&timeout)->default_value(3600), "seconds that --wait waits at most")(
+      "json", po::bool_switch(&json), "the API's answer")("non-interactive", po::bool_switch(&quiet),
+                                                          "never ask (this command asks nothing)");
+  line.parse(words);
+  const auto name = checked_cluster_name(line.argument());
+  CredentialsFile file(terminal);
+  Api api(file);
+  Json parameters = {{"kubernetes_master_host", hostname}};
+  if (nodes != 0) parameters["kubernetes_worker_instances"] = nodes;
+  auto cluster =
+      api.call("POST", "/v1/clusters", dump({{"name", name}, {"plan_name", plan}, {"parameters", parameters}}));
+  if (wait) {
+    Waiter(terminal, api, clock, json).wait(name, "CREATE", std::chrono::seconds(timeout));
+    cluster = api.get("/v1/clusters/" + name);
+  }
+  if (json) {
+    terminal.out << cluster.dump(2) << "\n";
+    return exit_ok;
+  }
+  terminal.out << "\n" << cluster_block(cluster) << "\n";
+  const auto now = cluster.value("parameters", Json::object()).value("kubernetes_worker_instances", 1);
+  terminal.out << (wait ? try_next(name, now)
+                        : "Use 'pks cluster " + name + "' to monitor the state of your cluster\n");
+  return exit_ok;
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,59 @@
+#include "base/file.hpp"
+#include "cli/commands/commands.hpp"
+
+namespace slipway::cli {
+
+namespace po = boost::program_options;
+
+Manual Login::manual() {
+  return {"login",
+          {},
+          "",
+          "Log in to the API",
+          {"pks login -a api.example.com -u alana --ca-cert ca.crt",
+           "PKS_USER_PASSWORD=… pks login -a api.example.com -u alana",
+           "pks login -a api.example.com --client-name pipeline --client-secret SECRET"}};
+}
+
+int Login::run(const Words& words) {
+  LoginRequest request;
+  std::string password, client_secret, ca_file;
+  CommandLine line(manual());
+  line.flags()("api,a", po::value(&request.api)->required(), "HOST or https://HOST:PORT of the API")(
+      "username,u", po::value(&request.username), "user name")(
+      "password,p", po::value(&password), "password; asked for, or taken from PKS_USER_PASSWORD, when omitted")(
+      "client-name", po::value(&request.client_name), "name of a client, instead of a user")(
+      "client-secret", po::value(&client_secret), "its secret; or PKS_CLIENT_SECRET")(
+      "ca-cert", po::value(&ca_file), "PEM file of the authority that signed the API's certificate")(
+      "skip-ssl-validation,k", po::bool_switch(&request.skip_ssl_validation), "do not verify the API's certificate")(
+      "skip-ssl-verification", po::bool_switch(), "the same (deprecated)");
+  line.parse(words);
+  for (const auto& word : words) {
+    if (word == "--skip-ssl-verification") request.skip_ssl_validation = true;
+  }
+  if (request.username.empty() == request.client_name.empty()) {
+    throw UsageError("either --username or --client-name is needed");
+  }
+  const auto from_environment = [&](std::initializer_list<const char*> names) -> std::string {
+    for (const auto name : names) {
+      if (const auto value = terminal.environment(name)) return *value;
+    }
+    return "";
+  };
+  if (!ca_file.empty()) request.ca = read_file(ca_file);
+  if (request.client_name.empty()) {
+    if (password.empty()) password = from_environment({"PKS_USER_PASSWORD", "TKGI_USER_PASSWORD"});
+    request.password = password.empty() ? read_password(terminal, "Password: ") : Secret(password);
+  } else {
+    if (client_secret.empty()) client_secret = from_environment({"PKS_CLIENT_SECRET"});
+    request.client_secret = client_secret.empty() ? read_password(terminal, "Client secret: ") : Secret(client_secret);
+  }
+  const CredentialsFile file(terminal);
+  const auto credentials = log_in(request);
+  file.save(credentials);
+  terminal.out << "\nAPI Endpoint: " << credentials.api << "\nUser: " << credentials.username
+               << "\nLogin successful.\n\n";
+  return exit_ok;
+}
+
+}  // namespace slipway::cli

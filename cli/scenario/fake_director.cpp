@@ -1,0 +1,277 @@
+#include "cli/scenario/fake_director.hpp"
+
+#include <filesystem>
+
+#include "base/digest.hpp"
+#include "base/file.hpp"
+#include "base/random.hpp"
+#include "base/yaml.hpp"
+
+namespace slipway::cli {
+
+namespace {
+
+using http::Request;
+using http::Response;
+
+constexpr const char* director_name = "fake";
+
+Response refusal(int status, const std::string& text) {
+  return Response::json(status, {{"code", status}, {"description", text}});
+}
+
+std::string header(const Request& request, const std::string& name) {
+  const auto found = request.headers.find(name);
+  return found == request.headers.end() ? "" : found->second;
+}
+
+std::string event(const std::string& stage, const std::string& step, int index, int total, const std::string& state) {
+  return dump({{"time", 1}, {"stage", stage}, {"tags", Json::array()}, {"total", total}, {"task", step},
+               {"index", index}, {"state", state}, {"progress", state == "finished" ? 100 : 0}}) +
+         "\n";
+}
+
+}  // namespace
+
+FakeDirector::FakeDirector()
+    : folder_((std::filesystem::temp_directory_path() / ("fake-director-" + SystemRandom().hex(8))).string()),
+      ca_(tls::create_ca({.common_name = "director CA"}, std::chrono::hours{24}, clock_.now(), 2048, nullptr,
+                         tls::KeyType::ec_p256)) {
+  std::filesystem::create_directories(folder_);
+  tls::CertificateRequest request;
+  request.subject = {.common_name = "127.0.0.1"};
+  request.alternative_names = {"127.0.0.1"};
+  request.key = tls::KeyType::ec_p256;
+  const auto pair = tls::issue(ca_, request, clock_.now());
+  write_file_atomically(folder_ + "/crt", pair.certificate_pem);
+  write_file_atomically(folder_ + "/key", pair.private_key_pem.reveal(), 0600);
+
+  const auto add = [this](const char* method, const char* pattern, Response (FakeDirector::*handler)(const Request&)) {
+    router_.add(method, pattern, [this, handler](Request& r) { return (this->*handler)(r); });
+  };
+  router_.add("GET", "/info", [](Request&) { return Response::json(200, {{"name", director_name}}); });
+  router_.add("POST", "/deployments", [this](Request& r) { return deploy(r); });
+  router_.add("DELETE", "/deployments/{name}", [this](Request& r) { return remove(r); });
+  add("GET", "/deployments/{name}/instances", &FakeDirector::instances);
+  add("GET", "/tasks", &FakeDirector::list);
+  add("GET", "/tasks/{id}", &FakeDirector::show);
+  add("GET", "/tasks/{id}/output", &FakeDirector::output);
+  add("DELETE", "/task/{id}", &FakeDirector::cancel);
+  add("GET", "/v1/data", &FakeDirector::variable);
+
+  http::ServerConfig config;
+  config.certificate_file = folder_ + "/crt";
+  config.private_key_file = folder_ + "/key";
+  server_ = std::make_unique<http::Server>(
+      config, [this](Request& r) { return guarded(r, [this](Request& q) { return router_(q); }); }, Log::discard());
+}
+
+FakeDirector::~FakeDirector() {
+  hold(false);
+  server_->stop();
+  std::filesystem::remove_all(folder_);
+}
+
+std::string FakeDirector::url() const { return "https://127.0.0.1:" + std::to_string(server_->port()); }
+
+void FakeDirector::hold(bool on) {
+  const std::lock_guard lock(mutex_);
+  held_ = on;
+  changed_.notify_all();
+}
+
+void FakeDirector::be_away(bool on) {
+  const std::lock_guard lock(mutex_);
+  away_ = on;
+}
+
+void FakeDirector::fail_tasks(bool on) {
+  const std::lock_guard lock(mutex_);
+  failing_ = on;
+}
+
+void FakeDirector::forget_tasks() {
+  const std::lock_guard lock(mutex_);
+  tasks_.clear();
+  contexts_.clear();
+  changed_.notify_all();
+}
+
+void FakeDirector::wait_for_tasks(std::size_t count) {
+  std::unique_lock lock(mutex_);
+  const auto arrived = changed_.wait_for(lock, std::chrono::seconds(60), [&] { return submitted_ >= count; });
+  if (!arrived) throw Error(Fault::retryable, "only " + std::to_string(submitted_) + " tasks were submitted in a minute");
+}
+
+std::size_t FakeDirector::submitted() {
+  const std::lock_guard lock(mutex_);
+  return submitted_;
+}
+
+std::vector<std::string> FakeDirector::violations() {
+  const std::lock_guard lock(mutex_);
+  return violations_;
+}
+
+std::set<std::string> FakeDirector::deployments() {
+  const std::lock_guard lock(mutex_);
+  std::set<std::string> names;
+  for (const auto& [name, nodes] : deployments_) names.insert(name);
+  return names;
+}
+
+std::size_t FakeDirector::instances_of_only_deployment() {
+  const std::lock_guard lock(mutex_);
+  return deployments_.size() == 1 ? static_cast<std::size_t>(deployments_.begin()->second) : 0;
+}
+
+Response FakeDirector::guarded(Request& request, const http::Handler& handler) {
+  const std::lock_guard lock(mutex_);
+  if (away_) return Response::empty(503);
+  if (header(request, "Authorization") != "Basic " + base64_encode(std::string(user) + ":" + password)) {
+    violations_.push_back("wrong password");
+    return refusal(401, "Not authorized");
+  }
+  return handler(request);
+}
+
+Response FakeDirector::deploy(Request& request) {
+  if (header(request, "Content-Type") != "text/yaml") violations_.push_back("a manifest that is not text/yaml");
+  const auto manifest = parse_yaml(request.body->read_all(1u << 20), "manifest");
+  Task task;
+  task.kind = "deploy";
+  task.deployment = manifest.at("name").get<std::string>();
+  task.nodes = manifest.at("instance_groups").at(0).at("instances").get<int>();
+  if (task.deployment.find("((") != std::string::npos) violations_.push_back("a blank was left in the name");
+  return submit(std::move(task), request);
+}
+
+Response FakeDirector::remove(Request& request) {
+  Task task;
+  task.kind = "delete";
+  task.deployment = request.path_param("name");
+  if (!deployments_.contains(task.deployment)) return refusal(404, "Deployment '" + task.deployment + "' doesn't exist");
+  task.nodes = deployments_.at(task.deployment);
+  if (request.query_value("delete_disks") != "true") violations_.push_back("a delete that leaves disks");
+  return submit(std::move(task), request);
+}
+
+Response FakeDirector::submit(Task task, const Request& request) {
+  task.context = header(request, "X-Bosh-Context-Id");
+  if (task.context.empty() || task.context.size() > 64) violations_.push_back("an order without a usable context id");
+  if (!contexts_.insert(task.context).second) violations_.push_back("an order given twice");
+  for (const auto& [id, other] : tasks_) {
+    if (other.deployment == task.deployment && !other.is_final()) violations_.push_back("two tasks on one deployment");
+  }
+  task.id = ++last_id_;
+  if (task.kind == "deploy") deployments_.emplace(task.deployment, 0);
+  const auto id = task.id;
+  tasks_[id] = std::move(task);
+  ++submitted_;
+  changed_.notify_all();
+  return Response::redirect("/tasks/" + std::to_string(id));
+}
+
+void FakeDirector::step(Task& task) {
+  if (task.is_final()) return;
+  ++task.version;
+  const auto stage = task.kind == "delete" ? "Deleting instances" : "Updating instance";
+  const auto index = task.steps / 2 + 1;
+  const auto name = "etcd/" + std::to_string(index);
+  const bool finishes = task.steps % 2 == 1;
+  if (finishes && failing_) {
+    task.events += event(stage, name, index, task.nodes, "failed");
+    task.state = "error";
+    task.result = name + " is not running after update";
+    return;
+  }
+  task.events += event(stage, name, index, task.nodes, finishes ? "finished" : "started");
+  if (++task.steps == 2 * task.nodes) finish(task);
+}
+
+void FakeDirector::finish(Task& task) {
+  task.state = "done";
+  task.result = "fine";
+  if (task.kind == "delete") {
+    deployments_.erase(task.deployment);
+  } else {
+    deployments_[task.deployment] = task.nodes;
+  }
+}
+
+Json FakeDirector::to_json(const Task& task) {
+  return {{"id", task.id},
+          {"state", task.state},
+          {"description", task.kind},
+          {"result", task.is_final() ? Json(task.result) : Json(nullptr)},
+          {"user", user},
+          {"deployment", task.deployment},
+          {"context_id", task.context}};
+}
+
+// Held by `guarded`'s lock: a held task answers at once, and the caller polls on, so the
+// version stays away while tasks are held.
+Response FakeDirector::show(const Request& request) {
+  const auto found = tasks_.find(std::stoll(request.path_param("id")));
+  if (found == tasks_.end()) return refusal(404, "Task " + request.path_param("id") + " not found");
+  auto& task = found->second;
+  if (!held_) step(task);
+  auto response = Response::json(200, to_json(task));
+  if (!held_) response.headers["X-Slipway-Version"] = std::to_string(task.version);
+  return response;
+}
+
+Response FakeDirector::list(const Request& request) {
+  Json entries = Json::array();
+  for (const auto& [id, task] : tasks_) {
+    if (task.context == request.query_value("context_id").value_or(task.context)) entries.push_back(to_json(task));
+  }
+  return Response::json(200, entries);
+}
+
+Response FakeDirector::output(const Request& request) {
+  const auto found = tasks_.find(std::stoll(request.path_param("id")));
+  if (found == tasks_.end()) return refusal(404, "no such task");
+  if (request.query_value("type") != "event") violations_.push_back("an output that is not of events");
+  const auto& events = found->second.events;
+  if (events.empty()) return Response::empty(204);
+  const auto range = header(request, "Range");
+  if (range.empty()) return Response::text(200, events);
+  const auto offset = std::stoull(range.substr(range.find('=') + 1));
+  if (offset >= events.size()) return Response::empty(416);
+  return Response::text(206, events.substr(offset));
+}
+
+Response FakeDirector::instances(const Request& request) {
+  const auto found = deployments_.find(request.path_param("name"));
+  if (found == deployments_.end()) return refusal(404, "no such deployment");
+  Json list = Json::array();
+  for (int i = 0; i < found->second; ++i) {
+    list.push_back({{"id", "node-" + std::to_string(i)},
+                    {"job", "etcd"},
+                    {"index", i},
+                    {"ips", {"10.0.0." + std::to_string(10 + i)}}});
+  }
+  return Response::json(200, list);
+}
+
+Response FakeDirector::variable(const Request& request) {
+  const auto name = request.query_value("name").value_or("");
+  const auto expected_end = std::string("/etcd_client");
+  const bool known = name.starts_with("/" + std::string(director_name) + "/service-instance-") &&
+                     name.ends_with(expected_end);
+  if (!known) return refusal(404, "there is no variable '" + name + "'");
+  const Json value = {{"ca", "CA"}, {"certificate", "CERTIFICATE"}, {"private_key", "KEY"}};
+  return Response::json(200, {{"data", Json::array({{{"id", "1"}, {"name", name}, {"value", value}}})}});
+}
+
+Response FakeDirector::cancel(const Request& request) {
+  const auto found = tasks_.find(std::stoll(request.path_param("id")));
+  if (found == tasks_.end()) return refusal(404, "no such task");
+  if (found->second.is_final()) return refusal(400, "Cannot cancel task");
+  found->second.state = "cancelled";
+  ++found->second.version;
+  return Response::empty(204);
+}
+
+}  // namespace slipway::cli

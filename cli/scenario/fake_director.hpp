@@ -1,0 +1,79 @@
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/http/server.hpp"
+#include "base/tls.hpp"
+
+namespace slipway::cli {
+
+// A director that deploys nothing but keeps the books as the real one does, and is stricter:
+// two tasks at once on one deployment, an order given twice, a wrong password or a delete
+// that leaves disks are noted as violations. A task makes a step each time it is looked at.
+class FakeDirector {
+ public:
+  static constexpr const char* user = "admin";
+  static constexpr const char* password = "director-secret";
+
+  FakeDirector();
+  ~FakeDirector();
+  std::string url() const;
+  std::string ca_pem() const { return ca_.certificate_pem; }
+
+  void hold(bool on);         // tasks stand still
+  void be_away(bool on);      // every answer is 503
+  void fail_tasks(bool on);   // tasks end as error
+  void forget_tasks();        // as after a restore from backup
+  void wait_for_tasks(std::size_t count);  // until so many were submitted
+  std::size_t submitted();
+  std::vector<std::string> violations();
+  std::set<std::string> deployments();
+  std::size_t instances_of_only_deployment();
+
+ private:
+  struct Task {
+    std::int64_t id = 0;
+    std::string state = "processing", kind, deployment, context, result, events;
+    int nodes = 0;
+    int steps = 0;
+    std::uint64_t version = 1;
+    bool is_final() const { return state == "done" || state == "error" || state == "cancelled"; }
+  };
+  http::Response guarded(http::Request& request, const http::Handler& handler);
+  http::Response deploy(http::Request& request);
+  http::Response remove(http::Request& request);
+  http::Response submit(Task task, const http::Request& request);
+  http::Response show(const http::Request& request);
+  http::Response list(const http::Request& request);
+  http::Response output(const http::Request& request);
+  http::Response instances(const http::Request& request);
+  http::Response variable(const http::Request& request);
+  http::Response cancel(const http::Request& request);
+  void step(Task& task);
+  void finish(Task& task);
+  static Json to_json(const Task& task);
+
+  std::string folder_;
+  SystemClock clock_;
+  tls::KeyPair ca_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::int64_t, Task> tasks_;
+  std::map<std::string, int> deployments_;  // name, nodes
+  std::set<std::string> contexts_;
+  std::vector<std::string> violations_;
+  std::size_t submitted_ = 0;
+  std::int64_t last_id_ = 0;
+  bool held_ = false, away_ = false, failing_ = false;
+  http::Router router_;
+  std::unique_ptr<http::Server> server_;
+};
+
+}  // namespace slipway::cli
