@@ -212,7 +212,8 @@ void Disks::detach(const VmCid& vm, const DiskCid& disk) {
   }
   if (holder) {
     const auto now = found.domain->disks(Domain::Which::now), later = found.domain->disks(Domain::Which::next_start);
-    if (const auto* live = find_disk(now, disk)) {
+    // A domain that does not run (its machine died) lists its definition as what is there now.
+    if (const auto* live = find_disk(now, disk); live && found.domain->is_active()) {
       const std::chrono::seconds patience{mode == VirtMode::lxc ? 5 : config_.detach_timeout_s};
       detach_from_guest(*found.domain, disk_xml(mode, *live), disk, patience);
     }
