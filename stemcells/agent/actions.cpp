@@ -252,7 +252,7 @@ void Agent::link_disk_associations(const Settings& settings) {
   }
 }
 
-void install_trusted_certs(const std::string& pem, const Log& log) {
+void install_trusted_certs(const std::string& pem, const NodeLog& log) {
   const fs::path folder = "/usr/local/share/ca-certificates";
   if (!fs::exists("/usr/sbin/update-ca-certificates")) {
     log.warn("trusted_certs.not_installed", {{"reason", "update-ca-certificates is not there"}});

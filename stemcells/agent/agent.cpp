@@ -9,7 +9,7 @@ namespace slipway::agent {
 
 namespace fs = std::filesystem;
 
-Agent::Agent(AgentOptions options, Json boot, Log log)
+Agent::Agent(AgentOptions options, Json boot, NodeLog log)
     : options_(std::move(options)),
       boot_(std::move(boot)),
       log_(log),

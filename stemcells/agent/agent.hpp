@@ -32,7 +32,7 @@ struct AgentOptions {
 class Agent {
  public:
   // `boot` as fetched from the cloud; disks, network and layout stand already (boot.hpp).
-  Agent(AgentOptions options, Json boot, Log log);
+  Agent(AgentOptions options, Json boot, NodeLog log);
   ~Agent();
 
   // Mounts what was mounted, brings the jobs of an earlier life back, connects.
@@ -84,7 +84,7 @@ class Agent {
 
   AgentOptions options_;
   Json boot_;
-  Log log_;
+  NodeLog log_;
   SystemRandom random_;
   mutable std::mutex settings_mutex_;
   Json update_;
@@ -107,6 +107,6 @@ class Agent {
 };
 
 // trusted_certs of update_settings into the system's store. Does nothing when unchanged.
-void install_trusted_certs(const std::string& pem, const Log& log);
+void install_trusted_certs(const std::string& pem, const NodeLog& log);
 
 }  // namespace slipway::agent

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-void mount_ephemeral_disk(const Settings& settings, const Paths& paths, const Log& log) {
+void mount_ephemeral_disk(const Settings& settings, const Paths& paths, const NodeLog& log) {
   const Json& hint = settings.ephemeral_disk;
   const bool named = (hint.is_string() && !hint.get<std::string>().empty()) || (hint.is_object() && !hint.empty());
   if (!named || is_mount_point(paths.data())) return;
@@ -30,7 +30,7 @@ void mount_ephemeral_disk(const Settings& settings, const Paths& paths, const Lo
 }
 
 // Pid files must not outlive the processes of an earlier boot.
-void mount_run_folder(const Paths& paths, const Log& log) {
+void mount_run_folder(const Paths& paths, const NodeLog& log) {
   if (is_mount_point(paths.run())) return;
   make_folder(paths.run(), 0770, true);
   if (::mount("tmpfs", paths.run().c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,mode=0770") == 0) {
@@ -71,7 +71,7 @@ void set_authorized_keys(const Settings& settings) {
 
 // A node without one of these still does its work.
 template <class Step>
-void try_step(const char* name, const Log& log, Step&& step) {
+void try_step(const char* name, const NodeLog& log, Step&& step) {
   try {
     step();
   } catch (const std::exception& error) {
@@ -81,7 +81,7 @@ void try_step(const char* name, const Log& log, Step&& step) {
 
 }  // namespace
 
-void boot_node(const Settings& settings, const AgentConfig& config, const Paths& paths, bool system, const Log& log) {
+void boot_node(const Settings& settings, const AgentConfig& config, const Paths& paths, bool system, const NodeLog& log) {
   if (!system) {
     create_layout(paths);
     return;

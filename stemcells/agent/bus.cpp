@@ -54,7 +54,7 @@ namespace {
 // living no longer than the connection: the destructor closes and waits.
 class Connection {
  public:
-  Connection(const BusSettings& settings, const Bus::Handler& handler, const Log& log, std::function<void()> lost,
+  Connection(const BusSettings& settings, const Bus::Handler& handler, const NodeLog& log, std::function<void()> lost,
              std::function<void()> connected)
       : handler_(handler), log_(log), lost_(std::move(lost)), connected_(std::move(connected)) {
     try {
@@ -175,7 +175,7 @@ class Connection {
   static int64_t reconnect_delay(natsConnection*, int attempts, void*) { return pause_after(attempts).count(); }
 
   Bus::Handler handler_;
-  Log log_;
+  NodeLog log_;
   std::function<void()> lost_, connected_;
   natsConnection* connection_ = nullptr;
   natsSubscription* subscription_ = nullptr;
@@ -187,11 +187,11 @@ class Connection {
 }  // namespace
 
 struct Bus::State {
-  State(BusSettings s, Handler h, Log l) : settings(std::move(s)), handler(std::move(h)), log(std::move(l)) {}
+  State(BusSettings s, Handler h, NodeLog l) : settings(std::move(s)), handler(std::move(h)), log(std::move(l)) {}
 
   BusSettings settings;
   Handler handler;
-  Log log;
+  NodeLog log;
   std::mutex mutex;
   std::condition_variable changed;
   std::shared_ptr<Connection> connection;
@@ -263,7 +263,7 @@ struct Bus::State {
   }
 };
 
-Bus::Bus(BusSettings settings, Handler handler, Log log)
+Bus::Bus(BusSettings settings, Handler handler, NodeLog log)
     : state_(std::make_shared<State>(std::move(settings), std::move(handler), std::move(log))) {
   state_->keeper = std::thread([state = state_.get()] { state->keep(); });
 }

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "base/log.hpp"
+#include "stemcells/agent/node_log.hpp"
 #include "stemcells/agent/settings.hpp"
 
 namespace slipway::agent {
@@ -23,7 +23,7 @@ class Bus {
   // Called for each message on agent.<id>, on the bus's own thread, one at a time.
   using Handler = std::function<void(std::string_view payload)>;
 
-  Bus(BusSettings settings, Handler handler, Log log);  // connects in the background
+  Bus(BusSettings settings, Handler handler, NodeLog log);  // connects in the background
   ~Bus();
 
   bool publish(const std::string& subject, std::string_view payload);  // false: dropped

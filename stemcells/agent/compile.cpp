@@ -118,7 +118,7 @@ CompileRequest signed_compile_request_from(const Json& arguments) {
   return request;
 }
 
-Json compile_package(const CompileRequest& request, const Blobs& blobs, const Paths& paths, const Log& log) {
+Json compile_package(const CompileRequest& request, const Blobs& blobs, const Paths& paths, const NodeLog& log) {
   const auto& package = request.package;
   return with_context("Compiling package " + package.name, [&] {
     const JobInstaller installer(blobs, paths, log);

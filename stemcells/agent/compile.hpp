@@ -18,6 +18,6 @@ CompileRequest signed_compile_request_from(const Json& arguments);
 // Unpacks, runs `bash -x packaging`, packs the install folder and uploads it. Leaves no trace
 // of the package on the node but those dependencies that a next compilation may share.
 // Returns {"blobstore_id", "sha1"}, without the id for a signed upload.
-Json compile_package(const CompileRequest& request, const Blobs& blobs, const Paths& paths, const Log& log);
+Json compile_package(const CompileRequest& request, const Blobs& blobs, const Paths& paths, const NodeLog& log);
 
 }  // namespace slipway::agent

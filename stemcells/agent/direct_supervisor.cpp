@@ -35,7 +35,7 @@ pid_t read_pid(const std::string& pid_file) {
 
 class DirectSupervisor final : public Supervisor {
  public:
-  DirectSupervisor(OnFailure on_failure, const Log& log)
+  DirectSupervisor(OnFailure on_failure, const NodeLog& log)
       : on_failure_(std::move(on_failure)), log_(log), thread_([this] { watch(); }) {}
 
   ~DirectSupervisor() override {
@@ -175,7 +175,7 @@ class DirectSupervisor final : public Supervisor {
 
   const std::string program_ = std::filesystem::read_symlink("/proc/self/exe").string();
   OnFailure on_failure_;
-  Log log_;
+  NodeLog log_;
   std::mutex acting_;  // taken before mutex_
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -189,7 +189,7 @@ class DirectSupervisor final : public Supervisor {
 
 }  // namespace
 
-std::unique_ptr<Supervisor> make_direct_supervisor(Supervisor::OnFailure on_failure, const Log& log) {
+std::unique_ptr<Supervisor> make_direct_supervisor(Supervisor::OnFailure on_failure, const NodeLog& log) {
   return std::make_unique<DirectSupervisor>(std::move(on_failure), log);
 }
 

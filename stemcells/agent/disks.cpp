@@ -69,7 +69,7 @@ void unmount_path(const fs::path& target) {
 
 }  // namespace
 
-Disks::Disks(Paths paths, bool skip, Log log) : paths_(std::move(paths)), skip_(skip), log_(log) { load(); }
+Disks::Disks(Paths paths, bool skip, NodeLog log) : paths_(std::move(paths)), skip_(skip), log_(log) { load(); }
 
 void Disks::load() {
   if (!fs::exists(paths_.disks())) return;

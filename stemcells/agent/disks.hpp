@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "base/log.hpp"
+#include "stemcells/agent/node_log.hpp"
 #include "stemcells/agent/settings.hpp"
 
 namespace slipway::agent {
@@ -16,7 +16,7 @@ namespace slipway::agent {
 // left alone and only the record is kept. All methods may be called from any thread.
 class Disks {
  public:
-  Disks(Paths paths, bool skip, Log log);
+  Disks(Paths paths, bool skip, NodeLog log);
 
   // hint: a device path, or an object with "path", "volume_id" or "id".
   void add(const std::string& cid, const Json& hint);
@@ -43,7 +43,7 @@ class Disks {
 
   Paths paths_;
   bool skip_;
-  Log log_;
+  NodeLog log_;
   mutable std::mutex mutex_;
   std::map<std::string, Disk> disks_;
 };

@@ -42,7 +42,7 @@ struct DrainScript {
   const std::string& job;
   Clock& clock;
   const Cancelled& cancelled;
-  const Log& log;
+  const NodeLog& log;
 
   // The integer the script printed.
   long run_once(const DrainParameters& parameters) const {
@@ -129,7 +129,7 @@ DrainParameters drain_for_update(const Json& current_spec, const Json& new_spec)
 }
 
 void run_drain(const Paths& paths, const std::vector<std::string>& jobs, const DrainParameters& parameters,
-               Clock& clock, const Cancelled& cancelled, const Log& log) {
+               Clock& clock, const Cancelled& cancelled, const NodeLog& log) {
   std::vector<std::string> draining;
   for (const auto& job : jobs) {
     if (fs::exists(paths.job(job) / "bin" / "drain")) draining.push_back(job);

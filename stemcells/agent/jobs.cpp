@@ -171,7 +171,7 @@ void JobInstaller::apply(const ApplySpec& spec) const {
   remove_unused(spec);
 }
 
-std::vector<MonitProcess> load_processes(const Paths& paths, const Log& log) {
+std::vector<MonitProcess> load_processes(const Paths& paths, const NodeLog& log) {
   std::vector<fs::path> files;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(paths.monit_jobs(), ignored)) files.push_back(entry.path());

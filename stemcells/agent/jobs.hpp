@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "base/log.hpp"
+#include "stemcells/agent/node_log.hpp"
 #include "stemcells/agent/apply_spec.hpp"
 #include "stemcells/agent/monit.hpp"
 
@@ -14,7 +14,7 @@ namespace slipway::agent {
 // state or the new one. Repeats are cheap.
 class JobInstaller {
  public:
-  JobInstaller(const Blobs& blobs, Paths paths, Log log) : blobs_(blobs), paths_(std::move(paths)), log_(log) {}
+  JobInstaller(const Blobs& blobs, Paths paths, NodeLog log) : blobs_(blobs), paths_(std::move(paths)), log_(log) {}
 
   void prepare(const ApplySpec& spec) const;  // downloads and unpacks, switches nothing
   void apply(const ApplySpec& spec) const;    // prepare, switch the links, remove what is not used any more
@@ -32,13 +32,13 @@ class JobInstaller {
 
   const Blobs& blobs_;
   Paths paths_;
-  Log log_;
+  NodeLog log_;
 };
 
 std::filesystem::path package_folder(const Paths& paths, const PackageRef& package);
 
 // The processes of all applied jobs, from monit/job/*.monitrc in their order.
-std::vector<MonitProcess> load_processes(const Paths& paths, const Log& log);
+std::vector<MonitProcess> load_processes(const Paths& paths, const NodeLog& log);
 // After a reboot the run folders are empty: makes those of the stored spec's jobs again.
 void make_run_folders(const Paths& paths, const Json& spec);
 

@@ -18,7 +18,7 @@ struct Node {
   Paths paths{.base = folder.path() / "vcap"};
   fs::path store = folder.path() / "store";
   Blobs blobs{{.provider = "local", .options = {{"blobstore_path", store.string()}}}, paths};
-  JobInstaller installer{blobs, paths, Log::discard()};
+  JobInstaller installer{blobs, paths, NodeLog::discard()};
   int next_id = 0;
 
   Node() {

@@ -68,7 +68,7 @@ void keep_small() {
   ::mallopt(M_MMAP_THRESHOLD, 64 << 10);
 }
 
-void run_agent(const CommandLine& line, const Log& log, const sigset_t& signals) {
+void run_agent(const CommandLine& line, const NodeLog& log, const sigset_t& signals) {
   const Paths paths{.base = line.base, .etc = line.etc};
   const AgentConfig config = parse_agent_config(parse_json(read_file(line.config, 1u << 20), line.config));
   make_folder(paths.bosh(), 0755);
@@ -117,7 +117,7 @@ int main(int argc, char** argv) {
       std::cout << usage;
       return 0;
     }
-    run_agent(line, Log::to("agent"), signals);
+    run_agent(line, NodeLog::to_stderr(), signals);
     nats_Close();
     return 0;
   } catch (const std::exception& error) {

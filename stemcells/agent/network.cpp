@@ -130,7 +130,7 @@ int prefix_length(const std::string& netmask) {
   throw Error(Fault::invalid, "'" + netmask + "' is no netmask");
 }
 
-void configure_network(const Settings& settings, const Paths& paths, const Log& log) {
+void configure_network(const Settings& settings, const Paths& paths, const NodeLog& log) {
   bool any = false;
   for (const auto& network : settings.networks) {
     if (network.preconfigured) continue;
@@ -147,7 +147,7 @@ void configure_network(const Settings& settings, const Paths& paths, const Log& 
   set_hostname(settings, paths);
 }
 
-void announce_addresses(const Settings& settings, const Log& log) {
+void announce_addresses(const Settings& settings, const NodeLog& log) {
   if (!fs::exists("/usr/bin/arping")) return;
   for (const auto& network : settings.networks) {
     if (network.preconfigured || network.use_dhcp || !is_ip_address(network.ip)) continue;
@@ -160,7 +160,7 @@ void announce_addresses(const Settings& settings, const Log& log) {
   }
 }
 
-void delete_arp_entries(const std::vector<std::string>& addresses, const Log& log) {
+void delete_arp_entries(const std::vector<std::string>& addresses, const NodeLog& log) {
   for (const auto& address : addresses) {
     if (!is_ip_address(address)) continue;
     try {

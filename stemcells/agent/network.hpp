@@ -2,20 +2,20 @@
 
 #include <cstdint>
 
-#include "base/log.hpp"
+#include "stemcells/agent/node_log.hpp"
 #include "stemcells/agent/settings.hpp"
 
 namespace slipway::agent {
 
 // Gives each NIC, found by its MAC, the address the settings name; routes, resolv.conf,
 // hostname. Networks marked preconfigured are left alone. Repeats safely.
-void configure_network(const Settings& settings, const Paths& paths, const Log& log);
+void configure_network(const Settings& settings, const Paths& paths, const NodeLog& log);
 
 // Tells the neighbours that these addresses live here now. Never fails.
-void announce_addresses(const Settings& settings, const Log& log);
+void announce_addresses(const Settings& settings, const NodeLog& log);
 
 // Forgets what is known about neighbours whose VM moved. Never fails.
-void delete_arp_entries(const std::vector<std::string>& addresses, const Log& log);
+void delete_arp_entries(const std::vector<std::string>& addresses, const NodeLog& log);
 
 // "255.255.255.0" → 24. Fault::invalid for anything that is no contiguous mask.
 int prefix_length(const std::string& netmask);

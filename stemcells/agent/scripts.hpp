@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "base/log.hpp"
+#include "stemcells/agent/node_log.hpp"
 #include "stemcells/agent/apply_spec.hpp"
 
 namespace slipway::agent {
@@ -41,7 +41,7 @@ DrainParameters drain_for_update(const Json& current_spec, const Json& new_spec)
 // number, and waits as long as they say. `clock` does the waiting. Throws when a script
 // printed no integer; Fault::cancelled when `cancelled` became true.
 void run_drain(const Paths& paths, const std::vector<std::string>& jobs, const DrainParameters& parameters,
-               Clock& clock, const Cancelled& cancelled, const Log& log);
+               Clock& clock, const Cancelled& cancelled, const NodeLog& log);
 // What a drain script printed. Nothing when it is no integer.
 std::optional<long> drain_seconds(const std::string& printed);
 

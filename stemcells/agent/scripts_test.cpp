@@ -78,7 +78,7 @@ TEST_CASE("a drain script is asked again while it gives a negative number, and i
   ManualClock clock;
   const auto begin = clock.monotonic();
   run_drain(node.paths, {"web"}, {.job_change = "job_changed", .hash_change = "hash_changed", .updated_packages = {"p"}},
-            clock, never, Log::discard());
+            clock, never, NodeLog::discard());
   CHECK(read_file(calls) == "job_changed hash_changed p\njob_check_status hash_unchanged\n");
   CHECK(clock.monotonic() - begin == std::chrono::seconds(90));
 }
@@ -88,7 +88,7 @@ TEST_CASE("a drain script that prints no number fails and says which job") {
   node.script("web", "drain", "echo soon; exit 4");
   ManualClock clock;
   const auto text = failure_of([&] {
-    run_drain(node.paths, {"web"}, drain_for_shutdown(Json::object()), clock, never, Log::discard());
+    run_drain(node.paths, {"web"}, drain_for_shutdown(Json::object()), clock, never, NodeLog::discard());
   });
   CHECK(text.find("web") != std::string::npos);
   CHECK(text.find("signed integer (exit status 4)") != std::string::npos);

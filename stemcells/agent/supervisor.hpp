@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/log.hpp"
+#include "stemcells/agent/node_log.hpp"
 #include "stemcells/agent/monit.hpp"
 #include "stemcells/agent/paths.hpp"
 
@@ -37,10 +37,10 @@ class Supervisor {
   virtual std::vector<ProcessStatus> status() = 0;
 };
 
-std::unique_ptr<Supervisor> make_systemd_supervisor(Supervisor::OnFailure on_failure, const Log& log);
+std::unique_ptr<Supervisor> make_systemd_supervisor(Supervisor::OnFailure on_failure, const NodeLog& log);
 // Spawns and watches by itself, for tests on a machine without systemd: no cgroups, so a
 // process that leaves its pid file behind is all that it can find.
-std::unique_ptr<Supervisor> make_direct_supervisor(Supervisor::OnFailure on_failure, const Log& log);
+std::unique_ptr<Supervisor> make_direct_supervisor(Supervisor::OnFailure on_failure, const NodeLog& log);
 
 // The unit systemd gets for one process. `restart` false: an unmonitored one. `agent_program`
 // is what knows --start-program (start_program.hpp).

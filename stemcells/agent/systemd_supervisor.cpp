@@ -56,7 +56,7 @@ std::string state_of(const std::map<std::string, std::string>& unit) {
 
 class SystemdSupervisor final : public Supervisor {
  public:
-  SystemdSupervisor(OnFailure on_failure, const Log& log)
+  SystemdSupervisor(OnFailure on_failure, const NodeLog& log)
       : on_failure_(std::move(on_failure)),
         log_(log),
         pids_([this](const std::string& name, pid_t) { ended(name); }),
@@ -259,7 +259,7 @@ class SystemdSupervisor final : public Supervisor {
   }
 
   OnFailure on_failure_;
-  Log log_;
+  NodeLog log_;
   const std::string program_ = fs::read_symlink("/proc/self/exe").string();
   bool removed_ = false;  // a unit file went since the last reload; under control_
   std::mutex control_;  // one change of the set at a time; taken before mutex_
@@ -275,7 +275,7 @@ class SystemdSupervisor final : public Supervisor {
 
 }  // namespace
 
-std::unique_ptr<Supervisor> make_systemd_supervisor(Supervisor::OnFailure on_failure, const Log& log) {
+std::unique_ptr<Supervisor> make_systemd_supervisor(Supervisor::OnFailure on_failure, const NodeLog& log) {
   return std::make_unique<SystemdSupervisor>(std::move(on_failure), log);
 }
 
