@@ -65,8 +65,7 @@ Authenticator::Authenticator(std::vector<ApiUser> users, std::vector<std::string
     : users_(std::move(users)),
       token_keys_(std::move(token_keys)),
       clock_(clock),
-      cache_key_(random.hex(32)),
-      hash_of_nobody_(tls::hash_password(Secret(random.hex(16)))) {}
+      cache_key_(random.hex(32)) {}
 
 Caller Authenticator::identify(const http::Request& request) {
   const auto header = request.headers.find("Authorization");
@@ -101,6 +100,7 @@ Caller Authenticator::by_password(std::string_view encoded) {
   std::lock_guard one_at_a_time(hashing_);
   // Found out while this one waited for its turn.
   if (user != users_.end() && remembered()) return caller();
+  if (user == users_.end() && hash_of_nobody_.empty()) hash_of_nobody_ = tls::hash_password(cache_key_);
   const bool right = tls::check_password(password, user == users_.end() ? hash_of_nobody_ : user->password_hash);
   if (user == users_.end() || !right) return {};
   std::lock_guard lock(mutex_);

@@ -44,10 +44,10 @@ class Authenticator {
   // scrypt costs some 50 ms on purpose: a client that polls pays once a minute. What is kept
   // is an HMAC under a key that lives in this process only.
   const Secret cache_key_;
-  std::string hash_of_nobody_;  // an unknown user costs as much as a wrong password
   std::mutex mutex_;
   std::map<std::string, Known> known_;
   std::mutex hashing_;  // guesses use up one core at most
+  std::string hash_of_nobody_;  // an unknown user costs as much as a wrong password
 };
 
 }  // namespace slipway::director

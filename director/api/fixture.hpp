@@ -44,8 +44,8 @@ class SimulatedCpis final : public Cpis {
   std::shared_ptr<cpi::SimulatedCpi> cpi_;
 };
 
-// For tests: the API over an empty store. The user "admin" has the password "admin"; a user
-// "R" with the password "R" for each role R of `roles`.
+// For tests: the API over an empty store. The user "admin" has the password "admin"; requests
+// go out with a token of the role they name, which costs less than a password.
 struct ApiFixture : StoreFixture {
   SystemClock clock;
   SystemRandom random;
@@ -56,17 +56,18 @@ struct ApiFixture : StoreFixture {
   SimulatedCpis cpis;
   UploadFolder uploads{folder.path() / "uploads", random};
   TaskQueue queue{tasks, clock, Log::discard(), {.director_id = "d1"}};
+  std::map<std::string, std::vector<std::string>> roles;
   std::unique_ptr<DirectorApi> api;
 
-  explicit ApiFixture(std::map<std::string, std::vector<std::string>> roles = {}, std::string token_key = {}) {
+  explicit ApiFixture(std::map<std::string, std::vector<std::string>> the_roles = {}) : roles(std::move(the_roles)) {
+    static const auto admin_hash = tls::hash_password(Secret("admin"));
     roles["admin"] = {"bosh.admin"};
     ApiSettings settings;
     settings.director_name = "test";
     settings.director_uuid = "uuid-1";
     settings.version = "0.0.0";
-    if (!token_key.empty()) settings.token_keys = {token_key};
-    for (const auto& [name, scopes] : roles)
-      settings.users.push_back({name, tls::hash_password(Secret(name)), scopes});
+    settings.token_keys = {key().public_key_pem};
+    settings.users = {{"admin", admin_hash, {"bosh.admin"}}};
     for (const auto* type : {"update_stemcell", "update_release", "delete_stemcell", "delete_release",
                              "create_deployment", "delete_deployment", "change_instances", "scan_and_fix",
                              "delete_disk", "fetch_instances"})
@@ -94,9 +95,21 @@ struct ApiFixture : StoreFixture {
     }
     request.headers = std::move(headers);
     if (!user.empty() && !request.headers.contains("Authorization"))
-      request.headers["Authorization"] = "Basic " + base64_encode(user + ":" + user);
+      request.headers["Authorization"] = "bearer " + token(user);
     request.body = std::make_shared<TextReader>(std::move(body));
     return (*api)(request);
+  }
+
+  static const tls::RsaKey& key() {
+    static const auto made = tls::create_rsa_key();
+    return made;
+  }
+  std::string token(const std::string& user) const {
+    const Json claims = {{"user_name", user},
+                         {"scope", roles.at(user)},
+                         {"exp", to_epoch_seconds(clock.now()) + 600}};
+    const auto message = base64url_encode(R"({"alg":"RS256"})") + "." + base64url_encode(claims.dump());
+    return message + "." + base64url_encode(tls::rs256_sign(key().private_key_pem, message));
   }
 
   static std::string body(const http::Response& response) { return std::get<std::string>(response.body); }

@@ -90,15 +90,20 @@ class Middle {
   std::vector<std::vector<int>> history_;
 };
 
-std::size_t indentation(const std::string& line) { return std::min(line.find_first_not_of(' '), line.size()); }
+// How deep a line lies. The items of a list may stand in the column of the key above them.
+std::size_t depth_of(const std::string& line) {
+  const auto column = std::min(line.find_first_not_of(' '), line.size());
+  const bool item = column < line.size() && line[column] == '-';
+  return 2 * column + (item ? 1 : 0);
+}
 
-// Marks the lines that lead to a changed one: each less indented than what it leads to.
+// Marks the lines that lead to a changed one: each less deep than what it leads to.
 std::vector<bool> lines_to_show(const std::vector<DiffLine>& lines) {
   std::vector<bool> show(lines.size(), false);
   std::vector<std::size_t> path;  // indices of the keys above, outermost first
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    const auto depth = indentation(lines[i].text);
-    while (!path.empty() && indentation(lines[path.back()].text) >= depth) path.pop_back();
+    const auto depth = depth_of(lines[i].text);
+    while (!path.empty() && depth_of(lines[path.back()].text) >= depth) path.pop_back();
     if (lines[i].status != LineStatus::same) {
       show[i] = true;
       for (const auto above : path) show[above] = true;
