@@ -89,7 +89,7 @@ class Run {
   ~Run() {
     if (reaped_) return;
     kill_group();
-    reap(0);
+    reap(out_of_reach_ ? WNOHANG : 0);
   }
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
@@ -115,7 +115,7 @@ class Run {
   // A background process outside the group may hold the pipes for ever: after the
   // program's end only members of its group are waited for.
   bool done() {
-    if (!reaped_) return false;
+    if (!reaped_) return out_of_reach_ && steady_clock::now() >= started_to_kill_ + closing_patience;
     if (!out_.fd.open() && !err_.fd.open()) return true;
     return ::kill(-pid_, 0) != 0 && errno == ESRCH;
   }
@@ -196,8 +196,17 @@ class Run {
     if (result_.too_much_output) output.fd.close();
   }
 
+  // What became another user's, by sudo, cannot be killed. Closing its outputs is all that is
+  // left to say to it.
+  void give_up_on_the_unkillable() {
+    if (steady_clock::now() < started_to_kill_ + killing_patience) return;
+    out_of_reach_ = true;
+    out_.fd.close();
+    err_.fd.close();
+  }
+
   void enforce() {
-    if (killed_) return;
+    if (killed_) return give_up_on_the_unkillable();
     if (spec_.timeout.count() > 0 && steady_clock::now() >= started_ + spec_.timeout && !done()) {
       result_.timed_out = true;
     } else if (spec_.cancelled && !done() && spec_.cancelled()) {
@@ -209,6 +218,7 @@ class Run {
   void kill_group() {
     killed_ = true;
     in_.close();
+    started_to_kill_ = steady_clock::now();
     ::kill(-pid_, SIGKILL);
     if (!reaped_) ::kill(pid_, SIGKILL);
   }
@@ -219,10 +229,12 @@ class Run {
   Fd pidfd_, in_;
   Output out_{Fd(), &result_.standard_output, process::LineSplitter(spec_.on_stdout_line)};
   Output err_{Fd(), &result_.standard_error, process::LineSplitter(spec_.on_stderr_line)};
-  steady_clock::time_point started_;
+  static constexpr milliseconds killing_patience{1000}, closing_patience{5000};
+  steady_clock::time_point started_, started_to_kill_;
   std::size_t fed_ = 0;
   bool reaped_ = false;
   bool killed_ = false;
+  bool out_of_reach_ = false;
 };
 
 std::string last_lines(const std::string& text) {

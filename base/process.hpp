@@ -40,6 +40,8 @@ struct ProcessResult {
 // Returns when the program has ended and both outputs are closed or the group is dead: a
 // background child that stays in the group and keeps an output open is waited for, a
 // daemon in a session of its own is not. An exception of a callback kills the group.
+// What became another user's (sudo) cannot be killed: its outputs are closed 1 s after the
+// attempt, which it should take as a hint, and it is waited for 5 s at most.
 // Throws Error(Fault::not_found) when the program cannot be started, Fault::retryable when
 // processes, memory or descriptors are used up, Fault::invalid on a NUL byte.
 ProcessResult run(const ProcessSpec& spec);
