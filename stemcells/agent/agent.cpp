@@ -21,6 +21,8 @@ Agent::Agent(AgentOptions options, Json boot, NodeLog log)
       disks_(options_.paths, options_.skip_disk_setup, log_),
       slow_(std::make_unique<ThreadPool>(1, 64)),
       tasks_(std::make_unique<Tasks>(random_)) {
+  bus_ = std::make_unique<Bus>(BusSettings{settings_.mbus_urls, settings_.identity, agent_id_},
+                               [this](std::string_view payload) { on_message(payload); }, log_);
   auto on_failure = [this](const std::string& process, const std::string& event) { send_alert(process, event); };
   supervisor_ = options_.systemd ? make_systemd_supervisor(on_failure, log_) : make_direct_supervisor(on_failure, log_);
   add_actions();
@@ -30,7 +32,7 @@ Agent::Agent(AgentOptions options, Json boot, NodeLog log)
 }
 
 Agent::~Agent() {
-  bus_.reset();  // no more requests; then the workers, which may still use everything else
+  bus_->stop();  // no more requests; then the workers, which may still use everything else
   tasks_.reset();
   slow_.reset();
   supervisor_.reset();
@@ -40,13 +42,12 @@ void Agent::start() {
   const Settings now = settings();
   disks_missing_ = !disks_.mount_again(now.persistent_disk_fs, now.persistent_disk_mount_options).empty();
   bring_jobs_back();
-  bus_ = std::make_unique<Bus>(BusSettings{now.mbus_urls, now.identity, agent_id_},
-                               [this](std::string_view payload) { on_message(payload); }, log_);
   bus_->on_connected([this] {
     const std::lock_guard lock(loop_mutex_);
     heartbeat_due_ = true;
     loop_changed_.notify_all();
   });
+  bus_->start();
 }
 
 void Agent::bring_jobs_back() {
@@ -124,7 +125,6 @@ void Agent::send_heartbeat() {
 }
 
 void Agent::send_alert(const std::string& process, const std::string& event) {
-  if (!bus_) return;
   const Settings now = settings();
   const NetworkSettings* network = now.default_network();
   const SystemClock clock;
@@ -202,7 +202,7 @@ void Agent::answer(const AgentRequest& request, const std::function<Json()>& wor
 }
 
 void Agent::reply(const AgentRequest& request, const AgentReply& answer) {
-  if (request.reply_to.empty() || !bus_) return;
+  if (request.reply_to.empty()) return;
   if (!bus_->publish(request.reply_to, encode(answer))) log_.warn("reply.dropped", {{"method", request.method}});
 }
 

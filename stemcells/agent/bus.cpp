@@ -264,18 +264,27 @@ struct Bus::State {
 };
 
 Bus::Bus(BusSettings settings, Handler handler, NodeLog log)
-    : state_(std::make_shared<State>(std::move(settings), std::move(handler), std::move(log))) {
+    : state_(std::make_shared<State>(std::move(settings), std::move(handler), std::move(log))) {}
+
+Bus::~Bus() { stop(); }
+
+void Bus::start() {
   state_->keeper = std::thread([state = state_.get()] { state->keep(); });
 }
 
-Bus::~Bus() {
+void Bus::stop() {
   {
     const std::lock_guard lock(state_->mutex);
     state_->ending = true;
   }
   state_->changed.notify_all();
-  state_->keeper.join();
-  state_->connection.reset();
+  if (state_->keeper.joinable()) state_->keeper.join();
+  const std::lock_guard one(state_->replacing);
+  std::shared_ptr<Connection> last;
+  {
+    const std::lock_guard lock(state_->mutex);
+    last = std::exchange(state_->connection, nullptr);
+  }
 }
 
 bool Bus::publish(const std::string& subject, std::string_view payload) {
@@ -300,6 +309,10 @@ void Bus::replace(BusSettings settings) {
   std::shared_ptr<Connection> old;
   {
     const std::lock_guard one(state_->replacing);
+    {
+      const std::lock_guard lock(state_->mutex);
+      if (state_->ending) throw Error(Fault::cancelled, "the agent is ending");
+    }
     auto fresh = with_context("the message bus refuses the new settings",
                               [&] { return state_->open(settings); });
     const std::lock_guard lock(state_->mutex);

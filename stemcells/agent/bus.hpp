@@ -23,8 +23,11 @@ class Bus {
   // Called for each message on agent.<id>, on the bus's own thread, one at a time.
   using Handler = std::function<void(std::string_view payload)>;
 
-  Bus(BusSettings settings, Handler handler, NodeLog log);  // connects in the background
+  Bus(BusSettings settings, Handler handler, NodeLog log);
   ~Bus();
+
+  void start();  // connects in the background
+  void stop();   // no handler runs any more when it returns; publish() drops from here on
 
   bool publish(const std::string& subject, std::string_view payload);  // false: dropped
   void flush();  // waits at most 2 s until the server has it

@@ -126,6 +126,8 @@ void format_if_blank(const std::string& device, const std::string& fs_type) {
   const Signature found = probe(device);
   if (!found.fs_type.empty()) return;
   if (!found.partition_table.empty()) {
+    const std::string partition = partition_of(device);
+    if (!partition.empty() && !probe(partition).fs_type.empty()) return;
     throw Error(Fault::conflict, device + " holds a " + found.partition_table + " partition table: not formatting it");
   }
   std::vector<std::string> argv{"/usr/sbin/mkfs." + fs_type};
