@@ -164,7 +164,7 @@ Response FakeDirector::submit(Task task, const Request& request) {
     if (other.deployment == task.deployment && !other.is_final()) violations_.push_back("two tasks on one deployment");
   }
   task.id = ++last_id_;
-  if (task.kind == "deploy") deployments_.emplace(task.deployment, 0);
+  if (task.kind == "deploy") deployments_.emplace(task.deployment, task.nodes);
   const auto id = task.id;
   tasks_[id] = std::move(task);
   ++submitted_;
