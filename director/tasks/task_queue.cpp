@@ -278,10 +278,16 @@ struct TaskQueue::State {
     current.interrupted = true;
   }
 
+  void forget_old_tasks() {
+    if (const auto count = tasks.remove_old(options.keep_per_type, std::nullopt); count > 0)
+      log.info("task.old_removed", {{"tasks", std::to_string(count)}});
+  }
+
   void keep_beating() {
     // Other directors' clients submit tasks that nobody here hears of.
     const auto pause = options.sole_director ? std::chrono::milliseconds(options.heartbeat) : 1000ms;
     auto next_beat = std::chrono::steady_clock::now() + options.heartbeat;
+    auto next_cleaning = std::chrono::steady_clock::now() + options.heartbeat;
     std::unique_lock lock(mutex);
     while (!tick.wait_for(lock, pause, [&] { return stopping; })) {
       lock.unlock();
@@ -289,6 +295,10 @@ struct TaskQueue::State {
         if (std::chrono::steady_clock::now() >= next_beat) {
           next_beat = std::chrono::steady_clock::now() + options.heartbeat;
           beat();
+        }
+        if (std::chrono::steady_clock::now() >= next_cleaning) {
+          next_cleaning = std::chrono::steady_clock::now() + 1h;
+          forget_old_tasks();
         }
         if (!options.sole_director) wake_workers();
       } catch (const std::exception& error) {

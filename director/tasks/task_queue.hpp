@@ -71,6 +71,8 @@ class TaskQueue {
     bool sole_director = true;
     std::chrono::seconds heartbeat{30};
     std::chrono::seconds silent_for{120};
+    // Finished tasks of a type that are kept with their outputs; looked at hourly.
+    std::size_t keep_per_type = 2000;
   };
   TaskQueue(Tasks& tasks, Clock& clock, Log log, Options options);
   ~TaskQueue();  // stop()
