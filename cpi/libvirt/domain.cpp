@@ -1,5 +1,6 @@
 #include "cpi/libvirt/domain.hpp"
 
+#include <libvirt/libvirt-lxc.h>
 #include <libvirt/virterror.h>
 #include <poll.h>
 #include <signal.h>
@@ -51,9 +52,35 @@ bool Domain::is_active() const {
   return active == 1;
 }
 
+bool Domain::is_container() const {
+  const char* type = virConnectGetType(virDomainGetConnect(domain_.get()));
+  return type != nullptr && std::string_view(type) == "LXC";
+}
+
+// libvirtd sometimes loses its link to the controller of a container that is just starting (seen
+// when two start at once) and then never learns the first process: the node runs, but no disk
+// can be attached to it.
+bool Domain::controller_is_linked() const {
+  int* files = nullptr;
+  const int count = virDomainLxcOpenNamespace(domain_.get(), &files, 0);
+  for (int i = 0; i < count; ++i) close(files[i]);
+  free(files);
+  return count >= 0;
+}
+
 void Domain::start() {
-  if (is_active()) return;
-  if (virDomainCreate(domain_.get()) != 0 && !is_active()) fail("starting VM '" + name() + "'", true);
+  constexpr int tries = 5, looks = 100;
+  for (int attempt = 1;; ++attempt) {
+    if (!is_active() && virDomainCreate(domain_.get()) != 0 && !is_active()) fail("starting VM '" + name() + "'", true);
+    if (!is_container()) return;
+    for (int look = 0; look < looks; ++look) {
+      if (controller_is_linked()) return;
+      if (!is_active()) break;
+      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    }
+    if (attempt == tries) fail("starting VM '" + name() + "': libvirt has no link to its container", true);
+    stop();
+  }
 }
 
 bool Domain::kill_first_process() {

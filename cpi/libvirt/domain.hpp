@@ -48,6 +48,8 @@ class Domain {
   std::string xml(unsigned flags) const;
   unsigned affected() const;
   bool kill_first_process();
+  bool is_container() const;
+  bool controller_is_linked() const;
   std::shared_ptr<virDomain> domain_;
 };
 

@@ -43,6 +43,7 @@ std::string Deploy::run() {
   decide_changes();
   if (request_.options.dry_run) return "/deployments/" + name;
   remove_obsolete();
+  take_over_addresses();
   create_missing();
   publish_dns(services_, task_);
   update_partitions();
@@ -188,6 +189,7 @@ Json Deploy::apply_spec(const PlannedInstance& planned, const RenderedInstance& 
           {"stemcell", {{"name", planned.stemcell.name}, {"version", planned.stemcell.version}}},
           {"vm_cloud_properties", planned.vm_cloud_properties},
           {"env", planned.env},
+          {"tags", planned.tags},
           {"properties", Json::object()}};
 }
 
@@ -243,6 +245,18 @@ void Deploy::remove_obsolete() {
     stage.run(record.group + "/" + record.id.value + " (" + std::to_string(record.index) + ")", [&](TaskContext::Step& step) {
       updater.remove(*instance, true, skips_drain(record.group), false, false, step);
     });
+  }
+}
+
+// A static address may move from an instance that has just gone to one that stays.
+void Deploy::take_over_addresses() {
+  const bool any_left = std::any_of(plan_.changes.begin(), plan_.changes.end(), [](const auto& change) { return change.action == Action::remove; });
+  if (!any_left) return;
+  for (const auto& planned : assignment_.instances) {
+    for (const auto& ip : planned.ips) {
+      if (services_.stores.ips.reserve(ip, services_.clock.now())) continue;
+      throw Error(Fault::conflict, "address " + ip.address + " planned for " + planned.name() + " was taken meanwhile; deploy again", 130008);
+    }
   }
 }
 

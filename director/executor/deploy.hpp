@@ -34,6 +34,7 @@ class Deploy {
   void compile();
   void decide_changes();
   void remove_obsolete();
+  void take_over_addresses();
   void create_missing();
   void update_partitions();
   void update_batch(const Batch& batch, TaskContext::Stage& stage);

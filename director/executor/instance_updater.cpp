@@ -105,7 +105,7 @@ void InstanceUpdater::update(const InstanceJob& job, TaskContext::Step& step) {
   mark_dirty(*job.planned);
   const bool detach = job.planned->state == InstanceState::detached;
   if (detach) {
-    if (job.actual && job.actual->vm) give_up_vm(*job.actual, job.skip_drain, Json(), step);
+    if (job.actual && job.actual->vm) give_up_vm(*job.actual, job.skip_drain, Json(), step);  // nothing to do without one
     record_done(job, job.apply_spec);
     return;
   }
@@ -120,7 +120,9 @@ void InstanceUpdater::update(const InstanceJob& job, TaskContext::Step& step) {
     bring_up(job, *vm, step);
   } else if (change.action == Action::update) {
     update_in_place(job, *vm, step);
-  } else if (change.action != Action::metadata) {
+  } else if (change.action == Action::metadata) {
+    vms_.describe(order_for(job), *vm);
+  } else {
     bring_up(job, *vm, step);
   }
   record_done(job, job.apply_spec);

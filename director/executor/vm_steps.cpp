@@ -137,11 +137,7 @@ VmRecord VmSteps::create(const VmOrder& order) {
         vms.set_created(vm.agent, created.vm, order.networks);
         vm.state = VmState::created;
       }
-      try {
-        cpi(order.cpi)->set_vm_metadata(*vm.cid, metadata_of(order, services_.settings, services_.clock.now()));
-      } catch (const CpiError& error) {
-        if (error.type() != ErrorType::not_implemented && error.type() != ErrorType::not_supported) throw;
-      }
+      describe(order, vm);
       agent(vm.agent).wait_until_ready(services_.settings.agent_wait);
       return vm;
     } catch (const Error& error) {
@@ -157,6 +153,15 @@ VmRecord VmSteps::create(const VmOrder& order) {
       throw;
     }
   });
+}
+
+// A cloud that keeps no metadata is good enough.
+void VmSteps::describe(const VmOrder& order, const VmRecord& vm) {
+  try {
+    cpi(order.cpi)->set_vm_metadata(*vm.cid, metadata_of(order, services_.settings, vm.created_at));
+  } catch (const CpiError& error) {
+    if (error.type() != ErrorType::not_implemented && error.type() != ErrorType::not_supported) throw;
+  }
 }
 
 void VmSteps::remove(const VmRecord& vm) {

@@ -35,6 +35,9 @@ class VmSteps {
   // the same order is finished instead of making a second one. On failure nothing remains.
   VmRecord create(const VmOrder& order);
 
+  // Name, place and tags, as the cloud's own tools show them.
+  void describe(const VmOrder& order, const VmRecord& vm);
+
   // Through the CPI, then its permission, then its row. A VM that is gone already counts as deleted.
   void remove(const VmRecord& vm);
 
