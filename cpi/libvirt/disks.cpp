@@ -55,8 +55,7 @@ void release_loop_devices(const fs::path& file, const DiskCid& disk) {
   }
 }
 
-// A container that is a moment old is still moving its /dev to another root and has no place
-// for a device node.
+// Attaching to a container that is a moment old may fail although nothing is wrong with it.
 void attach_to_guest(Domain& domain, const std::string& xml, const DiskCid& disk) {
   constexpr int tries = 20;
   for (int attempt = 1;; ++attempt) {
