@@ -21,7 +21,7 @@ std::string progress_line(const Json& progress) {
   std::string line = stage;
   const auto total = progress.value("total", 0);
   if (total > 1) line += " (" + std::to_string(progress.value("done", 0)) + "/" + std::to_string(total) + ")";
-  if (const auto step = field(progress, "step"); !step.empty()) line += ": " + step;
+  if (const auto step = field(progress, "step"); !step.empty() && step != stage) line += ": " + step;
   const auto next = progress.value("next_stages", Json::array());
   if (!next.empty() && next.front().is_string()) line += "; next: " + next.front().get<std::string>();
   return printable(line);
@@ -59,6 +59,7 @@ void Waiter::wait(const std::string& cluster, const std::string& action, std::ch
                                    elapsed_text(limit.count()) + "; look again with: pks cluster " + cluster);
     }
     const auto poll = std::min<long>(live_ ? live_poll_seconds : pipe_poll_seconds, left);
+    const auto asked_at = clock_.monotonic();
     Json progress;
     try {
       progress = api_.get("/v1/clusters/" + cluster + "/progress?wait_seconds=" + std::to_string(poll) +
@@ -77,11 +78,15 @@ void Waiter::wait(const std::string& cluster, const std::string& action, std::ch
       clock_.sleep_for(std::chrono::seconds(1));
       continue;
     }
-    version = progress.value("version", 0);
+    const Json seen = progress.value("version", 0);
+    const bool answered_early = seen == version && clock_.monotonic() - asked_at < std::chrono::milliseconds(500);
+    version = seen;
     const auto state = field(progress, "last_action_state");
     const bool ours = field(progress, "last_action") == action;
     if (ours && state == "in progress") {
       show(progress, progress.value("elapsed_seconds", 0L));
+      // A server with many who wait answers some at once: they come back a little later.
+      if (answered_early) clock_.sleep_for(std::chrono::seconds(1));
       continue;
     }
     end_line();

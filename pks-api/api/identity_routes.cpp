@@ -114,15 +114,10 @@ http::Handler identity_handler(Services& s) {
     if (form.contains("token")) s.identity.revoke(form.at("token"));
     return Response::empty(200);
   }));
-  const auto key = [&s](Request&) {
-    const Json one = {{"kty", "RSA"}, {"alg", "RS256"}, {"use", "sig"}, {"kid", s.tokens.key_id()},
-                      {"value", s.tokens.public_key_pem()}};
-    return one;
-  };
-  router->add("GET", "/token_keys", [key](Request& request) {
-    return Response::json(200, {{"keys", Json::array({key(request)})}});
+  router->add("GET", "/token_keys", [&s](Request&) {
+    return Response::json(200, {{"keys", Json::array({s.tokens.public_key_jwk()})}});
   });
-  router->add("GET", "/token_key", [key](Request& request) { return Response::json(200, key(request)); });
+  router->add("GET", "/token_key", [&s](Request&) { return Response::json(200, s.tokens.public_key_jwk()); });
   const auto info = [](Request&) {
     return Response::json(200, {{"app", {{"name", "Slipway identity"}, {"version", "0.1.0"}}},
                                 {"prompts",

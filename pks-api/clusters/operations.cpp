@@ -45,6 +45,7 @@ void Operations::take_up_all() {
 }
 
 void Operations::wake(const std::string& cluster) {
+  board_.touch(cluster);
   const std::lock_guard lock(mutex_);
   if (running_.contains(cluster)) {
     again_.insert(cluster);
@@ -119,7 +120,6 @@ Operations::Step Operations::stop_superseded(const ClusterRecord& cluster) {
 }
 
 Operations::Step Operations::submit(const ClusterRecord& cluster) {
-  if (!board_.wait(cluster.uuid, 0, std::chrono::seconds(0), 0).version) board_.begin(cluster.uuid, cluster.operation);
   std::int64_t task = 0;
   if (const auto submitted = director_.find_task(cluster.operation)) {
     task = submitted->id;

@@ -41,10 +41,9 @@ void Progress::apply(const std::string& line, std::set<std::string>& running) {
 }
 
 std::vector<std::string> stages_ahead(const std::string& action, const Progress& progress) {
-  static const std::vector<std::string> deploy = {"Preparing deployment", "Preparing package compilation",
-                                                  "Compiling packages", "Creating missing vms", "Updating instance"};
-  static const std::vector<std::string> remove = {"Deleting instances", "Removing deployment artifacts",
-                                                  "Deleting properties"};
+  static const std::vector<std::string> deploy = {"Preparing deployment", "Compiling packages",
+                                                  "Creating missing vms", "Updating instance"};
+  static const std::vector<std::string> remove = {"Deleting instances", "Deleting properties and permissions"};
   const auto& known = action == "DELETE" ? remove : deploy;
   std::size_t begin = 0;
   for (std::size_t i = 0; i < known.size(); ++i) {

@@ -144,6 +144,13 @@ TEST_CASE("guessing gets slower, for half a minute at most, and for the guesser 
   CHECK(f.refused(f.by_password()) == "");
 }
 
+TEST_CASE("the public key is told as others' libraries read it") {
+  const Fixture f;
+  const auto jwk = f.tokens.public_key_jwk();
+  CHECK(jwk.at("e") == "AQAB");
+  CHECK(base64url_decode(jwk.at("n").get<std::string>()).size() == 256);
+}
+
 TEST_CASE("forged and foreign tokens are refused") {
   Fixture f;
   const auto now = to_epoch_seconds(f.clock.now());

@@ -1,6 +1,13 @@
 #include "pks-api/identity/tokens.hpp"
 
+#include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+
 #include <algorithm>
+#include <memory>
 
 #include "base/digest.hpp"
 #include "base/json.hpp"
@@ -18,6 +25,16 @@ bool is_for_us(const Json& claims) {
   if (aud == claims.end()) return false;
   if (aud->is_string()) return *aud == audience;
   return aud->is_array() && std::find(aud->begin(), aud->end(), Json(audience)) != aud->end();
+}
+
+// A number of the RSA key as JWKs write them: big-endian, base64url.
+std::string key_number(const EVP_PKEY* key, const char* name) {
+  BIGNUM* raw = nullptr;
+  if (EVP_PKEY_get_bn_param(key, name, &raw) != 1) throw Error(Fault::invalid, "the token key is no RSA key");
+  const std::unique_ptr<BIGNUM, decltype(&BN_free)> number(raw, BN_free);
+  std::string bytes(static_cast<std::size_t>(BN_num_bytes(raw)), '\0');
+  BN_bn2bin(raw, reinterpret_cast<unsigned char*>(bytes.data()));
+  return base64url_encode(bytes);
 }
 
 Claims claims_of(const Json& body) {
@@ -54,6 +71,21 @@ std::string Tokens::sign(const Claims& claims, Timestamp now, std::chrono::secon
   if (claims.subject_kind == "user") body["user_name"] = claims.subject;
   const auto message = base64url_encode(dump(header)) + "." + base64url_encode(dump(body));
   return message + "." + base64url_encode(tls::rs256_sign(private_key_, message));
+}
+
+Json Tokens::public_key_jwk() const {
+  const std::unique_ptr<BIO, decltype(&BIO_free_all)> bio(
+      BIO_new_mem_buf(public_key_.data(), static_cast<int>(public_key_.size())), BIO_free_all);
+  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
+      PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
+  if (!key) throw Error(Fault::invalid, "the token's public key is no PEM public key");
+  return {{"kty", "RSA"},
+          {"alg", "RS256"},
+          {"use", "sig"},
+          {"kid", key_id_},
+          {"n", key_number(key.get(), OSSL_PKEY_PARAM_RSA_N)},
+          {"e", key_number(key.get(), OSSL_PKEY_PARAM_RSA_E)},
+          {"value", public_key_}};
 }
 
 std::optional<Claims> Tokens::read(const std::string& token, Timestamp now) const {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/json.hpp"
 #include "base/secret.hpp"
 
 namespace slipway::pks {
@@ -28,6 +29,7 @@ class Tokens {
   // Nothing for a token that is malformed, unsigned, signed otherwise, of another issuer,
   // for another audience or not valid at `now`.
   std::optional<Claims> read(const std::string& token, Timestamp now) const;
+  Json public_key_jwk() const;  // RFC 7517, with the PEM as "value" as UAA has it
   const std::string& public_key_pem() const { return public_key_; }
   const std::string& key_id() const { return key_id_; }
 
