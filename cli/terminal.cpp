@@ -97,7 +97,9 @@ std::string block(const std::vector<std::pair<std::string, std::string>>& lines)
 std::string printable(const std::string& text) {
   auto clean = text;
   for (auto& c : clean) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+    if (c == '\n' || c == '\t') {
+      c = ' ';
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
   }
   return clean;
 }

@@ -17,6 +17,18 @@ std::string under_way(const std::string& action) {
   return action == "DELETE" ? "Instance deletion in progress" : "Instance update in progress";
 }
 
+// The error among event lines, in full length: a task's result is cut short.
+std::string error_in(const std::vector<std::string>& lines) {
+  for (const auto& line : lines) {
+    const auto event = Json::parse(line, nullptr, false);
+    const auto error = event.is_object() ? event.find("error") : event.end();
+    if (!event.is_object() || error == event.end() || !error->is_object()) continue;
+    const auto message = error->find("message");
+    if (message != error->end() && message->is_string()) return message->get<std::string>();
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string deployment_of(const ClusterRecord& cluster) { return "service-instance-" + cluster.uuid; }
@@ -148,6 +160,7 @@ Operations::Step Operations::submit(const ClusterRecord& cluster) {
 
 Operations::Step Operations::follow(const ClusterRecord& cluster) {
   std::uint64_t version = 0, offset = 0;
+  std::string error;
   board_.begin(cluster.uuid, cluster.operation);
   store_.describe(cluster, under_way(cluster.last_action));
   while (!stopping() && still_current(cluster)) {
@@ -156,9 +169,11 @@ Operations::Step Operations::follow(const ClusterRecord& cluster) {
       store_.set_task(cluster, 0);
       return Step::again;
     }
-    board_.apply(cluster.uuid, director_.events_since(cluster.task, offset));
+    const auto lines = director_.events_since(cluster.task, offset);
+    board_.apply(cluster.uuid, lines);
+    if (auto told = error_in(lines); !told.empty()) error = std::move(told);
     if (task->is_final()) {
-      conclude(cluster, *task);
+      conclude(cluster, *task, error);
       return Step::ended;
     }
     if (version == 0) pause(retry_pause);
@@ -166,9 +181,10 @@ Operations::Step Operations::follow(const ClusterRecord& cluster) {
   return Step::again;
 }
 
-void Operations::conclude(const ClusterRecord& cluster, const DirectorTask& task) {
+void Operations::conclude(const ClusterRecord& cluster, const DirectorTask& task, const std::string& error) {
   if (!task.is_done()) {
-    fail(cluster, "director task " + std::to_string(task.id) + " ended as " + task.state + ": " + task.result);
+    fail(cluster, "director task " + std::to_string(task.id) + " ended as " + task.state + ": " +
+                      (error.empty() ? task.result : error));
     return;
   }
   if (cluster.last_action == "DELETE") {

@@ -42,7 +42,7 @@ class Operations {
   Step stop_superseded(const ClusterRecord& cluster);
   Step submit(const ClusterRecord& cluster);
   Step follow(const ClusterRecord& cluster);
-  void conclude(const ClusterRecord& cluster, const DirectorTask& task);
+  void conclude(const ClusterRecord& cluster, const DirectorTask& task, const std::string& error);
   void fail(const ClusterRecord& cluster, const std::string& why);
   void vanish(const ClusterRecord& cluster);
   std::vector<std::string> ips_of(const ClusterRecord& cluster) const;
