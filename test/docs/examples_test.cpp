@@ -1,0 +1,52 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "base/file.hpp"
+#include "base/yaml.hpp"
+#include "director/domain/cloud_config.hpp"
+#include "director/domain/manifest.hpp"
+#include "pks-api/plans/plan.hpp"
+
+using namespace slipway;
+
+namespace {
+
+director::CloudConfig cloud_config() {
+  return director::parse_cloud_config({{"default", parse_yaml(read_file("examples/cloud-config.yml"), "cloud-config.yml")}});
+}
+
+// Every problem there is with a manifest in the example's cloud.
+std::vector<Problem> problems_of(const std::string& yaml) {
+  const auto manifest = director::parse_manifest(parse_yaml(yaml, "manifest"));
+  Problems problems;
+  director::check_references(manifest, cloud_config(), problems);
+  return problems.items();
+}
+
+}  // namespace
+
+TEST_CASE("the example of a cloud config is one") {
+  CHECK(cloud_config().azs.size() == 3);
+}
+
+TEST_CASE("the example of a manifest fits the example of a cloud config") {
+  const auto yaml = pks::fill_blanks(read_file("examples/etcd.yml"),
+                                     {{"deployment", "service-instance-demo"}, {"external_hostname", "demo.lab"}});
+  CHECK(problems_of(yaml).empty());
+}
+
+TEST_CASE("every example of a plan can be ordered in the example's cloud") {
+  for (const auto& plan : pks::load_plans("examples/plans")) {
+    CAPTURE(plan.name);
+    CHECK(problems_of(pks::manifest_for(plan, {"service-instance-demo", "demo.lab", plan.default_nodes})).empty());
+  }
+}
+
+TEST_CASE("a plan and the manifest of the same service order the same instances") {
+  const auto by_hand = parse_yaml(read_file("examples/etcd.yml"), "etcd.yml");
+  const auto plans = pks::load_plans("examples/plans");
+  const auto small = std::find_if(plans.begin(), plans.end(), [](const auto& plan) { return plan.name == "small"; });
+  REQUIRE(small != plans.end());
+  CHECK(small->manifest.at("instance_groups") == by_hand.at("instance_groups"));
+}
