@@ -33,6 +33,9 @@ function(slipway_library name)
   target_link_libraries(${name} PUBLIC ${arg_DEPENDS})
 endfunction()
 
+# What a running system needs, without the tests: `./dev build release programs`.
+add_custom_target(programs)
+
 # slipway_program(slipway-director SOURCES main.cpp DEPENDS targets…)
 function(slipway_program name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
@@ -40,6 +43,9 @@ function(slipway_program name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_options(${name} PRIVATE ${SLIPWAY_COMPILE_OPTIONS})
   target_link_libraries(${name} PRIVATE ${arg_DEPENDS})
+  if(NOT CMAKE_CURRENT_SOURCE_DIR MATCHES "^${PROJECT_SOURCE_DIR}/test/")
+    add_dependencies(programs ${name})
+  endif()
 endfunction()
 
 # slipway_test(base_test SUITE unit SOURCES a_test.cpp … DEPENDS targets…)
