@@ -47,20 +47,16 @@ Secret encryption_key(const std::string& file) {
   return Secret(std::move(key));
 }
 
-sql::Database& migrated(sql::Database& database) {
-  database.migrate(migrations());
-  return database;
-}
-
 std::string lock_file_of(const std::string& url) {
   constexpr std::string_view sqlite = "sqlite://";
   if (!url.starts_with(sqlite)) return "";
   return url.substr(sqlite.size(), url.find('?') == std::string::npos ? std::string::npos : url.find('?') - sqlite.size()) + ".lock";
 }
 
-// The bus's CA is made by the first start and kept, sealed, in the store.
+// Made by the first start and kept, sealed, in the store. No manifest can name it: a variable's
+// name has no colon.
 tls::KeyPair bus_ca(VariableValues& values, Clock& clock) {
-  constexpr const char* name = "/slipway/bus_ca";
+  constexpr const char* name = "/:director/bus_ca";
   auto record = values.latest(name);
   if (!record) {
     const auto fresh = BusAuthority::create_ca(clock.now());
@@ -158,9 +154,9 @@ struct Director::Parts {
         log(std::move(l)),
         process_id(random.uuid()),
         database((fs::create_directories(config.state_folder), config.database_url)),
-        lease(migrated(database), clock,
+        lease(database, clock,
               {.id = process_id, .description = config.name + " (pid " + std::to_string(::getpid()) + ")",
-               .lock_file = lock_file_of(config.database_url)},
+               .lock_file = lock_file_of(config.database_url), .migrate = [this] { database.migrate(migrations()); }},
               std::move(on_lost)),
         work_folder(emptied(fs::path(config.state_folder) / "work")),
         stores(database, encryption_key(config.encryption_key_file)),

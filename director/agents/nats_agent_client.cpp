@@ -27,7 +27,16 @@ using Options = std::unique_ptr<natsOptions, Destroyer<natsOptions, natsOptions_
 using Connection = std::unique_ptr<natsConnection, Destroyer<natsConnection, natsConnection_Destroy>>;
 using Subscription = std::unique_ptr<natsSubscription, Destroyer<natsSubscription, natsSubscription_Destroy>>;
 
+// What may wait for its callback; beyond it libnats drops messages, which a sender repeats.
+constexpr int most_waiting_messages = 65536;
+constexpr int most_waiting_bytes = 32 << 20;
+
 constexpr std::string_view heartbeat_prefix = "hm.agent.heartbeat.";
+
+// An agent that is on its way back to the bus misses a message. What only looks is said again
+// under the same reply subject, by which agents tell a repetition.
+constexpr std::chrono::seconds repeat_pause{2};
+bool may_be_repeated(const std::string& method) { return method == "ping" || method == "get_state"; }
 
 }  // namespace
 
@@ -105,8 +114,10 @@ NatsAgentClient::NatsAgentClient(NatsClientOptions options, Random& random, Log 
   const auto wildcard = agent::reply_wildcard(s.options.director_uuid);
   check(natsConnection_Subscribe(&subscription, connection, wildcard.c_str(), State::on_message, &s), "listening");
   s.replies.reset(subscription);
+  check(natsSubscription_SetPendingLimits(subscription, most_waiting_messages, most_waiting_bytes), "setting limits");
   check(natsConnection_Subscribe(&subscription, connection, "hm.agent.heartbeat.*", State::on_message, &s), "listening");
   s.heartbeats.reset(subscription);
+  check(natsSubscription_SetPendingLimits(subscription, most_waiting_messages, most_waiting_bytes), "setting limits");
   check(natsConnection_FlushTimeout(connection, 5000), "listening");
 }
 
@@ -129,9 +140,15 @@ Json NatsAgentClient::request(const AgentId& agent, const std::string& method, c
   }
   std::optional<std::string> payload;
   try {
-    s.publish(agent, method, arguments, reply_to);
-    std::unique_lock lock(s.mutex);
-    s.arrived.wait_for(lock, timeout, [&] { return s.waiting.at(reply_to).has_value(); });
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    auto until = deadline;
+    std::unique_lock lock(s.mutex, std::defer_lock);
+    do {
+      if (lock.owns_lock()) lock.unlock();
+      s.publish(agent, method, arguments, reply_to);
+      lock.lock();
+      if (may_be_repeated(method)) until = std::min(deadline, std::chrono::steady_clock::now() + repeat_pause);
+    } while (!s.arrived.wait_until(lock, until, [&] { return s.waiting.at(reply_to).has_value(); }) && until < deadline);
     payload = std::move(s.waiting.at(reply_to));
     s.waiting.erase(reply_to);
   } catch (...) {

@@ -8,7 +8,7 @@ Json to_json(const VariableRecord& variable) {
 }
 
 // The director's own keys lie in the same store and are nobody's variables.
-bool is_internal(const std::string& name) { return name.starts_with("/slipway/"); }
+bool is_internal(const std::string& name) { return name.starts_with("/:"); }
 
 Response newest(ApiServices& services, const Request& request) {
   const auto name = text(request, "name");

@@ -327,12 +327,12 @@ TEST_CASE("events are recorded by other programs and read back") {
 TEST_CASE("the config server gives values to admins and hides the director's own keys") {
   ApiFixture f;
   const auto stored = f.stores.variable_values.put("/test/web/password", "s3cret", f.now);
-  f.stores.variable_values.put("/slipway/bus_ca", "key", f.now);
+  f.stores.variable_values.put("/:director/bus_ca", "key", f.now);
   const auto data = f.json(f.send("GET", "/v1/data?name=/test/web/password&current=true")).at("data")[0];
   CHECK(data.at("value") == "s3cret");
   CHECK(data.at("id") == std::to_string(stored.id));
   CHECK(f.send("GET", "/v1/data/" + std::to_string(stored.id)).status == 200);
-  CHECK(f.send("GET", "/v1/data?name=/slipway/bus_ca").status == 404);
+  CHECK(f.send("GET", "/v1/data?name=/:director/bus_ca").status == 404);
   CHECK(f.send("GET", "/v1/data/2").status == 404);
   f.stores.deployments.find_or_create("web", f.now);
   f.stores.variable_values.pin("web", {stored.id});

@@ -108,6 +108,13 @@ class ReferenceCheck {
     }
   }
 
+  static std::string ranges_of(const Network& network) {
+    std::string ranges;
+    for (const auto& subnet : network.subnets)
+      if (subnet.range) ranges += (ranges.empty() ? "" : ", ") + subnet.range->to_string();
+    return ranges.empty() ? "it has none" : "those are " + ranges;
+  }
+
   void check_static_ips(const NetworkUse& use, const Network& network) {
     for (const auto ip : use.static_ips) {
       const auto text = ip.to_string();
@@ -119,7 +126,8 @@ class ReferenceCheck {
       if (network.type == NetworkType::vip) continue;
       const auto* subnet = network.subnet_of(ip);
       if (subnet == nullptr) {
-        complain("networks", "has the static IP " + text + ", which is in no subnet of network '" + use.name + "'",
+        complain("networks", "has the static IP " + text + ", which is in no subnet of network '" + use.name + "': " +
+                                 ranges_of(network),
                  code::ip_outside_subnet);
         continue;
       }

@@ -36,7 +36,12 @@ std::string Deploy::run() {
     stage.run("Preparing deployment", [&](TaskContext::Step&) {
       prepare();
       if (!request_.options.dry_run) reserve();
-      render();
+      try {
+        render();
+      } catch (...) {
+        give_back();
+        throw;
+      }
     });
   }
   if (!request_.options.dry_run) compile();
@@ -90,8 +95,6 @@ void Deploy::reserve() {
     for (const auto& instance : world_.instances) {
       for (const auto& ip : instance.ips) held.insert(ip.address);
     }
-    std::vector<InstanceId> inserted;
-    std::vector<std::string> reserved;
     bool lost = false;
     for (const auto& planned : assignment_.instances) {
       if (planned.is_new) {
@@ -99,7 +102,7 @@ void Deploy::reserve() {
                               .index = planned.index, .bootstrap = planned.bootstrap, .az = planned.az,
                               .state = planned.state, .dns_names = planned.dns_names};
         stores.instances.insert(record);
-        inserted.push_back(planned.id);
+        inserted_.push_back(planned.id);
       }
       for (const auto& ip : planned.ips) {
         if (held.contains(ip.address)) continue;
@@ -107,17 +110,23 @@ void Deploy::reserve() {
           lost = true;
           break;
         }
-        reserved.push_back(ip.address);
+        reserved_.push_back(ip.address);
       }
       if (lost) break;
     }
     if (!lost) return;
-    for (const auto& address : reserved) stores.ips.release(address);
-    for (const auto& id : inserted) stores.instances.remove(id);
+    give_back();
     if (left <= 1) throw Error(Fault::retryable, "other deployments keep taking the addresses planned for this one", 130011);
     world_.reserved_ips = stores.ips.all();
     assign_instances();
   }
+}
+
+void Deploy::give_back() {
+  for (const auto& address : reserved_) services_.stores.ips.release(address);
+  for (const auto& id : inserted_) services_.stores.instances.remove(id);
+  reserved_.clear();
+  inserted_.clear();
 }
 
 void Deploy::render() {

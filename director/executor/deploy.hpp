@@ -30,6 +30,7 @@ class Deploy {
   void prepare();
   void assign_instances();
   void reserve();
+  void give_back();
   void render();
   void compile();
   void decide_changes();
@@ -55,6 +56,8 @@ class Deploy {
   Assignment assignment_;
   Plan plan_;
   std::vector<std::int64_t> variable_ids_, cloud_config_ids_;
+  std::vector<InstanceId> inserted_;   // by reserve(), nothing is made for them yet
+  std::vector<std::string> reserved_;
   std::map<InstanceId, const PlannedInstance*> planned_;
   std::map<InstanceId, const ActualInstance*> actual_;
   std::map<InstanceId, const InstanceChange*> changes_;

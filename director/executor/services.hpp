@@ -60,7 +60,7 @@ struct ExecutorSettings {
   std::string work_folder;
   std::size_t max_parallel = 32;              // CPI calls and agent conversations at once
   std::chrono::seconds agent_wait{600};       // for a new VM's agent to answer
-  std::chrono::seconds state_wait{10};        // for a running agent's get_state
+  std::chrono::seconds state_wait{15};        // for a running agent's get_state; it may need 10 to be back on the bus
   std::chrono::seconds stop_wait{300};
   std::chrono::seconds dns_wait{10};
   std::chrono::hours orphan_lifetime{24 * 5};

@@ -56,21 +56,31 @@ struct DirectorLease::State {
   bool stopping = false;
   std::thread thread;
 
+  // ", NAME (ID)," or nothing when the other one has not come so far as to write it down.
+  std::string holder() {
+    try {
+      const auto others = db.run("SELECT id, description FROM directors ORDER BY id");
+      return others.rows.empty() ? "" : ", " + name_of(others.rows.front()) + ",";
+    } catch (const std::exception&) {
+      return "";
+    }
+  }
+
   void take() {
     if (options.shared && !options.lock_file.empty())
       throw Error(Fault::invalid, "several directors on one store need PostgreSQL");
     if (!options.lock_file.empty()) file = std::make_unique<LockFile>(options.lock_file);
+    if (file && !file->taken()) {
+      throw Error(Fault::conflict,
+                  "another director" + holder() + " runs on this store: it holds " + options.lock_file);
+    }
+    if (options.migrate) options.migrate();
     const auto now = clock.now();
     db.transaction([&](sql::Session& session) {
       // Whoever holds the file knows that all others are dead, whatever their rows say.
-      if (file && file->taken()) session.run("DELETE FROM directors");
-      session.run("DELETE FROM directors WHERE heartbeat_at <= :1 AND :2 = 0",
-                  {rows::value(now - options.silent_for), rows::value(file && !file->taken())});
+      if (file) session.run("DELETE FROM directors");
+      session.run("DELETE FROM directors WHERE heartbeat_at <= :1", {rows::value(now - options.silent_for)});
       const auto others = session.run("SELECT id, description, heartbeat_at FROM directors ORDER BY id");
-      if (file && !file->taken())
-        throw Error(Fault::conflict, "another director" +
-                                         (others.rows.empty() ? "" : ", " + name_of(others.rows.front()) + ",") +
-                                         " runs on this store: it holds " + options.lock_file);
       if (!options.shared && !others.rows.empty())
         throw Error(Fault::conflict,
                     "another director, " + name_of(others.rows.front()) +

@@ -21,6 +21,9 @@ class DirectorLease {
     std::string lock_file;    // beside an SQLite database; empty for PostgreSQL
     bool shared = false;      // several directors are wanted (PostgreSQL only)
     std::chrono::seconds silent_for{30};
+    // Brings the schema up to date. With a lock file only its holder does so: a newer director
+    // that is refused leaves the tables of the running one as they are.
+    std::function<void()> migrate;
   };
 
   // Fault::conflict names the director that runs already. `on_lost` is called from a thread of

@@ -33,6 +33,19 @@ TEST_CASE("a second director on one SQLite store is refused and told who runs th
   CHECK(first.sole());
 }
 
+TEST_CASE("only the director that holds the file changes the schema") {
+  StoreFixture store;
+  ManualClock clock;
+  const auto file = (store.folder.path() / "director.lock").string();
+  int migrations_by_first = 0, migrations_by_second = 0;
+  DirectorLease first(store.db, clock, {.id = "id-1", .description = "alpha", .lock_file = file,
+                                        .migrate = [&] { ++migrations_by_first; }}, {});
+  refusal(store.db, clock, {.id = "id-2", .description = "beta", .lock_file = file,
+                            .migrate = [&] { ++migrations_by_second; }});
+  CHECK(migrations_by_first == 1);
+  CHECK(migrations_by_second == 0);
+}
+
 TEST_CASE("a file lock is not given up because the holder looks silent") {
   StoreFixture store;
   ManualClock clock;

@@ -50,7 +50,10 @@ void check_digest(const std::filesystem::path& file, const std::string& digest, 
   try {
     verify_file(file, MultiDigest::parse(digest));
   } catch (const Error& error) {
-    problems.add(part, error.what());
+    // Where it was unpacked to means nothing to a reader.
+    std::string text = error.what();
+    if (const auto prefix = file.string() + ": "; text.starts_with(prefix)) text.erase(0, prefix.size());
+    problems.add(part, text);
   }
 }
 
