@@ -1,0 +1,38 @@
+# From samples to the line of a goal; sourced. A sample is a line of numbers.
+
+# quantile FILE Q EXPRESSION: of an awk expression over each sample's fields.
+quantile() {
+  awk "{ print ($3) }" "$1" | sort -g | awk -v q="$2" '
+    { value[NR] = $1 }
+    END { at = q * NR; at = at == int(at) ? at : int(at) + 1; printf "%.4g\n", value[at < 1 ? 1 : at] }'
+}
+
+median() { quantile "$1" 0.5 "$2"; }
+p95() { quantile "$1" 0.95 "$2"; }
+count_of() { wc -l < "$1"; }
+
+# deploy floor virsh director cpi others define
+figures_of_goal_1() {
+  printf 'goal 1: ratio %s (target 1.15, moonshot 1.05), baseline %s s: the same ten domains by the C API of libvirt and their boot; ' \
+    "$(median "$1" '$1 / $2')" "$(median "$1" '$2 / 1000')"
+  printf 'director %s s, p95 of the ratio %s, serial virsh %s s (ratio %s, moonshot 0.5), %d repeats\n' \
+    "$(median "$1" '$1 / 1000')" "$(p95 "$1" '$1 / $2')" "$(median "$1" '$3 / 1000')" "$(median "$1" '$1 / $3')" \
+    "$(count_of "$1")"
+}
+
+figures_of_goal_2() {
+  printf 'goal 2: ratio %s (target 5 ms = %s, moonshot 1.5 ms and 10), baseline %s ms: define and create in test:///default; ' \
+    "$(median "$1" '$4 / 10 / $7')" "$(median "$1" '5 / $7')" "$(median "$1" '$7')"
+  printf 'director %s ms of processor an instance, p95 of the ratio %s, with CPI %s ms, with bus and template workers too %s ms, %d repeats\n' \
+    "$(median "$1" '$4 / 10')" "$(p95 "$1" '$4 / 10 / $7')" "$(median "$1" '($4 + $5) / 10')" \
+    "$(median "$1" '($4 + $5 + $6) / 10')" "$(count_of "$1")"
+}
+
+# figures_of_goal_7 FILE AGENT_BYTES EMPTY_BYTES, samples: rss anonymous floor_rss floor_anonymous
+figures_of_goal_7() {
+  printf 'goal 7: ratio %s (target 4400 KiB = %s, moonshot 3300 KiB = %s), baseline %s KiB: a program that only sets the TLS library up; ' \
+    "$(median "$1" '$1 / $3')" "$(median "$1" '4400 / $3')" "$(median "$1" '3300 / $3')" "$(median "$1" '$3')"
+  printf 'agent RSS %s KiB, p95 of the ratio %s, anonymous %s KiB (baseline %s KiB, moonshot 1024), binary %d KiB (baseline %d KiB), %d repeats\n' \
+    "$(median "$1" '$1')" "$(p95 "$1" '$1 / $3')" "$(median "$1" '$2')" "$(median "$1" '$4')" $(($2 / 1024)) $(($3 / 1024)) \
+    "$(count_of "$1")"
+}
