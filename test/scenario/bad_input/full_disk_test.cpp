@@ -62,6 +62,18 @@ TEST_CASE("a full disk refuses what needs room, says so, and the director lives 
     CHECK(director.running());
     std::filesystem::remove(director.state() / "filler");
   }
+  SUBCASE("a small tarball that unpacks to more than the disk ends its task") {
+    const auto stemcell = director.upload("/stemcells", sample_stemcell(std::string(200u << 20, 'z')));
+    CAPTURE(stemcell.result);
+    CHECK(stemcell.state == "error");
+    CHECK(stemcell.says("No space left"));
+    auto entries = SampleRelease{}.entries();
+    entries.push_back({"packages/zeros.tgz", std::string(200u << 20, 'z')});
+    const auto release = director.upload("/releases", tarball(entries));
+    CAPTURE(release.result);
+    CHECK(release.state == "error");
+    CHECK(release.says("No space left"));
+  }
   CHECK(until(10s, [&] { return director.nothing_stored(); }));
   CHECK(director.get("/tasks?state=queued,processing").empty());
   REQUIRE(director.send("POST", "/cloud_configs", sample_cloud_config()).status == 201);
