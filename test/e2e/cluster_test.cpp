@@ -46,7 +46,7 @@ void create_demo(LabWorld& lab) {
   const auto made = cluster(lab, "demo");
   CHECK(made.at("last_action_state") == "succeeded");
   CHECK(made.at("kubernetes_master_ips").size() == 3);
-  CHECK(occurrences(lab.etcdctl("demo", {"--cluster", "endpoint", "health"}), "is healthy") == 3);
+  CHECK(occurrences(lab.etcdctl("demo", {"endpoint", "health", "--cluster"}), "is healthy") == 3);
 }
 
 // The VM disappears without anybody being told, as when its host dies.
@@ -68,13 +68,13 @@ TEST_CASE("a cluster of containers lives its whole life and leaves nothing") {
   lab.etcdctl("demo", {"put", "kept", "through everything"});
 
   lab.must_pks({"resize", "demo", "--num-nodes", "5", "--wait", "--non-interactive"});
-  CHECK(occurrences(lab.etcdctl("demo", {"--cluster", "endpoint", "health"}), "is healthy") == 5);
+  CHECK(occurrences(lab.etcdctl("demo", {"endpoint", "health", "--cluster"}), "is healthy") == 5);
   lab.must_pks({"resize", "demo", "--num-nodes", "3", "--wait", "--non-interactive"});
-  CHECK(occurrences(lab.etcdctl("demo", {"--cluster", "endpoint", "health"}), "is healthy") == 3);
+  CHECK(occurrences(lab.etcdctl("demo", {"endpoint", "health", "--cluster"}), "is healthy") == 3);
   CHECK(lab.etcdctl("demo", {"get", "kept"}).find("through everything") != std::string::npos);
 
   lose_and_recreate_one(lab, "lxc:///system");
-  CHECK(occurrences(lab.etcdctl("demo", {"--cluster", "endpoint", "health"}), "is healthy") == 3);
+  CHECK(occurrences(lab.etcdctl("demo", {"endpoint", "health", "--cluster"}), "is healthy") == 3);
   CHECK(lab.etcdctl("demo", {"get", "kept"}).find("through everything") != std::string::npos);
 
   SUBCASE("names and details are shown, mistakes get the published exit codes") {
