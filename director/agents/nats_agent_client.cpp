@@ -141,14 +141,14 @@ Json NatsAgentClient::request(const AgentId& agent, const std::string& method, c
   std::optional<std::string> payload;
   try {
     const auto deadline = std::chrono::steady_clock::now() + timeout;
-    auto until = deadline;
-    std::unique_lock lock(s.mutex, std::defer_lock);
-    do {
-      if (lock.owns_lock()) lock.unlock();
+    for (bool last = false; !last;) {
       s.publish(agent, method, arguments, reply_to);
-      lock.lock();
-      if (may_be_repeated(method)) until = std::min(deadline, std::chrono::steady_clock::now() + repeat_pause);
-    } while (!s.arrived.wait_until(lock, until, [&] { return s.waiting.at(reply_to).has_value(); }) && until < deadline);
+      const auto pause_end = std::chrono::steady_clock::now() + repeat_pause;
+      last = !may_be_repeated(method) || pause_end >= deadline;
+      std::unique_lock lock(s.mutex);
+      if (s.arrived.wait_until(lock, last ? deadline : pause_end, [&] { return s.waiting.at(reply_to).has_value(); })) break;
+    }
+    std::lock_guard lock(s.mutex);
     payload = std::move(s.waiting.at(reply_to));
     s.waiting.erase(reply_to);
   } catch (...) {
