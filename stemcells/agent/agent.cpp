@@ -1,5 +1,7 @@
 #include "stemcells/agent/agent.hpp"
 
+#include <malloc.h>
+
 #include "base/clock.hpp"
 #include "base/file.hpp"
 #include "stemcells/agent/network.hpp"
@@ -76,6 +78,8 @@ void Agent::run() {
     heartbeat_due_ = false;
     lock.unlock();
     send_heartbeat();
+    // What a handshake or a deploy needed goes back to the node.
+    ::malloc_trim(0);
     lock.lock();
     next = std::chrono::steady_clock::now() + std::chrono::seconds(options_.heartbeat_seconds);
   }

@@ -63,6 +63,10 @@ CommandLine parse_command_line(int argc, char** argv) {
 
 // One heap and small stacks: a node has better use for its memory.
 void keep_small() {
+  // libnats adds the system's authorities to the bus's own: a megabyte of certificates, none of
+  // which may vouch for the bus. script_environment() keeps it from the jobs.
+  ::setenv("SSL_CERT_FILE", "/dev/null", 1);
+  ::setenv("SSL_CERT_DIR", "/dev/null", 1);
   ::mallopt(M_ARENA_MAX, 1);
   ::mallopt(M_TRIM_THRESHOLD, 64 << 10);
   ::mallopt(M_MMAP_THRESHOLD, 64 << 10);

@@ -146,6 +146,8 @@ std::map<std::string, std::string> script_environment(const std::map<std::string
     const auto equals = text.find('=');
     if (equals != std::string::npos) result[text.substr(0, equals)] = text.substr(equals + 1);
   }
+  // What the agent set for itself alone: jobs trust whom their machine trusts.
+  for (const char* own : {"SSL_CERT_FILE", "SSL_CERT_DIR"}) result.erase(own);
   for (const auto& [name, value] : extra) result[name] = value;
   result["PATH"] = program_path;
   return result;
