@@ -84,7 +84,8 @@ UploadedFile::~UploadedFile() {
 fs::path fetch_source(TaskContext& task, const fs::path& folder, TaskContext::Stage& stage, const std::string& what) {
   const auto& arguments = task.task().arguments;
   fs::path path = text_of(arguments, "path");
-  if (const auto location = text_of(arguments, "location"); !location.empty()) {
+  const auto location = text_of(arguments, "location");
+  if (!location.empty()) {
     path = folder / "download.tgz";
     stage.run("Downloading remote " + what, [&](auto&) { download(location, path, task); });
   } else if (!fs::exists(path)) {
@@ -92,7 +93,10 @@ fs::path fetch_source(TaskContext& task, const fs::path& folder, TaskContext::St
   }
   const auto digest = text_of(arguments, "sha1");
   if (!digest.empty())
-    stage.run("Verifying remote " + what, [&](auto&) { verify_file(path.string(), MultiDigest::parse(digest)); });
+    stage.run("Verifying remote " + what, [&](auto&) {
+      with_context(location.empty() ? "the uploaded " + what : "location '" + location + "'",
+                   [&] { verify_file(path.string(), MultiDigest::parse(digest)); });
+    });
   return path;
 }
 

@@ -90,7 +90,7 @@ TEST_CASE("a tarball that is fetched is compared with the digest the user gave")
   write_file_atomically(path, SampleRelease{}.bytes());
   const Json order = {{"location", "file://" + path.string()}, {"sha1", std::string(40, '0')}};
   check_refused(director().follow(director().send("POST", "/releases", order.dump(), "application/json")),
-                {std::string(40, '0')});
+                {"file://" + path.string(), std::string(40, '0')});
 }
 
 TEST_CASE("a truncated tarball, an empty one and one that is none are refused") {
