@@ -80,7 +80,7 @@ class ReleaseUpload {
     releases::ReadReleaseOptions options;
     options.has_package = [&](const releases::ReleasePackage& package) { return blob_of(package).has_value(); };
     options.has_job = [](const releases::ReleaseJob&) { return false; };
-    content_ = releases::read_release(tarball, folder, options);
+    read_upload("release", tarball, [&] { content_ = releases::read_release(tarball, folder, options); });
   }
 
   // A blob of the same source, whatever release brought it.

@@ -100,4 +100,17 @@ fs::path fetch_source(TaskContext& task, const fs::path& folder, TaskContext::St
   return path;
 }
 
+void read_upload(const std::string& what, const fs::path& tarball, const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    if (!text.starts_with(tarball.string())) throw;
+    throw Error(error.fault(),
+                "the " + what + " tarball" + text.substr(tarball.string().size()) +
+                    "; expected is a whole tar archive, plain or compressed",
+                error.code());
+  }
+}
+
 }  // namespace slipway::director

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "base/json.hpp"
@@ -26,6 +27,10 @@ class UploadedFile {
 // the arguments name one.
 std::filesystem::path fetch_source(TaskContext& task, const std::filesystem::path& folder,
                                    TaskContext::Stage& stage, const std::string& what);
+
+// Runs `action`, which reads the tarball. What cannot be read is called by what the user sent,
+// not by where it lies, and the error says what was expected.
+void read_upload(const std::string& what, const std::filesystem::path& tarball, const std::function<void()>& action);
 
 // Fault::invalid for an unusable location or an answer other than 200; follows five redirects.
 void download(const std::string& location, const std::filesystem::path& target, TaskContext& task);

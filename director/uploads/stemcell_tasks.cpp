@@ -90,7 +90,7 @@ std::string update_stemcell(ArtifactServices& services, TaskContext& task) {
 
   releases::StemcellManifest manifest;
   stage.run("Extracting stemcell archive", [&](auto&) {
-    manifest = releases::extract_stemcell(tarball, image);
+    read_upload("stemcell", tarball, [&] { manifest = releases::extract_stemcell(tarball, image); });
   });
   task.checkpoint();
   const auto name = manifest.name + "/" + manifest.version;

