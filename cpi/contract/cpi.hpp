@@ -104,8 +104,10 @@ class Cpi {
   virtual void set_vm_metadata(const VmCid& vm, const Json& metadata) = 0;
   virtual Json calculate_vm_cloud_properties(const VmRequirements& requirements) = 0;
 
+  // The same non-empty key again is the same disk, where a CPI knows keys (ours do): a director
+  // that died before it noted the answer asks again. On the wire: context.idempotency_key.
   virtual DiskCid create_disk(std::int64_t size_mib, const Json& cloud_properties,
-                              const std::optional<VmCid>& near_vm) = 0;
+                              const std::optional<VmCid>& near_vm, const std::string& idempotency_key = {}) = 0;
   virtual void delete_disk(const DiskCid& disk) = 0;
   virtual bool has_disk(const DiskCid& disk) = 0;
   virtual Json attach_disk(const VmCid& vm, const DiskCid& disk) = 0;  // the device hint, an object

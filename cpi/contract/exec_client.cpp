@@ -136,12 +136,14 @@ ExecCpi ExecCpi::observed_by(CallObserver observer) const {
   return copy;
 }
 
-Json ExecCpi::exchange(const std::string& method, Json arguments, Effect effect, int version) {
+Json ExecCpi::exchange(const std::string& method, Json arguments, Effect effect, int version,
+                       const std::string& idempotency_key) {
   const auto id = new_request_id();
   Json request{{"method", method}, {"arguments", std::move(arguments)}};
   request["context"] = options_.context.is_object() ? options_.context : Json::object();
   request["context"]["director_uuid"] = options_.director_uuid;
   request["context"]["request_id"] = id;
+  if (!idempotency_key.empty()) request["context"]["idempotency_key"] = idempotency_key;
   if (version > 0) request["api_version"] = version;
 
   const Redactor redactor(request);
@@ -190,8 +192,8 @@ Json ExecCpi::exchange(const std::string& method, Json arguments, Effect effect,
   return (*response)["result"];
 }
 
-Json ExecCpi::call(const std::string& method, Json arguments, Effect effect) {
-  return exchange(method, std::move(arguments), effect, api_version());
+Json ExecCpi::call(const std::string& method, Json arguments, Effect effect, const std::string& idempotency_key) {
+  return exchange(method, std::move(arguments), effect, api_version(), idempotency_key);
 }
 
 int ExecCpi::api_version() {
@@ -274,10 +276,11 @@ Json ExecCpi::calculate_vm_cloud_properties(const VmRequirements& requirements) 
   return result;
 }
 
-DiskCid ExecCpi::create_disk(std::int64_t size_mib, const Json& cloud_properties, const std::optional<VmCid>& near_vm) {
+DiskCid ExecCpi::create_disk(std::int64_t size_mib, const Json& cloud_properties, const std::optional<VmCid>& near_vm,
+                             const std::string& idempotency_key) {
   Json arguments = Json::array({size_mib, cloud_properties, nullptr});
   if (near_vm) arguments[2] = near_vm->value;
-  return {cid_of("create_disk", call("create_disk", std::move(arguments), Effect::changes))};
+  return {cid_of("create_disk", call("create_disk", std::move(arguments), Effect::changes, idempotency_key))};
 }
 
 void ExecCpi::delete_disk(const DiskCid& disk) { call("delete_disk", Json::array({disk.value}), Effect::changes); }

@@ -49,7 +49,8 @@ class ExecCpi final : public Cpi {
   bool has_vm(const VmCid& vm) override;
   void set_vm_metadata(const VmCid& vm, const Json& metadata) override;
   Json calculate_vm_cloud_properties(const VmRequirements& requirements) override;
-  DiskCid create_disk(std::int64_t size_mib, const Json& cloud_properties, const std::optional<VmCid>& near_vm) override;
+  DiskCid create_disk(std::int64_t size_mib, const Json& cloud_properties, const std::optional<VmCid>& near_vm,
+                      const std::string& idempotency_key = {}) override;
   void delete_disk(const DiskCid& disk) override;
   bool has_disk(const DiskCid& disk) override;
   Json attach_disk(const VmCid& vm, const DiskCid& disk) override;
@@ -73,8 +74,8 @@ class ExecCpi final : public Cpi {
   enum class Effect { looks, changes };
   struct Shared;
 
-  Json call(const std::string& method, Json arguments, Effect effect);
-  Json exchange(const std::string& method, Json arguments, Effect effect, int version);
+  Json call(const std::string& method, Json arguments, Effect effect, const std::string& idempotency_key = {});
+  Json exchange(const std::string& method, Json arguments, Effect effect, int version, const std::string& idempotency_key = {});
   Info read_info(const Json& result) const;
 
   ExecOptions options_;

@@ -13,9 +13,12 @@ constexpr std::int64_t any_size = std::numeric_limits<std::int64_t>::max();
 // Reads one call's positional arguments and collects what is wrong with them.
 class Arguments {
  public:
-  explicit Arguments(const Json& values) : values_(values) {
+  Arguments(const Json& values, std::string idempotency_key)
+      : values_(values), idempotency_key_(std::move(idempotency_key)) {
     if (!values.is_array()) problems_.add("arguments", "is not a list");
   }
+
+  const std::string& idempotency_key() const { return idempotency_key_; }
 
   std::string text(std::size_t index, const char* name) {
     const Json* value = at(index, name);
@@ -99,6 +102,7 @@ class Arguments {
   }
 
   const Json& values_;
+  std::string idempotency_key_;
   Problems problems_;
 };
 
@@ -153,7 +157,7 @@ Json call_create_disk(Cpi& cpi, Arguments& in) {
   const auto properties = in.object_or_empty(1, "cloud_properties");
   const auto vm = in.optional_vm(2, "vm_cid");
   in.finish(3);
-  return cpi.create_disk(size, properties, vm).value;
+  return cpi.create_disk(size, properties, vm, in.idempotency_key()).value;
 }
 
 Json call_get_disks(Cpi& cpi, Arguments& in) {
@@ -273,10 +277,10 @@ const std::map<std::string, Method>& methods() {
 
 }  // namespace
 
-Json call_method(Cpi& cpi, const std::string& method, const Json& arguments) {
+Json call_method(Cpi& cpi, const std::string& method, const Json& arguments, const std::string& idempotency_key) {
   const auto found = methods().find(method);
   if (found == methods().end()) throw InvalidCall("Method is not known, got '" + method + "'");
-  Arguments in(arguments);
+  Arguments in(arguments, idempotency_key);
   return found->second(cpi, in);
 }
 

@@ -16,6 +16,7 @@ class InvalidCall : public Error {
 // Calls `method` of `cpi` with the wire's `arguments` and returns the wire's result.
 // Throws InvalidCall for an unknown method and for arguments of the wrong number or type
 // (all problems at once), before `cpi` is touched; CpiError as the method does.
-Json call_method(Cpi& cpi, const std::string& method, const Json& arguments);
+// `idempotency_key` is the request context's, for create_disk.
+Json call_method(Cpi& cpi, const std::string& method, const Json& arguments, const std::string& idempotency_key = {});
 
 }  // namespace slipway::cpi

@@ -58,7 +58,9 @@ Json answer(const std::string& text, const std::function<std::unique_ptr<Cpi>(co
   }
   try {
     const auto cpi = make_cpi(request["context"]);
-    return {{"result", call_method(*cpi, method, request["arguments"])}, {"error", nullptr}, {"log", ""}};
+    const auto key = request["context"].find("idempotency_key");
+    const auto known_key = key != request["context"].end() && key->is_string() ? key->get<std::string>() : std::string();
+    return {{"result", call_method(*cpi, method, request["arguments"], known_key)}, {"error", nullptr}, {"log", ""}};
   } catch (const InvalidCall& error) {
     return failure("InvalidCall", error.what());
   } catch (const CpiError& error) {

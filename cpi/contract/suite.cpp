@@ -63,8 +63,8 @@ class Bench {
     return vm;
   }
 
-  DiskCid disk(std::int64_t size_mib = 64, const std::optional<VmCid>& near_vm = std::nullopt) {
-    auto cid = cpi_.create_disk(size_mib, subject_.disk_properties, near_vm);
+  DiskCid disk(std::int64_t size_mib = 64, const std::optional<VmCid>& near_vm = std::nullopt, const std::string& key = {}) {
+    auto cid = cpi_.create_disk(size_mib, subject_.disk_properties, near_vm, key);
     disks_.insert(cid);
     return cid;
   }
@@ -231,6 +231,9 @@ void disk_lives_and_dies(const Subject& subject) {
   CHECK(cpi.has_disk(disk));
   CHECK(bench.exists(disk));
   CHECK(bench.disk(64) != disk);
+  const auto keyed = bench.disk(64, std::nullopt, "director/instance/1");
+  CHECK(bench.disk(64, std::nullopt, "director/instance/1") == keyed);
+  CHECK(bench.disk(64, std::nullopt, "director/instance/2") != keyed);
   CHECK_NOTHROW(cpi.set_disk_metadata(disk, vm_metadata()));
   CHECK_NOTHROW(cpi.resize_disk(disk, 128));
   CHECK_NOTHROW(cpi.resize_disk(disk, 128));

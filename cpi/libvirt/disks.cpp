@@ -6,6 +6,7 @@
 #include <memory>
 #include <thread>
 
+#include "base/digest.hpp"
 #include "cpi/libvirt/files.hpp"
 #include "cpi/libvirt/vms.hpp"
 
@@ -126,7 +127,8 @@ std::optional<VmCid> Disks::holder_of(const DiskCid& disk, const Place& place) c
   return vm;
 }
 
-DiskCid Disks::create(std::int64_t size_mib, const Json& cloud_properties, const std::optional<VmCid>& near_vm) {
+DiskCid Disks::create(std::int64_t size_mib, const Json& cloud_properties, const std::optional<VmCid>& near_vm,
+                      const std::string& idempotency_key) {
   require_size(size_mib);
   const LibvirtHost* host = near_vm ? vms_.get(*near_vm).host : &config_.hosts.front();
   if (const auto name = cloud_properties.value("host", std::string()); !near_vm && !name.empty()) {
@@ -139,7 +141,9 @@ DiskCid Disks::create(std::int64_t size_mib, const Json& cloud_properties, const
   fs::create_directories(paths.disks());
   require_space(paths.disks(), bytes(size_mib));
   constexpr std::size_t serial_length = 20;  // of a virtio disk; the cid is the serial
-  const DiskCid disk{("disk-" + random_.hex(8)).substr(0, serial_length)};
+  const auto unique = idempotency_key.empty() ? random_.hex(8) : sha256_hex(idempotency_key);
+  const DiskCid disk{("disk-" + unique).substr(0, serial_length)};
+  if (exists(disk)) return disk;
   // The record first: a file without one would never be found again.
   write_json_file(paths.disk_record(disk), {{"size_mib", size_mib}, {"cloud_properties", cloud_properties}, {"metadata", Json::object()}});
   make_sparse_file(paths.disk(disk), bytes(size_mib));

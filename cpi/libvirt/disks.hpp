@@ -21,7 +21,8 @@ class Disks {
  public:
   Disks(const LibvirtConfig& config, Vms& vms, Random& random) : config_(config), vms_(vms), random_(random) {}
 
-  DiskCid create(std::int64_t size_mib, const Json& cloud_properties, const std::optional<VmCid>& near_vm);
+  DiskCid create(std::int64_t size_mib, const Json& cloud_properties, const std::optional<VmCid>& near_vm,
+                 const std::string& idempotency_key);
   void remove(const DiskCid& disk);
   bool exists(const DiskCid& disk) const;
   Json attach(const VmCid& vm, const DiskCid& disk);

@@ -98,8 +98,9 @@ Json LibvirtCpi::calculate_vm_cloud_properties(const VmRequirements& requirement
   return {{"cpu", requirements.cpu}, {"ram", requirements.ram_mib}, {"ephemeral_disk", requirements.ephemeral_disk_mib}};
 }
 
-DiskCid LibvirtCpi::create_disk(std::int64_t size_mib, const Json& cloud_properties, const std::optional<VmCid>& near_vm) {
-  return translated([&] { return disks_.create(size_mib, cloud_properties, near_vm); });
+DiskCid LibvirtCpi::create_disk(std::int64_t size_mib, const Json& cloud_properties, const std::optional<VmCid>& near_vm,
+                                const std::string& idempotency_key) {
+  return translated([&] { return disks_.create(size_mib, cloud_properties, near_vm, idempotency_key); });
 }
 
 void LibvirtCpi::delete_disk(const DiskCid& disk) {

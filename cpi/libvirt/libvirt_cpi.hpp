@@ -26,7 +26,8 @@ class LibvirtCpi final : public Cpi {
   bool has_vm(const VmCid& vm) override;
   void set_vm_metadata(const VmCid& vm, const Json& metadata) override;
   Json calculate_vm_cloud_properties(const VmRequirements& requirements) override;
-  DiskCid create_disk(std::int64_t size_mib, const Json& cloud_properties, const std::optional<VmCid>& near_vm) override;
+  DiskCid create_disk(std::int64_t size_mib, const Json& cloud_properties, const std::optional<VmCid>& near_vm,
+                      const std::string& idempotency_key = {}) override;
   void delete_disk(const DiskCid& disk) override;
   bool has_disk(const DiskCid& disk) override;
   Json attach_disk(const VmCid& vm, const DiskCid& disk) override;

@@ -134,10 +134,10 @@ void SimulatedCloud::set_vm_metadata(const VmCid& vm, const Json& metadata) {
 }
 
 DiskCid SimulatedCloud::create_disk(std::int64_t size_mib, const Json& cloud_properties,
-                                    const std::optional<VmCid>& near_vm) {
+                                    const std::optional<VmCid>& near_vm, const std::string& idempotency_key) {
   const std::lock_guard lock(mutex_);
   if (near_vm) require_vm(*near_vm);
-  const DiskCid cid{next_id("disk")};
+  const DiskCid cid{idempotency_key.empty() ? next_id("disk") : "disk-" + sha256_hex(idempotency_key).substr(0, 15)};
   disks_.emplace(cid, SimulatedDisk{size_mib, cloud_properties, Json::object(), std::nullopt});
   return cid;
 }

@@ -62,7 +62,8 @@ class SimulatedCloud {
   void reboot_vm(const VmCid& vm);
   void set_vm_metadata(const VmCid& vm, const Json& metadata);
 
-  DiskCid create_disk(std::int64_t size_mib, const Json& cloud_properties, const std::optional<VmCid>& near_vm);
+  DiskCid create_disk(std::int64_t size_mib, const Json& cloud_properties, const std::optional<VmCid>& near_vm,
+                      const std::string& idempotency_key = {});
   void delete_disk(const DiskCid& disk);
   Json attach_disk(const VmCid& vm, const DiskCid& disk);
   void detach_disk(const VmCid& vm, const DiskCid& disk);

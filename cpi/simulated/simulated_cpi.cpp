@@ -172,13 +172,13 @@ Json SimulatedCpi::calculate_vm_cloud_properties(const VmRequirements& requireme
 }
 
 DiskCid SimulatedCpi::create_disk(std::int64_t size_mib, const Json& cloud_properties,
-                                  const std::optional<VmCid>& near_vm) {
+                                  const std::optional<VmCid>& near_vm, const std::string& idempotency_key) {
   return changing("create_disk", [&] {
     if (size_mib < 1) {
       throw CpiError(ErrorType::cloud_error, Fault::invalid,
                      "A disk of " + std::to_string(size_mib) + " MiB is not possible; at least 1 is", false);
     }
-    return cloud_.create_disk(size_mib, cloud_properties, near_vm);
+    return cloud_.create_disk(size_mib, cloud_properties, near_vm, idempotency_key);
   });
 }
 

@@ -128,6 +128,9 @@ void Compiler::remove_leftovers() {
   for (const auto& vm : services_.stores.vms.of_deployment(deployment_)) {
     if (vm.instance.empty()) remove_worker(vm);
   }
+  for (const auto& ip : services_.stores.ips.of_deployment(deployment_)) {
+    if (ip.instance.empty()) services_.stores.ips.release(ip.address);
+  }
 }
 
 void Compiler::compile_missing(const std::vector<Need>& missing) {
@@ -272,7 +275,10 @@ VmRecord Compiler::create_worker(const StemcellRef& stemcell, int number) {
   try {
     return vms_.create(order);
   } catch (...) {
-    services_.stores.ips.release_of_agent(holder);
+    // As long as its row is there, the VM may be: its address stays taken.
+    const auto left = services_.stores.vms.of_deployment(deployment_);
+    const bool remains = std::any_of(left.begin(), left.end(), [&](const VmRecord& vm) { return vm.networks == order.networks; });
+    if (!remains) services_.stores.ips.release_of_agent(holder);
     throw;
   }
 }

@@ -96,6 +96,13 @@ DiskRecord InstanceSteps::create_disk(const PlannedInstance& instance, const std
   const Json intent = {{"instance", instance.id.value}, {"size_mib", instance.disk_size_mib}, {"cpi", instance.cpi}};
   const auto key = instance.id.value + ":" + std::to_string(instance.disk_size_mib);
   const auto step = stores.journal.begin(task_.task().id, "create_disk", key, intent, services_.clock.now());
+  // Told to the cloud: whoever asks for this instance's next disk, this task or a later one, gets
+  // the same disk until its row is written.
+  std::int64_t newest = 0;
+  for (const auto& known : stores.disks.of_deployment(deployment)) {
+    if (known.instance == instance.id) newest = std::max(newest, known.id);
+  }
+  const auto idempotency_key = services_.settings.director_uuid + "/" + key + "/" + std::to_string(newest);
   // A disk the journal already knows was made before an interruption: it has its row.
   if (step.outcome) {
     if (auto known = stores.disks.find(DiskCid{step.outcome->value("disk_cid", "")})) return *known;
@@ -109,7 +116,7 @@ DiskRecord InstanceSteps::create_disk(const PlannedInstance& instance, const std
   disk.cloud_properties = instance.disk_cloud_properties;
   disk.cpi = instance.cpi;
   disk.state = DiskState::inactive;
-  disk.cid = vms_.cpi(instance.cpi)->create_disk(disk.size_mib, disk.cloud_properties, vm.cid);
+  disk.cid = vms_.cpi(instance.cpi)->create_disk(disk.size_mib, disk.cloud_properties, vm.cid, idempotency_key);
   disk.id = stores.disks.insert(disk);
   stores.journal.finish(step.id, {{"disk_cid", disk.cid.value}}, services_.clock.now());
   try {

@@ -67,7 +67,7 @@ VmRecord VmSteps::begin(const VmOrder& order) {
     for (const auto& vm : vms.of_instance(order.instance)) {
       if (vm.state != VmState::creating) continue;
       if (same_order(vm, order)) return vm;
-      discard_unfinished(vm, order);
+      remove(vm);
     }
   }
   VmRecord vm;
@@ -85,16 +85,29 @@ VmRecord VmSteps::begin(const VmOrder& order) {
   return vm;
 }
 
-void VmSteps::discard_unfinished(const VmRecord& vm, const VmOrder& order) {
-  VmOrder old = order;
-  old.cpi = vm.cpi;
-  old.stemcell = vm.stemcell;
-  old.cloud_properties = vm.cloud_properties;
-  old.networks = vm.networks;
-  old.env = vm.env;
-  VmRecord found = vm;
-  if (!found.cid) found.cid = ask_cpi(old, vm).vm;
-  remove(found);
+// What is known of a VM that was begun, as an order again.
+VmOrder VmSteps::order_of(const VmRecord& vm) const {
+  VmOrder order;
+  order.deployment = vm.deployment;
+  order.instance = vm.instance;
+  order.instance_name = "unfinished VM of agent " + vm.agent.value;
+  order.cpi = vm.cpi;
+  order.stemcell = vm.stemcell;
+  order.cloud_properties = vm.cloud_properties;
+  order.networks = vm.networks;
+  order.env = vm.env;
+  return order;
+}
+
+// Whether a create_vm that nobody heard the end of made a VM is learnt by asking for it again:
+// it is the same VM then. When even that fails, there is none.
+std::optional<VmCid> VmSteps::find_unfinished(const VmRecord& vm) {
+  try {
+    return ask_cpi(order_of(vm), vm).vm;
+  } catch (const CpiError& error) {
+    if (error.fault() == Fault::outcome_unknown) throw;
+    return std::nullopt;
+  }
 }
 
 cpi::CreatedVm VmSteps::ask_cpi(const VmOrder& order, const VmRecord& vm) {
@@ -118,10 +131,12 @@ cpi::CreatedVm VmSteps::ask_cpi(const VmOrder& order, const VmRecord& vm) {
       services_.stores.journal.finish(step.id, {{"vm_cid", created.vm.value}}, services_.clock.now());
       return created;
     } catch (const CpiError& error) {
-      // The same agent id again is the same VM, so asking again is also how to learn what happened.
+      // The same agent id again is the same VM: asking once more also finds the VM of a call that
+      // failed only after it had made one. Where it may not be asked often, twice has to do.
       const bool worth_it = error.ok_to_retry() || error.fault() == Fault::outcome_unknown;
-      if (!worth_it || left <= 0) throw;
-      task_.debug("create_vm for " + order.instance_name + " is tried again: " + error.what());
+      if (left <= 0) throw;
+      if (!worth_it) left = std::min(left, 1);
+      task_.debug("create_vm for " + order.instance_name + " is asked again: " + error.what());
     }
   }
 }
@@ -165,14 +180,15 @@ void VmSteps::describe(const VmOrder& order, const VmRecord& vm) {
 }
 
 void VmSteps::remove(const VmRecord& vm) {
+  const auto cid = vm.cid ? vm.cid : find_unfinished(vm);
   services_.stores.vms.set_deleting(vm.agent);
-  if (vm.cid) {
+  if (cid) {
     const auto step = services_.stores.journal.begin(task_.task().id, "delete_vm", vm.agent.value,
-                                                     {{"vm_cid", vm.cid->value}}, services_.clock.now());
+                                                     {{"vm_cid", cid->value}}, services_.clock.now());
     try {
-      cpi(vm.cpi)->delete_vm(*vm.cid);
+      cpi(vm.cpi)->delete_vm(*cid);
     } catch (const CpiError& error) {
-      if (error.type() != ErrorType::vm_not_found) throw error.within("deleting VM " + vm.cid->value);
+      if (error.type() != ErrorType::vm_not_found) throw error.within("deleting VM " + cid->value);
     }
     services_.stores.journal.finish(step.id, Json::object(), services_.clock.now());
   }

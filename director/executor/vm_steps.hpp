@@ -51,7 +51,8 @@ class VmSteps {
   VmRecord begin(const VmOrder& order);
   cpi::CreatedVm ask_cpi(const VmOrder& order, const VmRecord& vm);
   StemcellRecord find_stemcell(const VmOrder& order) const;
-  void discard_unfinished(const VmRecord& vm, const VmOrder& order);
+  VmOrder order_of(const VmRecord& vm) const;
+  std::optional<VmCid> find_unfinished(const VmRecord& vm);
   Services& services_;
   TaskContext& task_;
 };

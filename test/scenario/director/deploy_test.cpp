@@ -6,6 +6,7 @@
 
 using namespace slipway;
 using namespace slipway::test;
+using director::DeployOptions;
 
 namespace {
 
@@ -158,6 +159,44 @@ TEST_CASE("a create_vm whose answer is lost makes no second VM") {
   world.deploy(simple_manifest(2));
   CHECK(world.cloud.vms().size() == 2);
   CHECK(world.inconsistencies() == std::vector<std::string>{});
+}
+
+TEST_CASE("a disk whose making was not heard of is found again by the next deploy") {
+  for (const auto fault : {cpi::CallFault::error_after, cpi::CallFault::unknown_after}) {
+    DirectorWorld world;
+    world.cpi.fail_next("create_disk", fault);
+    CHECK_THROWS_AS(world.deploy(simple_manifest(2)), Error);
+    world.deploy(simple_manifest(2));
+    CHECK(world.cloud.disks().size() == 2);
+    CHECK(world.inconsistencies() == std::vector<std::string>{});
+  }
+}
+
+TEST_CASE("a deploy is finished whatever single answer of the cloud is lost") {
+  for (const char* method : {"create_vm", "delete_vm", "create_disk", "attach_disk", "detach_disk", "delete_disk", "set_vm_metadata"}) {
+    for (const auto fault : {cpi::CallFault::error_after, cpi::CallFault::unknown_before, cpi::CallFault::unknown_after}) {
+      DirectorWorld world;
+      CAPTURE(method);
+      // Faults that a deploy does not meet wait for the next one, so several may come at once.
+      const auto insist = [&](const std::string& manifest, DeployOptions options) {
+        world.cpi.fail_next(method, fault);
+        for (int left = 3;; --left) {
+          try {
+            return world.deploy(manifest, options);
+          } catch (const Error&) {
+            if (left == 0) throw;
+            options.fix = true;
+          }
+        }
+      };
+      insist(simple_manifest(2), {});
+      insist(simple_manifest(2), {.recreate = true});
+      insist(simple_manifest(1), {});
+      REQUIRE(world.inconsistencies() == std::vector<std::string>{});
+      CHECK(world.cloud.vms().size() == 1);
+      CHECK(world.agents.job_state(world.vm("server", 0).agent) == "running");
+    }
+  }
 }
 
 // Every message to an agent is a point at which the director can die. The task is run again as
