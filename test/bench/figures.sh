@@ -28,6 +28,15 @@ figures_of_goal_2() {
     "$(median "$1" '($4 + $5 + $6) / 10')" "$(count_of "$1")"
 }
 
+# The four figures of slipway-bench-plan for 1,000 instances, then those for 10,000.
+figures_of_goal_3() {
+  printf 'goal 3: ratio %s without a change (target 10, moonshot 3), baseline %s ms: parsing manifest and state of 10,000 instances; ' \
+    "$(median "$1" '$7 / $8')" "$(median "$1" '$8')"
+  printf 'planner %s ms (moonshot 150), p95 of the ratio %s, cold %s ms against %s ms of parsing the manifest, T(10k)/T(1k) %s (target 12, moonshot 10.5), %d repeats\n' \
+    "$(median "$1" '$7')" "$(p95 "$1" '$7 / $8')" "$(median "$1" '$5')" "$(median "$1" '$6')" "$(median "$1" '$5 / $1')" \
+    "$(count_of "$1")"
+}
+
 # figures_of_goal_7 FILE AGENT_BYTES EMPTY_BYTES, samples: rss anonymous floor_rss floor_anonymous
 figures_of_goal_7() {
   printf 'goal 7: ratio %s (target 4400 KiB = %s, moonshot 3300 KiB = %s), baseline %s KiB: a program that only sets the TLS library up; ' \
