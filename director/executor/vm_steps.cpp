@@ -58,15 +58,14 @@ StemcellRecord VmSteps::find_stemcell(const VmOrder& order) const {
               50003);
 }
 
-// An attempt that died while creating left its row. The CPI returns the same VM for the same
-// agent id, so the row is either carried on with or, when the order has changed meanwhile,
-// cleared away together with whatever exists of it.
+// An attempt that died before its VM became the instance's left the VM's row. It is carried on
+// with, or, when the order has changed meanwhile, cleared away together with whatever exists of it.
 VmRecord VmSteps::begin(const VmOrder& order) {
   auto& vms = services_.stores.vms;
   if (!order.instance.empty()) {
     for (const auto& vm : vms.of_instance(order.instance)) {
-      if (vm.state != VmState::creating) continue;
-      if (same_order(vm, order)) return vm;
+      if (vm.active) continue;
+      if (vm.state != VmState::deleting && same_order(vm, order)) return vm;
       remove(vm);
     }
   }

@@ -94,6 +94,21 @@ TEST_CASE("a cluster of containers lives its whole life and leaves nothing") {
   CHECK(clean.exit_code == 0);
 }
 
+TEST_CASE("a control plane killed in the middle of a create finishes it after its restart, with nothing doubled") {
+  LabWorld lab("lxc");
+  lab.must_pks({"create-cluster", "demo", "--plan", "small", "--external-hostname", "demo.lab", "--non-interactive"});
+  lab.wait_until("nodes are being made", [&] { return lab.domains().size() >= 2; });
+  lab.kill_control_plane();
+  lab.start_control_plane();
+  lab.wait_until("the create has ended", [&] { return cluster(lab, "demo").at("last_action_state") != "in progress"; });
+  CHECK(cluster(lab, "demo").at("last_action_state") == "succeeded");
+  CHECK(lab.domains().size() == 3);
+  CHECK(entries(lab.state() / "cpi/storage/vms") == 3);
+  CHECK(occurrences(lab.etcdctl("demo", {"endpoint", "health", "--cluster"}), "is healthy") == 3);
+  lab.must_pks({"delete-cluster", "demo", "--wait", "--non-interactive"});
+  check_nothing_left_of_clusters(lab);
+}
+
 TEST_CASE("the same stemcell, agent, release and director make a cluster of machines") {
   LabWorld lab("qemu");
   create_demo(lab);

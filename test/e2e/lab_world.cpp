@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <sstream>
+#include <thread>
 
 #include "base/file.hpp"
 #include "base/process.hpp"
@@ -29,6 +30,8 @@ LabWorld::LabWorld(const std::string& virt) : root_(std::filesystem::current_pat
     INFO(join(argv) << "\n" << outcome.out << outcome.err);
     REQUIRE(outcome.exit_code == 0);
   };
+  must({"stemcells/builder/build"});
+  must({"releases/build"});
   must({"test/lab/lab", "--name", lab_name, "down"});
   must({"test/lab/lab", "--name", lab_name, "up"});
   must({"test/lab/control-plane", "--name", lab_name, "up", "--virt", virt});
@@ -123,6 +126,25 @@ std::vector<std::string> LabWorld::domains() {
     }
   }
   return names;
+}
+
+void LabWorld::kill_control_plane() {
+  must_in_lab({"/usr/bin/pkill", "--signal", "KILL", "--full", "bin/slipway-(director|pks-api) --config"});
+}
+
+void LabWorld::start_control_plane() {
+  const auto outcome = run({"test/lab/control-plane", "--name", lab_name, "up", "--virt", virt_});
+  INFO(outcome.out << outcome.err);
+  REQUIRE(outcome.exit_code == 0);
+}
+
+void LabWorld::wait_until(const std::string& what, const std::function<bool()>& holds) {
+  constexpr int looks = 600;
+  for (int look = 0; look < looks; ++look) {
+    if (holds()) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds{500});
+  }
+  FAIL("not within five minutes: " << what);
 }
 
 LabWorld::Outcome LabWorld::take_down() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -41,6 +42,13 @@ class LabWorld {
 
   const std::filesystem::path& state() const { return state_; }
   std::vector<std::string> domains();  // names libvirt knows, running or not
+
+  // SIGKILL for director (its message bus dies with it) and PKS API, and their start again.
+  void kill_control_plane();
+  void start_control_plane();
+
+  // Looks twice a second, for five minutes at most; fails the test then.
+  void wait_until(const std::string& what, const std::function<bool()>& holds);
 
   // Takes the lab down and says whether anything is left of it.
   Outcome take_down();

@@ -122,9 +122,8 @@ bool SimulatedAgents::wait_for_life(const AgentId& agent, std::chrono::milliseco
   try {
     request(agent, "ping", Json::array(), timeout);
     return true;
-  } catch (const AgentError&) {
-    throw;
-  } catch (const Error&) {
+  } catch (const Error& error) {
+    if (error.fault() != Fault::retryable) throw;
     return false;
   }
 }
