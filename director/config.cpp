@@ -7,9 +7,10 @@ namespace slipway::director {
 namespace {
 
 std::vector<UserConfig> read_users(Config& file) {
-  const Json list = file.value("users", Json::array(),
-                               "who may use the API: a list of {name, password_hash, scopes}; hashes are made by "
-                               "`slipway-director hash-password`");
+  const Json list =
+      file.value("users", Json::array(),
+                 "who may use the API: a list of {name, password_hash, scopes}; hashes are made by "
+                 "`slipway-director hash-password`");
   Problems problems;
   std::vector<UserConfig> users;
   std::set<std::string> names;
@@ -35,17 +36,24 @@ DirectorConfig read_director_config(Config& in) {
   c.port = static_cast<int>(in.integer("port", 25555, 1, 65535, "port of the REST API"));
   c.certificate_file = in.path("tls.certificate_file", "PEM certificate of API and blobstore (RSA)");
   c.private_key_file = in.path("tls.private_key_file", "its key, readable by the director only");
-  c.state_folder = in.path("state_folder", "where blobs, task outputs, work files and the bus configuration live");
+  c.state_folder =
+      in.path("state_folder", "where blobs, task outputs, work files and the bus configuration live");
   c.database_url = in.string("database_url", "sqlite:///path/director.db or postgresql://user@host/db");
   c.encryption_key_file = in.path("encryption_key_file", "32 bytes in hex that seal secrets in the store");
   c.users = read_users(in);
-  c.token_key_files = in.strings("token_public_key_files", {}, "PEM public keys whose RS256 tokens are trusted");
+  c.token_key_files =
+      in.strings("token_public_key_files", {}, "PEM public keys whose RS256 tokens are trusted");
   c.workers = static_cast<int>(in.integer("workers", 3, 1, 256, "tasks that run at once"));
-  c.urgent_workers = static_cast<int>(in.integer("urgent_workers", 2, 1, 64, "workers kept free for listings"));
-  c.request_threads = static_cast<int>(in.integer("request_threads", 16, 2, 512, "requests handled at once, waiting ones included"));
-  c.max_parallel = static_cast<int>(in.integer("max_parallel", 32, 1, 512, "cloud calls and agent conversations of one task at once"));
-  c.agent_wait_seconds = static_cast<int>(in.integer("agent_wait_seconds", 600, 1, 7200, "how long a new VM's agent may take to answer"));
-  c.keep_unreachable_vms = in.boolean("keep_unreachable_vms", false, "leave a VM that does not answer for inspection");
+  c.urgent_workers =
+      static_cast<int>(in.integer("urgent_workers", 2, 1, 64, "workers kept free for listings"));
+  c.request_threads = static_cast<int>(
+      in.integer("request_threads", 16, 2, 512, "requests handled at once, waiting ones included"));
+  c.max_parallel = static_cast<int>(
+      in.integer("max_parallel", 32, 1, 512, "cloud calls and agent conversations of one task at once"));
+  c.agent_wait_seconds = static_cast<int>(
+      in.integer("agent_wait_seconds", 600, 1, 7200, "how long a new VM's agent may take to answer"));
+  c.keep_unreachable_vms =
+      in.boolean("keep_unreachable_vms", false, "leave a VM that does not answer for inspection");
   c.blobstore_address = in.string("blobstore.listen_address", "0.0.0.0", "address agents fetch blobs from");
   c.blobstore_port = static_cast<int>(in.integer("blobstore.port", 25250, 1, 65535, "its port"));
   c.blobstore_public_url = in.string("blobstore.public_url", "https://ADDRESS:PORT as agents dial it");
@@ -55,10 +63,12 @@ DirectorConfig read_director_config(Config& in) {
   c.nats_program = in.string("nats.program", "/usr/sbin/nats-server", "the message bus; run as a child");
   c.nats_address = in.string("nats.listen_address", "0.0.0.0", "address agents connect to");
   c.nats_port = static_cast<int>(in.integer("nats.port", 4222, 1, 65535, "its port"));
-  c.nats_certificate_names = in.strings("nats.certificate_names", {}, "addresses and names in the bus certificate");
+  c.nats_certificate_names =
+      in.strings("nats.certificate_names", {}, "addresses and names in the bus certificate");
   c.cpi_command = in.strings("cpi.command", {}, "argv of the default CPI");
   c.cpi_properties = in.value("cpi.properties", Json::object(), "merged into the context of each CPI call");
-  c.cpi_timeout_seconds = static_cast<int>(in.integer("cpi.timeout_seconds", 1800, 1, 86400, "limit of one CPI call"));
+  c.cpi_timeout_seconds =
+      static_cast<int>(in.integer("cpi.timeout_seconds", 1800, 1, 86400, "limit of one CPI call"));
   c.dns_domain = in.string("dns.domain", "bosh", "top level domain of instance names");
   c.dns_hosts_file = in.path("dns.hosts_file", "", "when set, every record is written here in hosts format");
   c.own_addresses = in.strings("own_addresses", {}, "addresses never given to a node");

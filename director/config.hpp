@@ -25,7 +25,8 @@ struct DirectorConfig {
   int workers = 0, urgent_workers = 0, request_threads = 0;
   int max_parallel = 0, agent_wait_seconds = 0;
   bool keep_unreachable_vms = false;
-  std::string blobstore_address, blobstore_public_url, blobstore_user, blobstore_password_file, blobstore_ca_file;
+  std::string blobstore_address, blobstore_public_url, blobstore_user, blobstore_password_file,
+      blobstore_ca_file;
   int blobstore_port = 0;
   std::string nats_program, nats_address;
   int nats_port = 0;
@@ -42,8 +43,8 @@ struct DirectorConfig {
 DirectorConfig read_director_config(Config& file);
 
 struct InitOptions {
-  std::string folder;       // made; must be empty
-  std::string address;      // what agents and clients dial
+  std::string folder;   // made; must be empty
+  std::string address;  // what agents and clients dial
   std::string name = "slipway";
   std::vector<std::string> cpi_command;
   std::string dns_hosts_file;

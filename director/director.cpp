@@ -50,7 +50,9 @@ Secret encryption_key(const std::string& file) {
 std::string lock_file_of(const std::string& url) {
   constexpr std::string_view sqlite = "sqlite://";
   if (!url.starts_with(sqlite)) return "";
-  return url.substr(sqlite.size(), url.find('?') == std::string::npos ? std::string::npos : url.find('?') - sqlite.size()) + ".lock";
+  return url.substr(sqlite.size(),
+                    url.find('?') == std::string::npos ? std::string::npos : url.find('?') - sqlite.size()) +
+         ".lock";
 }
 
 // Made by the first start and kept, sealed, in the store. No manifest can name it: a variable's
@@ -60,9 +62,12 @@ tls::KeyPair bus_ca(VariableValues& values, Clock& clock) {
   auto record = values.latest(name);
   if (!record) {
     const auto fresh = BusAuthority::create_ca(clock.now());
-    record = values.put_if_absent(name, {{"certificate", fresh.certificate_pem}, {"private_key", fresh.private_key_pem.reveal()}}, clock.now());
+    record = values.put_if_absent(
+        name, {{"certificate", fresh.certificate_pem}, {"private_key", fresh.private_key_pem.reveal()}},
+        clock.now());
   }
-  return {record->value.at("certificate").get<std::string>(), Secret(record->value.at("private_key").get<std::string>())};
+  return {record->value.at("certificate").get<std::string>(),
+          Secret(record->value.at("private_key").get<std::string>())};
 }
 
 std::vector<AgentId> known_agents(Vms& vms) {
@@ -78,13 +83,13 @@ ExecutorSettings executor_settings(const DirectorConfig& config) {
   settings.dns_domain = config.dns_domain;
   settings.dns_hosts_file = config.dns_hosts_file;
   settings.own_addresses = config.own_addresses;
-  settings.agent_blobstores = Json::array(
-      {{{"provider", "dav"},
-        {"options",
-         {{"endpoint", config.blobstore_public_url},
-          {"user", config.blobstore_user},
-          {"password", line_of(config.blobstore_password_file)},
-          {"tls", {{"cert", {{"ca", read_file(config.blobstore_ca_file)}}}}}}}}});
+  settings.agent_blobstores =
+      Json::array({{{"provider", "dav"},
+                    {"options",
+                     {{"endpoint", config.blobstore_public_url},
+                      {"user", config.blobstore_user},
+                      {"password", line_of(config.blobstore_password_file)},
+                      {"tls", {{"cert", {{"ca", read_file(config.blobstore_ca_file)}}}}}}}}});
   settings.work_folder = (fs::path(config.state_folder) / "work").string();
   settings.max_parallel = static_cast<std::size_t>(config.max_parallel);
   settings.agent_wait = std::chrono::seconds{config.agent_wait_seconds};
@@ -97,7 +102,8 @@ ApiSettings api_settings(const DirectorConfig& config) {
   settings.director_name = config.name;
   settings.director_uuid = config.uuid;
   settings.version = version;
-  for (const auto& user : config.users) settings.users.push_back({user.name, user.password_hash, user.scopes});
+  for (const auto& user : config.users)
+    settings.users.push_back({user.name, user.password_hash, user.scopes});
   for (const auto& file : config.token_key_files) settings.token_keys.push_back(read_file(file));
   settings.certificate_files = {config.certificate_file, config.blobstore_ca_file};
   return settings;
@@ -155,8 +161,10 @@ struct Director::Parts {
         process_id(random.uuid()),
         database((fs::create_directories(config.state_folder), config.database_url)),
         lease(database, clock,
-              {.id = process_id, .description = config.name + " (pid " + std::to_string(::getpid()) + ")",
-               .lock_file = lock_file_of(config.database_url), .migrate = [this] { database.migrate(migrations()); }},
+              {.id = process_id,
+               .description = config.name + " (pid " + std::to_string(::getpid()) + ")",
+               .lock_file = lock_file_of(config.database_url),
+               .migrate = [this] { database.migrate(migrations()); }},
               std::move(on_lost)),
         work_folder(emptied(fs::path(config.state_folder) / "work")),
         stores(database, encryption_key(config.encryption_key_file)),
@@ -169,13 +177,27 @@ struct Director::Parts {
         agents(client_options(), random, log),
         cpis(config),
         templates(blobs),
-        services{clock, random, log, stores, locks, blobs, cpis, agents, nats, renderer, executor_settings(config)},
+        services{clock,
+                 random,
+                 log,
+                 stores,
+                 locks,
+                 blobs,
+                 cpis,
+                 agents,
+                 nats,
+                 renderer,
+                 executor_settings(config)},
         artifacts{clock, random, stores, locks, blobs, cpis, work_folder},
         queue(tasks, clock, log,
-              {.director_id = process_id, .workers = static_cast<std::size_t>(config.workers),
-               .urgent_workers = static_cast<std::size_t>(config.urgent_workers), .sole_director = lease.sole()}),
+              {.director_id = process_id,
+               .workers = static_cast<std::size_t>(config.workers),
+               .urgent_workers = static_cast<std::size_t>(config.urgent_workers),
+               .sole_director = lease.sole()}),
         api({clock, random, log, stores, tasks, queue, locks, blobs, cpis, uploads}, api_settings(config)),
-        blob_handler(blobs, {config.blobstore_user, Secret(line_of(config.blobstore_password_file)), Secret()}, clock) {
+        blob_handler(blobs,
+                     {config.blobstore_user, Secret(line_of(config.blobstore_password_file)), Secret()},
+                     clock) {
     register_deployment_tasks(queue, services, templates);
     register_artifact_tasks(queue, artifacts);
     locks.on_lost([this](TaskId task) { queue.cancel(task); });

@@ -16,25 +16,27 @@ constexpr std::string_view password_alphabet = "abcdefghijkmnopqrstuvwxyzABCDEFG
 Json config_of(const InitOptions& options, const std::string& uuid, const std::string& password_hash) {
   const auto& address = options.address;
   const Json admin = {{"name", "admin"}, {"password_hash", password_hash}, {"scopes", {"bosh.admin"}}};
-  return {{"name", options.name},
-          {"uuid", uuid},
-          {"listen_address", address},
-          {"port", options.port},
-          {"tls", {{"certificate_file", "director.crt"}, {"private_key_file", "director.key"}}},
-          {"state_folder", "state"},
-          {"database_url", "sqlite://" + std::filesystem::absolute(options.folder).string() + "/state/director.db"},
-          {"encryption_key_file", "encryption.key"},
-          {"users", Json::array({admin})},
-          {"blobstore",
-           {{"listen_address", address},
-            {"port", options.blobstore_port},
-            {"public_url", "https://" + address + ":" + std::to_string(options.blobstore_port)},
-            {"agent_password_file", "blobstore.password"},
-            {"ca_file", "ca.crt"}}},
-          {"nats", {{"listen_address", address}, {"port", options.nats_port}, {"certificate_names", {address}}}},
-          {"cpi", {{"command", options.cpi_command}}},
-          {"dns", {{"hosts_file", options.dns_hosts_file}}},
-          {"own_addresses", {address}}};
+  return {
+      {"name", options.name},
+      {"uuid", uuid},
+      {"listen_address", address},
+      {"port", options.port},
+      {"tls", {{"certificate_file", "director.crt"}, {"private_key_file", "director.key"}}},
+      {"state_folder", "state"},
+      {"database_url",
+       "sqlite://" + std::filesystem::absolute(options.folder).string() + "/state/director.db"},
+      {"encryption_key_file", "encryption.key"},
+      {"users", Json::array({admin})},
+      {"blobstore",
+       {{"listen_address", address},
+        {"port", options.blobstore_port},
+        {"public_url", "https://" + address + ":" + std::to_string(options.blobstore_port)},
+        {"agent_password_file", "blobstore.password"},
+        {"ca_file", "ca.crt"}}},
+      {"nats", {{"listen_address", address}, {"port", options.nats_port}, {"certificate_names", {address}}}},
+      {"cpi", {{"command", options.cpi_command}}},
+      {"dns", {{"hosts_file", options.dns_hosts_file}}},
+      {"own_addresses", {address}}};
 }
 
 }  // namespace
@@ -43,13 +45,16 @@ std::vector<std::string> init_director(const InitOptions& options) {
   namespace fs = std::filesystem;
   const fs::path folder = options.folder;
   if (fs::exists(folder / "director.yml")) {
-    throw Error(Fault::conflict, folder.string() + " already holds a director.yml; choose another folder or remove it");
+    throw Error(Fault::conflict,
+                folder.string() + " already holds a director.yml; choose another folder or remove it");
   }
   fs::create_directories(folder / "state");
   fs::permissions(folder, fs::perms::owner_all);
   SystemClock clock;
   SystemRandom random;
-  const auto keep = [&](const char* name, const std::string& text) { write_file_atomically(folder / name, text, 0600); };
+  const auto keep = [&](const char* name, const std::string& text) {
+    write_file_atomically(folder / name, text, 0600);
+  };
 
   const auto ca = tls::create_ca({.common_name = options.name + " CA", .organization = "Slipway"},
                                  std::chrono::hours{24 * 365 * 4}, clock.now());
@@ -68,9 +73,9 @@ std::vector<std::string> init_director(const InitOptions& options) {
   keep("admin.password", password.reveal());
   keep("director.yml", to_yaml(config_of(options, random.uuid(), tls::hash_password(password))));
   return {"Director '" + options.name + "' is set up in " + folder.string() + ":",
-          "  director.yml      its configuration; start it with: slipway-director --config " + (folder / "director.yml").string(),
-          "  ca.crt            what clients trust",
-          "  admin.password    the password of user 'admin'"};
+          "  director.yml      its configuration; start it with: slipway-director --config " +
+              (folder / "director.yml").string(),
+          "  ca.crt            what clients trust", "  admin.password    the password of user 'admin'"};
 }
 
 }  // namespace slipway::director

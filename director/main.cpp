@@ -99,7 +99,8 @@ int dispatch(const std::vector<std::string>& arguments) {
   std::string file;
   bool check_only = false;
   options::options_description known;
-  known.add_options()("config", options::value(&file)->required())("check-config", options::bool_switch(&check_only));
+  known.add_options()("config", options::value(&file)->required())("check-config",
+                                                                   options::bool_switch(&check_only));
   options::variables_map values;
   try {
     options::store(options::command_line_parser(arguments).options(known).run(), values);

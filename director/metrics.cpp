@@ -7,7 +7,8 @@ namespace slipway::director {
 namespace {
 
 std::string metric(const std::string& name, const std::string& help, std::size_t value) {
-  return "# HELP " + name + " " + help + "\n# TYPE " + name + " gauge\n" + name + " " + std::to_string(value) + "\n";
+  return "# HELP " + name + " " + help + "\n# TYPE " + name + " gauge\n" + name + " " +
+         std::to_string(value) + "\n";
 }
 
 std::size_t count(Tasks& tasks, TaskState state) {
@@ -26,11 +27,13 @@ std::size_t resident_bytes() {
 }
 
 std::string metrics_text(Tasks& tasks, Stores& stores) {
-  return metric("slipway_director_tasks_processing", "Tasks that run now.", count(tasks, TaskState::processing)) +
+  return metric("slipway_director_tasks_processing", "Tasks that run now.",
+                count(tasks, TaskState::processing)) +
          metric("slipway_director_tasks_queued", "Tasks that wait.", count(tasks, TaskState::queued)) +
          metric("slipway_director_deployments", "Deployments.", stores.deployments.all().size()) +
          metric("slipway_director_vms", "VMs, compilation VMs included.", stores.vms.all().size()) +
-         metric("slipway_director_orphaned_disks", "Disks kept for a while after their instance went.", stores.disks.orphaned().size()) +
+         metric("slipway_director_orphaned_disks", "Disks kept for a while after their instance went.",
+                stores.disks.orphaned().size()) +
          metric("process_resident_memory_bytes", "Resident memory.", resident_bytes());
 }
 

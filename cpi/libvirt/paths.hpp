@@ -26,7 +26,7 @@ namespace slipway::cpi {
 //   │       ├── vm.json           the intent, then the fact: agent, stemcell, host, networks, state
 //   │       ├── config/           settings of the agent, 0700
 //   │       │   └── ec2/latest/{user-data.json, meta-data.json}
-//   │       ├── config.iso        the same for QEMU, labelled config-2
+//   │       ├── config.img        the same for QEMU, labelled config-2
 //   │       ├── vm/               LXC: the writable layer; init.log tells of trouble before systemd
 //   │       ├── ephemeral/        LXC: /var/vcap/data
 //   │       ├── root.qcow2        QEMU: overlay over the stemcell's root.ext4

@@ -42,7 +42,8 @@ class AgentClient {
 class Agent {
  public:
   // `checkpoint` is called between polls and may throw (a cancelled task).
-  Agent(AgentClient& client, AgentId id, Clock& clock, std::function<void()> checkpoint = [] {});
+  Agent(
+      AgentClient& client, AgentId id, Clock& clock, std::function<void()> checkpoint = [] {});
 
   const AgentId& id() const { return id_; }
 

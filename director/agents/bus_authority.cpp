@@ -22,8 +22,8 @@ tls::CertificateRequest request_for(const std::string& common_name, tls::Usage u
 }  // namespace
 
 tls::KeyPair BusAuthority::create_ca(Timestamp now) {
-  return tls::create_ca({.common_name = "default.nats-ca.bosh-internal", .organization = "Slipway"}, 24h * 365 * 4,
-                        now, 2048, nullptr, tls::KeyType::ec_p256);
+  return tls::create_ca({.common_name = "default.nats-ca.bosh-internal", .organization = "Slipway"},
+                        24h * 365 * 4, now, 2048, nullptr, tls::KeyType::ec_p256);
 }
 
 tls::KeyPair BusAuthority::issue_server(const std::vector<std::string>& addresses) const {

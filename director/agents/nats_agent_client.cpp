@@ -60,7 +60,8 @@ struct NatsAgentClient::State {
   static void on_message(natsConnection*, natsSubscription*, natsMsg* message, void* closure) {
     auto& self = *static_cast<State*>(closure);
     const std::string subject = natsMsg_GetSubject(message);
-    const std::string_view payload(natsMsg_GetData(message), static_cast<std::size_t>(natsMsg_GetDataLength(message)));
+    const std::string_view payload(natsMsg_GetData(message),
+                                   static_cast<std::size_t>(natsMsg_GetDataLength(message)));
     self.deliver(subject, payload);
     natsMsg_Destroy(message);
   }
@@ -78,7 +79,8 @@ struct NatsAgentClient::State {
     arrived.notify_all();
   }
 
-  void publish(const AgentId& agent, const std::string& method, const Json& arguments, const std::string& reply_to) {
+  void publish(const AgentId& agent, const std::string& method, const Json& arguments,
+               const std::string& reply_to) {
     const auto payload = agent::encode(agent::AgentRequest{3, method, arguments, reply_to});
     if (payload.size() > agent::max_payload_bytes) {
       throw Error(Fault::invalid, "message " + method + " of " + std::to_string(payload.size()) +
@@ -86,7 +88,8 @@ struct NatsAgentClient::State {
                                       std::to_string(agent::max_payload_bytes) + ")");
     }
     const auto subject = agent::request_subject(agent.value);
-    check(natsConnection_Publish(connection.get(), subject.c_str(), payload.data(), static_cast<int>(payload.size())),
+    check(natsConnection_Publish(connection.get(), subject.c_str(), payload.data(),
+                                 static_cast<int>(payload.size())),
           "sending on the message bus");
   }
 };
@@ -112,12 +115,16 @@ NatsAgentClient::NatsAgentClient(NatsClientOptions options, Random& random, Log 
   s.connection.reset(connection);
   natsSubscription* subscription = nullptr;
   const auto wildcard = agent::reply_wildcard(s.options.director_uuid);
-  check(natsConnection_Subscribe(&subscription, connection, wildcard.c_str(), State::on_message, &s), "listening");
+  check(natsConnection_Subscribe(&subscription, connection, wildcard.c_str(), State::on_message, &s),
+        "listening");
   s.replies.reset(subscription);
-  check(natsSubscription_SetPendingLimits(subscription, most_waiting_messages, most_waiting_bytes), "setting limits");
-  check(natsConnection_Subscribe(&subscription, connection, "hm.agent.heartbeat.*", State::on_message, &s), "listening");
+  check(natsSubscription_SetPendingLimits(subscription, most_waiting_messages, most_waiting_bytes),
+        "setting limits");
+  check(natsConnection_Subscribe(&subscription, connection, "hm.agent.heartbeat.*", State::on_message, &s),
+        "listening");
   s.heartbeats.reset(subscription);
-  check(natsSubscription_SetPendingLimits(subscription, most_waiting_messages, most_waiting_bytes), "setting limits");
+  check(natsSubscription_SetPendingLimits(subscription, most_waiting_messages, most_waiting_bytes),
+        "setting limits");
   check(natsConnection_FlushTimeout(connection, 5000), "listening");
 }
 
@@ -146,7 +153,9 @@ Json NatsAgentClient::request(const AgentId& agent, const std::string& method, c
       const auto pause_end = std::chrono::steady_clock::now() + repeat_pause;
       last = !may_be_repeated(method) || pause_end >= deadline;
       std::unique_lock lock(s.mutex);
-      if (s.arrived.wait_until(lock, last ? deadline : pause_end, [&] { return s.waiting.at(reply_to).has_value(); })) break;
+      if (s.arrived.wait_until(lock, last ? deadline : pause_end,
+                               [&] { return s.waiting.at(reply_to).has_value(); }))
+        break;
     }
     std::lock_guard lock(s.mutex);
     payload = std::move(s.waiting.at(reply_to));
@@ -166,7 +175,8 @@ Json NatsAgentClient::request(const AgentId& agent, const std::string& method, c
 }
 
 void NatsAgentClient::post(const AgentId& agent, const std::string& method, const Json& arguments) {
-  const auto reply_to = agent::reply_subject(state_->options.director_uuid, agent.value, state_->random.uuid());
+  const auto reply_to =
+      agent::reply_subject(state_->options.director_uuid, agent.value, state_->random.uuid());
   state_->publish(agent, method, arguments, reply_to);
 }
 

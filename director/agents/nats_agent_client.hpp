@@ -11,7 +11,7 @@
 namespace slipway::director {
 
 struct NatsClientOptions {
-  std::string url;            // nats://host:port
+  std::string url;  // nats://host:port
   std::string ca_pem;
   tls::KeyPair identity;      // the director's client certificate
   std::string director_uuid;  // of this process: replies come to director.<uuid>.>

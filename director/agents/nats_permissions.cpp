@@ -20,8 +20,9 @@ std::string nats_permissions(const std::vector<AgentId>& agents) {
   Json users = Json::array();
   users.push_back(user(agent::director_common_name, {"agent.*", "hm.director.alert"},
                        {"director.>", "hm.agent.heartbeat.*"}));
-  users.push_back(user(agent::health_monitor_common_name, nothing,
-                       {"hm.agent.heartbeat.*", "hm.agent.alert.*", "hm.agent.shutdown.*", "hm.director.alert"}));
+  users.push_back(
+      user(agent::health_monitor_common_name, nothing,
+           {"hm.agent.heartbeat.*", "hm.agent.alert.*", "hm.agent.shutdown.*", "hm.director.alert"}));
   for (const auto& id : agents) {
     const Json publish = {agent::heartbeat_subject(id.value), agent::alert_subject(id.value),
                           agent::shutdown_subject(id.value), "director.*." + id.value + ".*"};

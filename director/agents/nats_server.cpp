@@ -42,8 +42,8 @@ struct NatsServer::State {
   std::mutex mutex;
   std::condition_variable changed;
   std::set<AgentId> agents;
-  std::uint64_t wanted = 0;     // generation of `agents`
-  std::uint64_t applied = 0;    // generation the server runs with
+  std::uint64_t wanted = 0;   // generation of `agents`
+  std::uint64_t applied = 0;  // generation the server runs with
   bool reloading = false;
   std::uint64_t reloads_seen = 0;
   bool ready = false;
@@ -54,7 +54,8 @@ struct NatsServer::State {
   int wake_pipe[2] = {-1, -1};
   std::thread owner;
 
-  State(NatsServerOptions o, const BusAuthority& a, Log l) : options(std::move(o)), authority(a), log(std::move(l)) {}
+  State(NatsServerOptions o, const BusAuthority& a, Log l)
+      : options(std::move(o)), authority(a), log(std::move(l)) {}
 
   ~State() {
     {
@@ -85,8 +86,7 @@ struct NatsServer::State {
     const auto file = [&](const char* name) { return (options.folder / name).string(); };
     const std::string text =
         "listen: " + Json(options.listen_address + ":" + std::to_string(options.port)).dump() + "\n" +
-        "max_payload: " + std::to_string(agent::max_payload_bytes + 4096) + "\n" +
-        "tls: " +
+        "max_payload: " + std::to_string(agent::max_payload_bytes + 4096) + "\n" + "tls: " +
         Json{{"cert_file", file("server.crt")},
              {"key_file", file("server.key")},
              {"ca_file", file("ca.crt")},
@@ -170,7 +170,8 @@ struct NatsServer::State {
       const auto seen = reloads_seen;
       write_permissions();
       if (pid > 0) ::kill(pid, SIGHUP);
-      const bool done = changed.wait_for(lock, reload_limit, [&] { return reloads_seen > seen || stopping || applied >= generation; });
+      const bool done = changed.wait_for(
+          lock, reload_limit, [&] { return reloads_seen > seen || stopping || applied >= generation; });
       reloading = false;
       if (done && reloads_seen > seen) applied = std::max(applied, generation);
       changed.notify_all();
@@ -182,7 +183,8 @@ struct NatsServer::State {
   }
 };
 
-NatsServer::NatsServer(NatsServerOptions options, const BusAuthority& authority, std::vector<AgentId> agents, Log log)
+NatsServer::NatsServer(NatsServerOptions options, const BusAuthority& authority, std::vector<AgentId> agents,
+                       Log log)
     : state_(std::make_unique<State>(std::move(options), authority, std::move(log))) {
   State& state = *state_;
   state.agents.insert(agents.begin(), agents.end());

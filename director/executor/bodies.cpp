@@ -49,10 +49,15 @@ std::string change_instances(Services& services, JobTemplateCache& templates, Ta
   const auto& arguments = task.task().arguments;
   const auto deployment = existing(services, text_of(arguments, "deployment"));
   if (deployment.manifest.empty()) {
-    throw Error(Fault::conflict, "deployment '" + deployment.name + "' has not been deployed with success yet; deploy it first", 190014);
+    throw Error(
+        Fault::conflict,
+        "deployment '" + deployment.name + "' has not been deployed with success yet; deploy it first",
+        190014);
   }
-  DeployRequest request{.deployment = deployment.name, .manifest = deployment.manifest,
-                        .options = deploy_options(options_of(arguments)), .keep_manifest = true};
+  DeployRequest request{.deployment = deployment.name,
+                        .manifest = deployment.manifest,
+                        .options = deploy_options(options_of(arguments)),
+                        .keep_manifest = true};
   auto& options = request.options;
   options.only_group = text_of(arguments, "group") == "*" ? "" : text_of(arguments, "group");
   options.only_instance = text_of(arguments, "instance");
@@ -86,7 +91,8 @@ std::string scan_and_fix(Services& services, JobTemplateCache& templates, TaskCo
         } catch (const Error&) {
         }
       }
-      DeployRequest request{.deployment = deployment.name, .manifest = deployment.manifest, .keep_manifest = true};
+      DeployRequest request{
+          .deployment = deployment.name, .manifest = deployment.manifest, .keep_manifest = true};
       request.options.fix = true;
       request.options.recreate = true;
       request.options.only_group = group;
@@ -102,7 +108,9 @@ std::string delete_disk(Services& services, TaskContext& task) {
   const auto disk = services.stores.disks.find(cid);
   if (!disk) return "disk " + cid.value + " is gone";
   if (disk->state != DiskState::orphaned) {
-    throw Error(Fault::conflict, "disk " + cid.value + " belongs to instance " + disk->group + "/" + disk->instance.value, 390001);
+    throw Error(Fault::conflict,
+                "disk " + cid.value + " belongs to instance " + disk->group + "/" + disk->instance.value,
+                390001);
   }
   InstanceSteps(services, task).delete_disk(*disk);
   return "disk " + cid.value + " deleted";
@@ -118,10 +126,12 @@ DeployOptions deploy_options(const Json& query) {
   options.recreate_persistent_disks = truth(query, "recreate_persistent_disks");
   options.skip_drain = comma_list(text_of(query, "skip_drain"));
   Problems problems;
-  for (auto [key, target] : {std::pair{"canaries", &options.canaries}, std::pair{"max_in_flight", &options.max_in_flight}}) {
+  for (auto [key, target] :
+       {std::pair{"canaries", &options.canaries}, std::pair{"max_in_flight", &options.max_in_flight}}) {
     const auto text = text_of(query, key);
     if (text.empty()) continue;
-    if (!Amount::parse(text)) problems.add(key, "is '" + text + "'; a number or a percentage such as 2 or 30% is allowed", 40005);
+    if (!Amount::parse(text))
+      problems.add(key, "is '" + text + "'; a number or a percentage such as 2 or 30% is allowed", 40005);
     *target = text;
   }
   if (const auto before = text_of(query, "recreate_vms_created_before"); !before.empty()) {
@@ -139,11 +149,15 @@ void register_deployment_tasks(TaskQueue& queue, Services& services, JobTemplate
   });
   queue.register_type("delete_deployment", [&](TaskContext& task) {
     const auto& arguments = task.task().arguments;
-    return delete_deployment(services, task, {.deployment = text_of(arguments, "name"), .force = truth(arguments, "force"),
-                                              .delete_disks = truth(arguments, "delete_disks")});
+    return delete_deployment(services, task,
+                             {.deployment = text_of(arguments, "name"),
+                              .force = truth(arguments, "force"),
+                              .delete_disks = truth(arguments, "delete_disks")});
   });
-  queue.register_type("change_instances", [&](TaskContext& task) { return change_instances(services, templates, task); });
-  queue.register_type("scan_and_fix", [&](TaskContext& task) { return scan_and_fix(services, templates, task); });
+  queue.register_type("change_instances",
+                      [&](TaskContext& task) { return change_instances(services, templates, task); });
+  queue.register_type("scan_and_fix",
+                      [&](TaskContext& task) { return scan_and_fix(services, templates, task); });
   queue.register_type("delete_disk", [&](TaskContext& task) { return delete_disk(services, task); });
   queue.register_type(
       "fetch_instances",

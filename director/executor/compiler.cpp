@@ -22,7 +22,9 @@ constexpr int address_tries = 20;
 class WorkList {
  public:
   WorkList(std::vector<Need> needs, std::map<Need, std::vector<Need>> dependencies)
-      : waiting_(needs.begin(), needs.end()), open_(needs.begin(), needs.end()), dependencies_(std::move(dependencies)) {}
+      : waiting_(needs.begin(), needs.end()),
+        open_(needs.begin(), needs.end()),
+        dependencies_(std::move(dependencies)) {}
 
   // Blocks until something can be compiled for this stemcell; nullopt when nothing is left.
   std::optional<Need> take(const StemcellRef& stemcell) {
@@ -33,7 +35,8 @@ class WorkList {
         if (it->stemcell_os != stemcell.os || it->stemcell_version != stemcell.version) continue;
         any_left = true;
         const auto& needs = dependencies_.at(*it);
-        const bool ready = std::none_of(needs.begin(), needs.end(), [&](const Need& n) { return open_.contains(n); });
+        const bool ready =
+            std::none_of(needs.begin(), needs.end(), [&](const Need& n) { return open_.contains(n); });
         if (!ready) continue;
         const Need taken = *it;
         waiting_.erase(it);
@@ -82,7 +85,9 @@ std::vector<Need> Compiler::dependencies_of(const Need& need) const {
   const ReleaseIndex releases(world_.releases);
   for (const auto& name : owner.package->dependencies) {
     const auto* package = releases.package(*owner.release, name);
-    if (!package) throw Error(Fault::invalid, "package " + owner.package->name + " depends on " + name + ", which release " + owner.release->name + " does not have");
+    if (!package)
+      throw Error(Fault::invalid, "package " + owner.package->name + " depends on " + name +
+                                      ", which release " + owner.release->name + " does not have");
     const Need next{package->id, need.stemcell_os, need.stemcell_version};
     for (auto& deeper : dependencies_of(next)) {
       if (std::find(found.begin(), found.end(), deeper) == found.end()) found.push_back(std::move(deeper));
@@ -111,8 +116,8 @@ std::string Compiler::dependency_key(const Need& need) const {
 std::map<Need, CompiledPackageRecord> Compiler::compile(const std::vector<Need>& needs) {
   std::vector<Need> missing;
   for (const auto& need : needs) {
-    auto found = services_.stores.releases.find_compiled(need.package_id, need.stemcell_os, need.stemcell_version,
-                                                         dependency_key(need));
+    auto found = services_.stores.releases.find_compiled(need.package_id, need.stemcell_os,
+                                                         need.stemcell_version, dependency_key(need));
     if (found) {
       compiled_.emplace(need, std::move(*found));
     } else {
@@ -135,7 +140,8 @@ void Compiler::remove_leftovers() {
 
 void Compiler::compile_missing(const std::vector<Need>& missing) {
   if (!cloud_.compilation) {
-    throw Error(Fault::invalid, "packages have to be compiled, but the cloud config has no 'compilation' section", 120001);
+    throw Error(Fault::invalid,
+                "packages have to be compiled, but the cloud config has no 'compilation' section", 120001);
   }
   std::map<Need, std::vector<Need>> dependencies;
   for (const auto& need : missing) dependencies.emplace(need, dependencies_of(need));
@@ -149,7 +155,8 @@ void Compiler::compile_missing(const std::vector<Need>& missing) {
     const auto wanted = per_stemcell.find({stemcell.operating_system, stemcell.version});
     if (wanted == per_stemcell.end()) continue;
     for (int i = 0; i < std::min(wanted->second, cloud_.compilation->workers); ++i) {
-      workers.push_back({stemcell.name, stemcell.version.empty() ? "" : stemcell.operating_system, stemcell.version, ""});
+      workers.push_back(
+          {stemcell.name, stemcell.version.empty() ? "" : stemcell.operating_system, stemcell.version, ""});
     }
     per_stemcell.erase(wanted);
   }
@@ -193,15 +200,19 @@ CompiledPackageRecord Compiler::compile_one(const Need& need, const VmRecord& vm
                                       {"sha1", done.sha1},
                                       {"blobstore_id", done.blob.value}};
   }
-  CompiledPackageRecord record{.package_id = package.id, .stemcell_os = need.stemcell_os,
-                               .stemcell_version = need.stemcell_version, .dependency_key = dependency_key(need)};
+  CompiledPackageRecord record{.package_id = package.id,
+                               .stemcell_os = need.stemcell_os,
+                               .stemcell_version = need.stemcell_version,
+                               .dependency_key = dependency_key(need)};
   const Json answer = vms_.agent(vm.agent).run(
-      "compile_package", Json::array({package.blob.value, package.sha1, package.name, package.version + "." + std::to_string(record.build), dependencies}));
+      "compile_package", Json::array({package.blob.value, package.sha1, package.name,
+                                      package.version + "." + std::to_string(record.build), dependencies}));
   const Json result = answer.value("result", Json::object());
   record.blob = BlobId{result.value("blobstore_id", "")};
   record.sha1 = result.value("sha1", "");
   if (record.blob.empty() || record.sha1.empty() || !services_.blobs.exists(record.blob)) {
-    throw Error(Fault::internal, "the agent says it compiled " + package.name + " but its result is not in the blobstore: " + dump(answer));
+    throw Error(Fault::internal, "the agent says it compiled " + package.name +
+                                     " but its result is not in the blobstore: " + dump(answer));
   }
   const auto stored = services_.stores.releases.insert_compiled(record);
   if (stored.blob != record.blob) services_.blobs.remove(record.blob);  // somebody else was first
@@ -220,7 +231,8 @@ Json Compiler::worker_size(const std::string& cpi) const {
     layers.push_back(&calculated);
   }
   for (const auto& name : compilation.vm_extensions) {
-    if (const auto* extension = cloud_.find_vm_extension(name)) layers.push_back(&extension->cloud_properties);
+    if (const auto* extension = cloud_.find_vm_extension(name))
+      layers.push_back(&extension->cloud_properties);
   }
   layers.push_back(&compilation.cloud_properties);
   return merged_cloud_properties(layers);
@@ -230,7 +242,9 @@ Json Compiler::worker_size(const std::string& cpi) const {
 Json Compiler::lease_network(const AgentId& holder) {
   const auto& compilation = *cloud_.compilation;
   const auto* network = cloud_.find_network(compilation.network);
-  if (!network) throw Error(Fault::invalid, "compilation: network '" + compilation.network + "' is not in the cloud config", 120001);
+  if (!network)
+    throw Error(Fault::invalid,
+                "compilation: network '" + compilation.network + "' is not in the cloud config", 120001);
   auto& ips = services_.stores.ips;
   ips.release_of_agent(holder);
   NetworkUse use;
@@ -241,7 +255,11 @@ Json Compiler::lease_network(const AgentId& holder) {
     if (network->type == NetworkType::manual) {
       address = AddressBook(ips.all(), world_.director_addresses).take_lowest(*network, compilation.az);
       if (!address) {
-        throw Error(Fault::exhausted, "network '" + network->name + "' has no free address for a compilation VM; add a subnet or delete what is not needed", 130011);
+        throw Error(
+            Fault::exhausted,
+            "network '" + network->name +
+                "' has no free address for a compilation VM; add a subnet or delete what is not needed",
+            130011);
       }
     }
     const Json networks = {{network->name, network_settings(*network, use, compilation.az, address)}};
@@ -277,7 +295,8 @@ VmRecord Compiler::create_worker(const StemcellRef& stemcell, int number) {
   } catch (...) {
     // As long as its row is there, the VM may be: its address stays taken.
     const auto left = services_.stores.vms.of_deployment(deployment_);
-    const bool remains = std::any_of(left.begin(), left.end(), [&](const VmRecord& vm) { return vm.networks == order.networks; });
+    const bool remains = std::any_of(left.begin(), left.end(),
+                                     [&](const VmRecord& vm) { return vm.networks == order.networks; });
     if (!remains) services_.stores.ips.release_of_agent(holder);
     throw;
   }

@@ -15,10 +15,17 @@ namespace slipway::director {
 // end, whatever happens. A package is compiled once for a stemcell and a set of dependencies.
 class Compiler {
  public:
-  Compiler(Services& services, TaskContext& task, std::string deployment, const CloudConfig& cloud, const World& world)
-      : services_(services), task_(task), deployment_(std::move(deployment)), cloud_(cloud), world_(world), vms_(services, task) {}
+  Compiler(Services& services, TaskContext& task, std::string deployment, const CloudConfig& cloud,
+           const World& world)
+      : services_(services),
+        task_(task),
+        deployment_(std::move(deployment)),
+        cloud_(cloud),
+        world_(world),
+        vms_(services, task) {}
 
-  std::map<Assignment::PackageNeed, CompiledPackageRecord> compile(const std::vector<Assignment::PackageNeed>& needs);
+  std::map<Assignment::PackageNeed, CompiledPackageRecord> compile(
+      const std::vector<Assignment::PackageNeed>& needs);
 
  private:
   struct Worker;

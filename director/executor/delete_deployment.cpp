@@ -59,14 +59,17 @@ std::string delete_deployment(Services& services, TaskContext& task, const Delet
     parallel_for(instances.size(), services.settings.max_parallel, [&](std::size_t i) {
       task.checkpoint();
       const auto& record = instances[i].record;
-      stage.run(record.group + "/" + record.id.value + " (" + std::to_string(record.index) + ")", [&](TaskContext::Step& step) {
-        updater.remove(instances[i], false, request.force, request.delete_disks, request.force, step);
-      });
+      stage.run(record.group + "/" + record.id.value + " (" + std::to_string(record.index) + ")",
+                [&](TaskContext::Step& step) {
+                  updater.remove(instances[i], false, request.force, request.delete_disks, request.force,
+                                 step);
+                });
     });
   }
   TaskContext::Stage stage(task, "Deleting properties and permissions", 1);
   stage.run("Removing deployment artifacts", [&](TaskContext::Step&) {
-    for (const auto& vm : stores.vms.of_deployment(name)) vms.remove(vm);  // compilation VMs of an attempt that died
+    for (const auto& vm : stores.vms.of_deployment(name))
+      vms.remove(vm);  // compilation VMs of an attempt that died
     for (const auto& ip : stores.ips.of_deployment(name)) stores.ips.release(ip.address);
     if (request.delete_disks) remove_orphans(services, steps, name);
     publish_dns(services, task);

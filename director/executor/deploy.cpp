@@ -28,7 +28,9 @@ std::string Deploy::run() {
   const auto name = parsed["name"].get<std::string>();
   if (request_.deployment.empty()) request_.deployment = name;
   if (request_.deployment != name) {
-    throw Error(Fault::invalid, "manifest: name is '" + name + "' where deployment '" + request_.deployment + "' is meant", 440001);
+    throw Error(Fault::invalid,
+                "manifest: name is '" + name + "' where deployment '" + request_.deployment + "' is meant",
+                440001);
   }
   const auto lock = services_.locks.acquire("lock:deployment:" + name, task_.task().id, 10s);
   {
@@ -98,9 +100,14 @@ void Deploy::reserve() {
     bool lost = false;
     for (const auto& planned : assignment_.instances) {
       if (planned.is_new) {
-        InstanceRecord record{.id = planned.id, .deployment = request_.deployment, .group = planned.group,
-                              .index = planned.index, .bootstrap = planned.bootstrap, .az = planned.az,
-                              .state = planned.state, .dns_names = planned.dns_names};
+        InstanceRecord record{.id = planned.id,
+                              .deployment = request_.deployment,
+                              .group = planned.group,
+                              .index = planned.index,
+                              .bootstrap = planned.bootstrap,
+                              .az = planned.az,
+                              .state = planned.state,
+                              .dns_names = planned.dns_names};
         stores.instances.insert(record);
         inserted_.push_back(planned.id);
       }
@@ -116,7 +123,9 @@ void Deploy::reserve() {
     }
     if (!lost) return;
     give_back();
-    if (left <= 1) throw Error(Fault::retryable, "other deployments keep taking the addresses planned for this one", 130011);
+    if (left <= 1)
+      throw Error(Fault::retryable, "other deployments keep taking the addresses planned for this one",
+                  130011);
     world_.reserved_ips = stores.ips.all();
     assign_instances();
   }
@@ -152,7 +161,9 @@ Json Deploy::packages_of(const PlannedInstance& planned) const {
     const auto& release = releases.release(job.release, job.release_version);
     for (const auto& name : releases.job(release, job.name).spec.value("packages", Json::array())) {
       const auto* package = releases.package(release, name.get<std::string>());
-      if (!package) throw Error(Fault::internal, "job " + job.name + " wants package " + name.dump() + ", which release " + release.name + " does not have");
+      if (!package)
+        throw Error(Fault::internal, "job " + job.name + " wants package " + name.dump() +
+                                         ", which release " + release.name + " does not have");
       const auto found = compiled_.find({package->id, planned.stemcell.os, planned.stemcell.version});
       Json entry = {{"name", package->name}, {"version", package->fingerprint}};
       if (found != compiled_.end()) {
@@ -166,12 +177,15 @@ Json Deploy::packages_of(const PlannedInstance& planned) const {
   return packages;
 }
 
-Json Deploy::apply_spec(const PlannedInstance& planned, const RenderedInstance& rendered, const Json& current_spec) {
+Json Deploy::apply_spec(const PlannedInstance& planned, const RenderedInstance& rendered,
+                        const Json& current_spec) {
   const ReleaseIndex releases(world_.releases);
   Json templates = Json::array();
   for (const auto& job : planned.jobs) {
     const auto& record = releases.job(releases.release(job.release, job.release_version), job.name);
-    templates.push_back({{"name", record.name}, {"version", record.version}, {"sha1", record.sha1},
+    templates.push_back({{"name", record.name},
+                         {"version", record.version},
+                         {"sha1", record.sha1},
                          {"blobstore_id", record.blob.value}});
   }
   const Json first = templates.empty() ? Json::object() : templates.front();
@@ -216,14 +230,16 @@ void Deploy::decide_changes() {
     changes_[change.id] = &change;
     std::string reasons;
     for (const auto& reason : change.reasons) reasons += (reasons.empty() ? "" : "; ") + reason.text;
-    task_.debug("plan: " + change.name + ": " + to_string(change.action) + (reasons.empty() ? "" : " because " + reasons));
+    task_.debug("plan: " + change.name + ": " + to_string(change.action) +
+                (reasons.empty() ? "" : " because " + reasons));
   }
   task_.debug("plan hash " + plan_.hash);
 }
 
 bool Deploy::skips_drain(const std::string& group) const {
   const auto& list = request_.options.skip_drain;
-  return std::find(list.begin(), list.end(), "*") != list.end() || std::find(list.begin(), list.end(), group) != list.end();
+  return std::find(list.begin(), list.end(), "*") != list.end() ||
+         std::find(list.begin(), list.end(), group) != list.end();
 }
 
 InstanceJob Deploy::job_for(const InstanceId& id, bool canary) const {
@@ -251,20 +267,25 @@ void Deploy::remove_obsolete() {
   for (const auto* instance : obsolete) {
     task_.checkpoint();
     const auto& record = instance->record;
-    stage.run(record.group + "/" + record.id.value + " (" + std::to_string(record.index) + ")", [&](TaskContext::Step& step) {
-      updater.remove(*instance, true, skips_drain(record.group), false, false, step);
-    });
+    stage.run(record.group + "/" + record.id.value + " (" + std::to_string(record.index) + ")",
+              [&](TaskContext::Step& step) {
+                updater.remove(*instance, true, skips_drain(record.group), false, false, step);
+              });
   }
 }
 
 // A static address may move from an instance that has just gone to one that stays.
 void Deploy::take_over_addresses() {
-  const bool any_left = std::any_of(plan_.changes.begin(), plan_.changes.end(), [](const auto& change) { return change.action == Action::remove; });
+  const bool any_left = std::any_of(plan_.changes.begin(), plan_.changes.end(),
+                                    [](const auto& change) { return change.action == Action::remove; });
   if (!any_left) return;
   for (const auto& planned : assignment_.instances) {
     for (const auto& ip : planned.ips) {
       if (services_.stores.ips.reserve(ip, services_.clock.now())) continue;
-      throw Error(Fault::conflict, "address " + ip.address + " planned for " + planned.name() + " was taken meanwhile; deploy again", 130008);
+      throw Error(
+          Fault::conflict,
+          "address " + ip.address + " planned for " + planned.name() + " was taken meanwhile; deploy again",
+          130008);
     }
   }
 }
@@ -277,7 +298,8 @@ void Deploy::create_missing() {
     const auto actual = actual_.find(planned.id);
     const Json current = actual == actual_.end() ? Json::object() : actual->second->record.spec;
     specs_[planned.id] = apply_spec(planned, *rendered_by_id_.at(planned.id), current);
-    if (change->second->action == Action::create && planned.state != InstanceState::detached) missing.push_back(planned.id);
+    if (change->second->action == Action::create && planned.state != InstanceState::detached)
+      missing.push_back(planned.id);
   }
   if (missing.empty()) return;
   TaskContext::Stage stage(task_, "Creating missing vms", static_cast<int>(missing.size()));
@@ -291,15 +313,15 @@ void Deploy::create_missing() {
 
 void Deploy::update_batch(const Batch& batch, TaskContext::Stage& stage) {
   InstanceUpdater updater(services_, task_, request_.deployment);
-  parallel_for(batch.instances.size(), static_cast<std::size_t>(std::max(1, batch.max_in_flight)), [&](std::size_t i) {
-    task_.checkpoint();
-    const auto job = job_for(batch.instances[i], batch.canary);
-    stage.run(job.planned->name() + (batch.canary ? " (canary)" : ""),
-              [&](TaskContext::Step& step) {
-                with_context("updating " + job.planned->group + "/" + job.planned->id.value,
-                             [&] { updater.update(job, step); });
-              });
-  });
+  parallel_for(
+      batch.instances.size(), static_cast<std::size_t>(std::max(1, batch.max_in_flight)), [&](std::size_t i) {
+        task_.checkpoint();
+        const auto job = job_for(batch.instances[i], batch.canary);
+        stage.run(job.planned->name() + (batch.canary ? " (canary)" : ""), [&](TaskContext::Step& step) {
+          with_context("updating " + job.planned->group + "/" + job.planned->id.value,
+                       [&] { updater.update(job, step); });
+        });
+      });
 }
 
 // Groups of one partition run side by side, the batches of a group in their order. A recreated
@@ -332,7 +354,8 @@ void Deploy::finish() {
     if (const auto vm = stores.vms.active_of(planned.id)) agents.push_back(vm->agent);
   }
   InstanceSteps steps(services_, task_);
-  parallel_for(agents.size(), services_.settings.max_parallel, [&](std::size_t i) { steps.run_script(agents[i], "post-deploy"); });
+  parallel_for(agents.size(), services_.settings.max_parallel,
+               [&](std::size_t i) { steps.run_script(agents[i], "post-deploy"); });
 
   for (const auto& address : assignment_.released_ips) stores.ips.release(address);
   auto deployment = stores.deployments.find_or_create(request_.deployment, services_.clock.now());
@@ -341,7 +364,8 @@ void Deploy::finish() {
   std::set<std::int64_t> release_ids, stemcell_ids;
   for (const auto& planned : assignment_.instances) {
     for (const auto& job : planned.jobs) {
-      if (auto release = stores.releases.find(job.release, job.release_version)) release_ids.insert(release->id);
+      if (auto release = stores.releases.find(job.release, job.release_version))
+        release_ids.insert(release->id);
     }
     if (auto stemcell = stores.stemcells.find(planned.stemcell.name, planned.stemcell.version, planned.cpi)) {
       stemcell_ids.insert(stemcell->id);

@@ -12,8 +12,8 @@
 namespace slipway::director {
 
 struct DeployRequest {
-  std::string deployment;     // checked against the manifest's name; empty: taken from it
-  std::string manifest;       // raw YAML
+  std::string deployment;  // checked against the manifest's name; empty: taken from it
+  std::string manifest;    // raw YAML
   DeployOptions options;
   bool keep_manifest = false;  // converge to what runs: the attempt is not a new manifest
 };
@@ -56,7 +56,7 @@ class Deploy {
   Assignment assignment_;
   Plan plan_;
   std::vector<std::int64_t> variable_ids_, cloud_config_ids_;
-  std::vector<InstanceId> inserted_;   // by reserve(), nothing is made for them yet
+  std::vector<InstanceId> inserted_;  // by reserve(), nothing is made for them yet
   std::vector<std::string> reserved_;
   std::map<InstanceId, const PlannedInstance*> planned_;
   std::map<InstanceId, const ActualInstance*> actual_;

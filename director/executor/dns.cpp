@@ -92,8 +92,8 @@ Json dns_blob(const std::vector<DnsRecord>& records, std::int64_t version) {
   return {{"records", hosts},
           {"version", version},
           {"record_keys",
-           {"id", "num_id", "instance_group", "group_ids", "az", "az_id", "network", "network_id", "deployment", "ip",
-            "domain", "agent_id", "instance_index"}},
+           {"id", "num_id", "instance_group", "group_ids", "az", "az_id", "network", "network_id",
+            "deployment", "ip", "domain", "agent_id", "instance_index"}},
           {"record_infos", infos},
           {"aliases", Json::object()}};
 }

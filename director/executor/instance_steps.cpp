@@ -22,7 +22,8 @@ std::string failing_processes(const Json& state) {
   std::string names;
   for (const auto& process : state.value("processes", Json::array())) {
     if (process.value("state", "") == "running") continue;
-    names += (names.empty() ? "" : ", ") + process.value("name", "?") + " (" + process.value("state", "?") + ")";
+    names +=
+        (names.empty() ? "" : ", ") + process.value("name", "?") + " (" + process.value("state", "?") + ")";
   }
   return names.empty() ? "no process is named" : names;
 }
@@ -88,12 +89,15 @@ void InstanceSteps::wait_until_running(const AgentId& agent, const WatchTime& wa
   }
 }
 
-void InstanceSteps::apply(const AgentId& agent, const Json& spec) { vms_.agent(agent).run("apply", Json::array({spec})); }
+void InstanceSteps::apply(const AgentId& agent, const Json& spec) {
+  vms_.agent(agent).run("apply", Json::array({spec}));
+}
 
 DiskRecord InstanceSteps::create_disk(const PlannedInstance& instance, const std::string& deployment,
                                       const VmRecord& vm) {
   auto& stores = services_.stores;
-  const Json intent = {{"instance", instance.id.value}, {"size_mib", instance.disk_size_mib}, {"cpi", instance.cpi}};
+  const Json intent = {
+      {"instance", instance.id.value}, {"size_mib", instance.disk_size_mib}, {"cpi", instance.cpi}};
   const auto key = instance.id.value + ":" + std::to_string(instance.disk_size_mib);
   const auto step = stores.journal.begin(task_.task().id, "create_disk", key, intent, services_.clock.now());
   // Told to the cloud: whoever asks for this instance's next disk, this task or a later one, gets
@@ -116,15 +120,18 @@ DiskRecord InstanceSteps::create_disk(const PlannedInstance& instance, const std
   disk.cloud_properties = instance.disk_cloud_properties;
   disk.cpi = instance.cpi;
   disk.state = DiskState::inactive;
-  disk.cid = vms_.cpi(instance.cpi)->create_disk(disk.size_mib, disk.cloud_properties, vm.cid, idempotency_key);
+  disk.cid =
+      vms_.cpi(instance.cpi)->create_disk(disk.size_mib, disk.cloud_properties, vm.cid, idempotency_key);
   disk.id = stores.disks.insert(disk);
   stores.journal.finish(step.id, {{"disk_cid", disk.cid.value}}, services_.clock.now());
   try {
-    vms_.cpi(instance.cpi)->set_disk_metadata(
-        disk.cid, {{"director", services_.settings.director_name}, {"deployment", deployment},
-                   {"instance_id", instance.id.value}, {"instance_group", instance.group},
-                   {"instance_index", std::to_string(instance.index)},
-                   {"attached_at", to_rfc3339(services_.clock.now())}});
+    vms_.cpi(instance.cpi)
+        ->set_disk_metadata(disk.cid, {{"director", services_.settings.director_name},
+                                       {"deployment", deployment},
+                                       {"instance_id", instance.id.value},
+                                       {"instance_group", instance.group},
+                                       {"instance_index", std::to_string(instance.index)},
+                                       {"attached_at", to_rfc3339(services_.clock.now())}});
   } catch (const CpiError& error) {
     if (error.type() != ErrorType::not_implemented && error.type() != ErrorType::not_supported) throw;
   }
@@ -149,7 +156,8 @@ void InstanceSteps::detach(const VmRecord& vm, const DiskRecord& disk, bool agen
     if (agent_answers) {
       auto conversation = vms_.agent(vm.agent);
       const Json mounted = conversation.run("list_disk");
-      if (mounted.is_array() && std::find(mounted.begin(), mounted.end(), Json(disk.cid.value)) != mounted.end()) {
+      if (mounted.is_array() &&
+          std::find(mounted.begin(), mounted.end(), Json(disk.cid.value)) != mounted.end()) {
         conversation.run("unmount_disk", Json::array({disk.cid.value}));
       }
       try {
@@ -161,14 +169,15 @@ void InstanceSteps::detach(const VmRecord& vm, const DiskRecord& disk, bool agen
     try {
       vms_.cpi(vm.cpi)->detach_disk(*vm.cid, disk.cid);
     } catch (const CpiError& error) {
-      const bool gone = error.type() == ErrorType::disk_not_attached || error.type() == ErrorType::vm_not_found;
+      const bool gone =
+          error.type() == ErrorType::disk_not_attached || error.type() == ErrorType::vm_not_found;
       if (!gone) throw;
     }
   });
 }
 
-void InstanceSteps::replace_disk(const PlannedInstance& instance, const std::string& deployment, const VmRecord& vm,
-                                 const DiskRecord& old) {
+void InstanceSteps::replace_disk(const PlannedInstance& instance, const std::string& deployment,
+                                 const VmRecord& vm, const DiskRecord& old) {
   auto& disks = services_.stores.disks;
   const auto fresh = create_disk(instance, deployment, vm);
   attach(vm, fresh);

@@ -16,13 +16,14 @@ struct NextStates {
 struct StopRequest {
   NextStates next;
   bool skip_drain = false;
-  Json next_spec = Json();   // set: an update to it; null: a shutdown
+  Json next_spec = Json();  // set: an update to it; null: a shutdown
 };
 
 // The words a director and an agent exchange about one instance's jobs and disks.
 class InstanceSteps {
  public:
-  InstanceSteps(Services& services, TaskContext& task) : services_(services), task_(task), vms_(services, task) {}
+  InstanceSteps(Services& services, TaskContext& task)
+      : services_(services), task_(task), vms_(services, task) {}
 
   // pre-stop, drain, stop, post-stop.
   void stop(const AgentId& agent, const StopRequest& request, TaskContext::Step& step);

@@ -8,7 +8,8 @@ namespace {
 // tells the agent to store it and start nothing.
 Json identity_only(const Json& spec) {
   Json partial = spec;
-  partial["job"] = {{"name", spec.value("name", "")}, {"template", ""}, {"version", ""}, {"templates", Json::array()}};
+  partial["job"] = {
+      {"name", spec.value("name", "")}, {"template", ""}, {"version", ""}, {"templates", Json::array()}};
   partial["packages"] = Json::object();
   partial["configuration_hash"] = "";
   partial.erase("rendered_templates_archive");
@@ -105,7 +106,8 @@ void InstanceUpdater::update(const InstanceJob& job, TaskContext::Step& step) {
   mark_dirty(*job.planned);
   const bool detach = job.planned->state == InstanceState::detached;
   if (detach) {
-    if (job.actual && job.actual->vm) give_up_vm(*job.actual, job.skip_drain, Json(), step);  // nothing to do without one
+    if (job.actual && job.actual->vm)
+      give_up_vm(*job.actual, job.skip_drain, Json(), step);  // nothing to do without one
     record_done(job, job.apply_spec);
     return;
   }
@@ -146,7 +148,8 @@ void InstanceUpdater::bring_up(const InstanceJob& job, const VmRecord& vm, TaskC
   step.status("applying jobs");
   steps_.apply(vm.agent, job.apply_spec);
   if (job.planned->state != InstanceState::started) return;
-  steps_.start(vm.agent, job.canary ? job.group->update.canary_watch_time : job.group->update.update_watch_time, step);
+  steps_.start(vm.agent,
+               job.canary ? job.group->update.canary_watch_time : job.group->update.update_watch_time, step);
 }
 
 void InstanceUpdater::give_up_vm(const ActualInstance& instance, bool skip_drain, const Json& next_spec,
@@ -166,8 +169,8 @@ void InstanceUpdater::give_up_vm(const ActualInstance& instance, bool skip_drain
   vms_.remove(vm);
 }
 
-void InstanceUpdater::remove(const ActualInstance& instance, bool keep_deployment, bool skip_drain, bool delete_disks,
-                             bool force, TaskContext::Step& step) {
+void InstanceUpdater::remove(const ActualInstance& instance, bool keep_deployment, bool skip_drain,
+                             bool delete_disks, bool force, TaskContext::Step& step) {
   auto& stores = services_.stores;
   for (const auto& vm : stores.vms.of_instance(instance.record.id)) {
     const bool active_one = instance.vm && vm.agent == instance.vm->agent;
@@ -179,7 +182,8 @@ void InstanceUpdater::remove(const ActualInstance& instance, bool keep_deploymen
         steps_.stop(vm.agent, request, step);
       } catch (const Error& error) {
         if (!force || error.fault() == Fault::cancelled) throw;
-        task_.warning("stopping " + instance.record.group + "/" + instance.record.id.value + ": " + error.what());
+        task_.warning("stopping " + instance.record.group + "/" + instance.record.id.value + ": " +
+                      error.what());
       }
     }
     for (const auto& disk : stores.disks.of_instance(instance.record.id)) {

@@ -11,7 +11,7 @@ namespace slipway::director {
 struct InstanceJob {
   const PlannedInstance* planned = nullptr;
   const InstanceChange* change = nullptr;
-  const ActualInstance* actual = nullptr;   // null for a new instance
+  const ActualInstance* actual = nullptr;  // null for a new instance
   const InstanceGroup* group = nullptr;
   Json apply_spec;
   bool skip_drain = false;
@@ -23,7 +23,11 @@ struct InstanceJob {
 class InstanceUpdater {
  public:
   InstanceUpdater(Services& services, TaskContext& task, std::string deployment)
-      : services_(services), task_(task), deployment_(std::move(deployment)), vms_(services, task), steps_(services, task) {}
+      : services_(services),
+        task_(task),
+        deployment_(std::move(deployment)),
+        vms_(services, task),
+        steps_(services, task) {}
 
   // Makes the VM of an instance that has none (the "Creating missing vms" stage) and leaves it
   // with its disk mounted, its lasting certificate and its identity, but without jobs.
@@ -34,11 +38,12 @@ class InstanceUpdater {
 
   // Stops the jobs, takes the disk off, deletes the VM, the disk (kept as an orphan unless
   // `delete_disks`), the addresses and the row.
-  void remove(const ActualInstance& instance, bool keep_deployment, bool skip_drain, bool delete_disks, bool force,
-              TaskContext::Step& step);
+  void remove(const ActualInstance& instance, bool keep_deployment, bool skip_drain, bool delete_disks,
+              bool force, TaskContext::Step& step);
 
   // Deletes the VM and keeps the instance with its disk and addresses.
-  void give_up_vm(const ActualInstance& instance, bool skip_drain, const Json& next_spec, TaskContext::Step& step);
+  void give_up_vm(const ActualInstance& instance, bool skip_drain, const Json& next_spec,
+                  TaskContext::Step& step);
 
  private:
   void mark_dirty(const PlannedInstance& planned);

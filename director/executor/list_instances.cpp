@@ -47,7 +47,8 @@ Json to_json(const Row& row) {
     json["active"] = row.vm->active;
     json["vm_created_at"] = to_rfc3339(row.vm->created_at);
     json["cloud_properties"] = row.vm->cloud_properties;
-    json["stemcell"] = {{"name", row.vm->stemcell.name}, {"version", row.vm->stemcell.version},
+    json["stemcell"] = {{"name", row.vm->stemcell.name},
+                        {"version", row.vm->stemcell.version},
                         {"api_version", row.vm->stemcell_api_version}};
   }
   return json;

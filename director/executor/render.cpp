@@ -15,7 +15,8 @@ const JobRecord& ReleaseIndex::job(const ReleaseRecord& release, const std::stri
   for (const auto& job : release.jobs) {
     if (job.name == name) return job;
   }
-  throw Error(Fault::not_found, "release " + release.name + "/" + release.version + " has no job '" + name + "'", 140029);
+  throw Error(Fault::not_found,
+              "release " + release.name + "/" + release.version + " has no job '" + name + "'", 140029);
 }
 
 const PackageRecord* ReleaseIndex::package(const ReleaseRecord& release, const std::string& name) const {
@@ -25,17 +26,20 @@ const PackageRecord* ReleaseIndex::package(const ReleaseRecord& release, const s
   return nullptr;
 }
 
-std::vector<RenderedInstance> render_all(Services& services, JobTemplateCache& cache, const ReleaseIndex& releases,
-                                         const Assignment& assignment) {
+std::vector<RenderedInstance> render_all(Services& services, JobTemplateCache& cache,
+                                         const ReleaseIndex& releases, const Assignment& assignment) {
   std::vector<InstanceToRender> wanted;
   wanted.reserve(assignment.instances.size());
   for (const auto& instance : assignment.instances) {
-    InstanceToRender one{.group = instance.group, .id = instance.id.value, .index = instance.index,
+    InstanceToRender one{.group = instance.group,
+                         .id = instance.id.value,
+                         .index = instance.index,
                          .spec = instance.spec_for_templates};
     for (const auto& job : instance.jobs) {
       const auto& release = releases.release(job.release, job.release_version);
       const auto& record = releases.job(release, job.name);
-      one.jobs.push_back({cache.of(release, record), effective_properties(record.spec, job.properties), job.links});
+      one.jobs.push_back(
+          {cache.of(release, record), effective_properties(record.spec, job.properties), job.links});
     }
     wanted.push_back(std::move(one));
   }

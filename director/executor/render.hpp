@@ -14,8 +14,9 @@ namespace slipway::director {
 class ReleaseIndex {
  public:
   explicit ReleaseIndex(const std::vector<ReleaseRecord>& releases) : releases_(releases) {}
-  const ReleaseRecord& release(const std::string& name, const std::string& version) const;  // Fault::not_found
-  const JobRecord& job(const ReleaseRecord& release, const std::string& name) const;        // Fault::not_found
+  const ReleaseRecord& release(const std::string& name,
+                               const std::string& version) const;                     // Fault::not_found
+  const JobRecord& job(const ReleaseRecord& release, const std::string& name) const;  // Fault::not_found
   const PackageRecord* package(const ReleaseRecord& release, const std::string& name) const;
 
  private:
@@ -23,8 +24,8 @@ class ReleaseIndex {
 };
 
 // All templates of all instances, in the order of the assignment.
-std::vector<RenderedInstance> render_all(Services& services, JobTemplateCache& cache, const ReleaseIndex& releases,
-                                         const Assignment& assignment);
+std::vector<RenderedInstance> render_all(Services& services, JobTemplateCache& cache,
+                                         const ReleaseIndex& releases, const Assignment& assignment);
 
 // Stores what was rendered for one instance and returns {blobstore_id, sha1} for its apply spec.
 // What the instance already runs with is not stored again.

@@ -34,8 +34,18 @@ class Cpis {
 // Every store over one database.
 struct Stores {
   Stores(sql::Database& db, Secret key)
-      : deployments(db), instances(db), vms(db), disks(db), ips(db), releases(db), stemcells(db), configs(db),
-        variable_values(db, std::move(key)), events(db), journal(db), dns_versions(db) {}
+      : deployments(db),
+        instances(db),
+        vms(db),
+        disks(db),
+        ips(db),
+        releases(db),
+        stemcells(db),
+        configs(db),
+        variable_values(db, std::move(key)),
+        events(db),
+        journal(db),
+        dns_versions(db) {}
   Deployments deployments;
   Instances instances;
   Vms vms;
@@ -54,13 +64,14 @@ struct ExecutorSettings {
   std::string director_name = "slipway";
   std::string director_uuid;
   std::string dns_domain = "bosh";
-  std::string dns_hosts_file;                 // set: every DNS record is written there in hosts format
-  std::vector<std::string> own_addresses;     // never given to a node
-  Json agent_blobstores = Json::array();      // env.bosh.blobstores as agents get it
+  std::string dns_hosts_file;              // set: every DNS record is written there in hosts format
+  std::vector<std::string> own_addresses;  // never given to a node
+  Json agent_blobstores = Json::array();   // env.bosh.blobstores as agents get it
   std::string work_folder;
-  std::size_t max_parallel = 32;              // CPI calls and agent conversations at once
-  std::chrono::seconds agent_wait{600};       // for a new VM's agent to answer
-  std::chrono::seconds state_wait{15};        // for a running agent's get_state; it may need 10 to be back on the bus
+  std::size_t max_parallel = 32;         // CPI calls and agent conversations at once
+  std::chrono::seconds agent_wait{600};  // for a new VM's agent to answer
+  std::chrono::seconds state_wait{
+      15};  // for a running agent's get_state; it may need 10 to be back on the bus
   std::chrono::seconds stop_wait{300};
   std::chrono::seconds dns_wait{10};
   std::chrono::hours orphan_lifetime{24 * 5};

@@ -25,8 +25,12 @@ Json env_for(const VmOrder& order, const ExecutorSettings& settings, Json certif
   if (!bosh.is_object()) bosh = Json::object();
   const auto group = settings.director_name + "-" + order.deployment + "-" + order.group;
   bosh["group"] = group;
-  bosh["groups"] = {settings.director_name, order.deployment, order.group, settings.director_name + "-" + order.deployment,
-                    order.deployment + "-" + order.group, group};
+  bosh["groups"] = {settings.director_name,
+                    order.deployment,
+                    order.group,
+                    settings.director_name + "-" + order.deployment,
+                    order.deployment + "-" + order.group,
+                    group};
   bosh["tags"] = order.tags;
   bosh["mbus"]["cert"] = std::move(certificate);
   if (!settings.agent_blobstores.empty()) bosh["blobstores"] = settings.agent_blobstores;
@@ -54,7 +58,8 @@ StemcellRecord VmSteps::find_stemcell(const VmOrder& order) const {
   if (found) return *found;
   throw Error(Fault::not_found,
               "stemcell " + order.stemcell.name + "/" + order.stemcell.version + " is not uploaded" +
-                  (order.cpi.empty() ? "" : " to CPI '" + order.cpi + "'") + "; upload it with `bosh upload-stemcell`",
+                  (order.cpi.empty() ? "" : " to CPI '" + order.cpi + "'") +
+                  "; upload it with `bosh upload-stemcell`",
               50003);
 }
 

@@ -11,18 +11,18 @@ namespace slipway::director {
 // A VM somebody wants.
 struct VmOrder {
   std::string deployment;
-  std::string group;              // instance group, or "compilation"
-  InstanceId instance;            // empty for a compilation VM
-  std::string instance_name;      // for people and metadata
+  std::string group;          // instance group, or "compilation"
+  InstanceId instance;        // empty for a compilation VM
+  std::string instance_name;  // for people and metadata
   int index = 0;
   std::string az;
   std::string cpi;
   StemcellRef stemcell;
   Json cloud_properties = Json::object();
   Json networks = Json::object();
-  Json env = Json::object();      // the operator's part
+  Json env = Json::object();  // the operator's part
   Json tags = Json::object();
-  std::vector<DiskCid> disks;     // locality
+  std::vector<DiskCid> disks;  // locality
 };
 
 // Creates and deletes VMs so that a crash at any point leaves a row that says what may exist:

@@ -41,8 +41,8 @@ std::vector<ActualInstance> gather(Stores& stores, const std::string& deployment
 
 void ask_agent(Services& services, ActualInstance& instance) {
   try {
-    const Json state = services.agents.request(instance.vm->agent, "get_state", Json::array(),
-                                               services.settings.state_wait);
+    const Json state =
+        services.agents.request(instance.vm->agent, "get_state", Json::array(), services.settings.state_wait);
     instance.job_state = state.value("job_state", "");
   } catch (const Error&) {
     instance.responsive = false;
@@ -55,8 +55,8 @@ bool concerns(const ActualInstance& instance, const DeployOptions& options) {
 
 }  // namespace
 
-World read_world(Services& services, TaskContext& task, const std::string& deployment, const Manifest& manifest,
-                 const DeployOptions& options) {
+World read_world(Services& services, TaskContext& task, const std::string& deployment,
+                 const Manifest& manifest, const DeployOptions& options) {
   World world;
   auto& stores = services.stores;
   world.instances = gather(stores, deployment);
@@ -67,10 +67,12 @@ World read_world(Services& services, TaskContext& task, const std::string& deplo
   });
   Problems silent;
   for (const auto& instance : world.instances) {
-    const bool matters = instance.vm && !instance.responsive && !instance.record.ignore && concerns(instance, options);
+    const bool matters =
+        instance.vm && !instance.responsive && !instance.record.ignore && concerns(instance, options);
     if (matters && !options.fix) {
       silent.add(instance.record.group + "/" + instance.record.id.value,
-                 "its agent does not answer; repair it with `bosh deploy --fix`, `bosh recreate --fix` or `bosh cck`",
+                 "its agent does not answer; repair it with `bosh deploy --fix`, `bosh recreate --fix` or "
+                 "`bosh cck`",
                  450002);
     }
   }
@@ -96,7 +98,8 @@ CurrentCloud read_cloud_config(Services& services, const std::string& deployment
     current.ids.push_back(config.id);
   }
   if (configs.empty()) {
-    throw Error(Fault::invalid, "there is no cloud config yet; set one with `bosh update-cloud-config FILE`", 440001);
+    throw Error(Fault::invalid, "there is no cloud config yet; set one with `bosh update-cloud-config FILE`",
+                440001);
   }
   current.config = parse_cloud_config(configs);
   return current;

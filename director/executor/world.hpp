@@ -11,8 +11,8 @@ namespace slipway::director {
 // Everything the planner has to know of a deployment and of what it shares with others.
 // Running agents are asked for their state, all at once; with `fix` a silent one is noted,
 // without it a silent one fails the task before anything is changed.
-World read_world(Services& services, TaskContext& task, const std::string& deployment, const Manifest& manifest,
-                 const DeployOptions& options);
+World read_world(Services& services, TaskContext& task, const std::string& deployment,
+                 const Manifest& manifest, const DeployOptions& options);
 
 // The latest cloud configs, joined, and their ids.
 struct CurrentCloud {

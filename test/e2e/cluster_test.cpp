@@ -17,7 +17,9 @@ int occurrences(const std::string& text, const std::string& word) {
   return count;
 }
 
-Json cluster(LabWorld& lab, const std::string& name) { return parse_json(lab.must_pks({"cluster", name, "--json"}), "cluster"); }
+Json cluster(LabWorld& lab, const std::string& name) {
+  return parse_json(lab.must_pks({"cluster", name, "--json"}), "cluster");
+}
 
 std::size_t entries(const std::filesystem::path& folder) {
   if (!std::filesystem::exists(folder)) return 0;
@@ -34,14 +36,17 @@ void check_nothing_left_of_clusters(LabWorld& lab) {
   const auto permissions = read_file(lab.state() / "control/director/state/nats/permissions.conf");
   CHECK(permissions.find(".agent.bosh-internal") == std::string::npos);
   CHECK(read_file(lab.state() / "dns/slipway").empty());
-  const auto rows = lab.must_in_lab({"/usr/bin/sqlite3", (lab.state() / "control/director/state/director.db").string(),
-                                     "select (select count(*) from vms) + (select count(*) from ip_addresses) + "
-                                     "(select count(*) from instances) + (select count(*) from variable_values where name like '/slipway/service%')"});
+  const auto rows =
+      lab.must_in_lab({"/usr/bin/sqlite3", (lab.state() / "control/director/state/director.db").string(),
+                       "select (select count(*) from vms) + (select count(*) from ip_addresses) + "
+                       "(select count(*) from instances) + (select count(*) from variable_values where name "
+                       "like '/slipway/service%')"});
   CHECK(rows == "0\n");
 }
 
 void create_demo(LabWorld& lab) {
-  const auto said = lab.must_pks({"create-cluster", "demo", "--plan", "small", "--external-hostname", "demo.lab", "--wait", "--non-interactive"});
+  const auto said = lab.must_pks({"create-cluster", "demo", "--plan", "small", "--external-hostname",
+                                  "demo.lab", "--wait", "--non-interactive"});
   CHECK(said.find("Last Action State:") != std::string::npos);
   const auto made = cluster(lab, "demo");
   CHECK(made.at("last_action_state") == "succeeded");
@@ -54,9 +59,11 @@ void lose_and_recreate_one(LabWorld& lab, const std::string& uri) {
   const auto deployment = lab.deployment_of("demo");
   const auto victim = lab.director("/deployments/" + deployment + "/instances").at(1);
   lab.in_lab({"/usr/bin/virsh", "--connect", uri, "destroy", victim.at("cid").get<std::string>()});
-  lab.director_task("PUT", "/deployments/" + deployment + "/jobs/etcd/" + victim.at("id").get<std::string>() + "?state=recreate&fix=true");
+  lab.director_task("PUT", "/deployments/" + deployment + "/jobs/etcd/" + victim.at("id").get<std::string>() +
+                               "?state=recreate&fix=true");
   const auto after = lab.director("/deployments/" + deployment + "/instances");
-  CHECK(std::none_of(after.begin(), after.end(), [&](const Json& i) { return i.at("cid") == victim.at("cid"); }));
+  CHECK(std::none_of(after.begin(), after.end(),
+                     [&](const Json& i) { return i.at("cid") == victim.at("cid"); }));
 }
 
 }  // namespace
@@ -82,7 +89,8 @@ TEST_CASE("a cluster of containers lives its whole life and leaves nothing") {
     CHECK(lab.must_pks({"cluster", "demo", "--details"}).find("demo.lab") != std::string::npos);
     CHECK(lab.pks({"cluster", "nobody"}).exit_code == 1);
     CHECK(lab.pks({"create-cluster"}).exit_code == 2);
-    CHECK(lab.pks({"resize", "demo", "--num-nodes", "4", "--non-interactive"}).err.find("4") != std::string::npos);
+    CHECK(lab.pks({"resize", "demo", "--num-nodes", "4", "--non-interactive"}).err.find("4") !=
+          std::string::npos);
   }
   lab.must_pks({"delete-cluster", "demo", "--wait", "--non-interactive"});
   CHECK(lab.pks({"cluster", "demo"}).exit_code == 1);
@@ -94,13 +102,16 @@ TEST_CASE("a cluster of containers lives its whole life and leaves nothing") {
   CHECK(clean.exit_code == 0);
 }
 
-TEST_CASE("a control plane killed in the middle of a create finishes it after its restart, with nothing doubled") {
+TEST_CASE(
+    "a control plane killed in the middle of a create finishes it after its restart, with nothing doubled") {
   LabWorld lab("lxc");
-  lab.must_pks({"create-cluster", "demo", "--plan", "small", "--external-hostname", "demo.lab", "--non-interactive"});
+  lab.must_pks(
+      {"create-cluster", "demo", "--plan", "small", "--external-hostname", "demo.lab", "--non-interactive"});
   lab.wait_until("nodes are being made", [&] { return lab.domains().size() >= 2; });
   lab.kill_control_plane();
   lab.start_control_plane();
-  lab.wait_until("the create has ended", [&] { return cluster(lab, "demo").at("last_action_state") != "in progress"; });
+  lab.wait_until("the create has ended",
+                 [&] { return cluster(lab, "demo").at("last_action_state") != "in progress"; });
   CHECK(cluster(lab, "demo").at("last_action_state") == "succeeded");
   CHECK(lab.domains().size() == 3);
   CHECK(entries(lab.state() / "cpi/storage/vms") == 3);

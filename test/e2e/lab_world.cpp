@@ -37,16 +37,19 @@ LabWorld::LabWorld(const std::string& virt) : root_(std::filesystem::current_pat
   must({"test/lab/control-plane", "--name", lab_name, "up", "--virt", virt});
   must({"test/lab/control-plane", "--name", lab_name, "upload"});
   const auto password = read_file(state_ / "control/pks-api/admin.password");
-  const auto login = run({"test/lab/lab", "--name", lab_name, "exec", (root_ / "build/release/bin/pks").string(), "login", "--api",
-                          "https://10.77.0.1:9021", "--username", "admin", "--ca-cert", (state_ / "control/pks-api/ca.crt").string()},
-                         {{"PKS_USER_PASSWORD", password}, {"PKS_HOME", (state_ / "home/.pks").string()}});
+  const auto login =
+      run({"test/lab/lab", "--name", lab_name, "exec", (root_ / "build/release/bin/pks").string(), "login",
+           "--api", "https://10.77.0.1:9021", "--username", "admin", "--ca-cert",
+           (state_ / "control/pks-api/ca.crt").string()},
+          {{"PKS_USER_PASSWORD", password}, {"PKS_HOME", (state_ / "home/.pks").string()}});
   INFO(login.out << login.err);
   REQUIRE(login.exit_code == 0);
 }
 
 LabWorld::~LabWorld() { run({"test/lab/lab", "--name", lab_name, "down"}); }
 
-LabWorld::Outcome LabWorld::run(std::vector<std::string> argv, std::map<std::string, std::string> environment) {
+LabWorld::Outcome LabWorld::run(std::vector<std::string> argv,
+                                std::map<std::string, std::string> environment) {
   if (argv.front().front() != '/') argv.front() = (root_ / argv.front()).string();
   ProcessSpec spec;
   spec.argv = std::move(argv);
@@ -85,8 +88,9 @@ std::string LabWorld::must_in_lab(const std::vector<std::string>& argv) {
 }
 
 Json LabWorld::director(const std::string& target) {
-  const auto text = must_in_lab({"/usr/bin/curl", "--silent", "--show-error", "--fail-with-body", "--config",
-                                 (state_ / "control/director.curl").string(), "https://10.77.0.1:25555" + target});
+  const auto text =
+      must_in_lab({"/usr/bin/curl", "--silent", "--show-error", "--fail-with-body", "--config",
+                   (state_ / "control/director.curl").string(), "https://10.77.0.1:25555" + target});
   return parse_json(text, target);
 }
 
@@ -97,7 +101,8 @@ void LabWorld::director_task(const std::string& method, const std::string& targe
 }
 
 std::string LabWorld::deployment_of(const std::string& cluster) {
-  const auto uuid = parse_json(must_pks({"cluster", cluster, "--json"}), "pks cluster").at("uuid").get<std::string>();
+  const auto uuid =
+      parse_json(must_pks({"cluster", cluster, "--json"}), "pks cluster").at("uuid").get<std::string>();
   for (const auto& deployment : director("/deployments?exclude_configs=true")) {
     const auto name = deployment.at("name").get<std::string>();
     if (name.find(uuid) != std::string::npos) return name;

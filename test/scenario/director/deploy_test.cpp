@@ -66,8 +66,9 @@ TEST_CASE("a changed property is brought in place, one instance at a time") {
   CHECK(world.vm("server", 1).cid == before);
   CHECK(world.agents.most_stopped_at_once() == 1);
   const auto calls = world.agents.calls(world.vm("server", 1).agent);
-  const std::vector<std::string> wanted = {"prepare", "run_script:pre-stop", "drain", "stop", "run_script:post-stop", "apply",
-                                           "run_script:pre-start", "start"};
+  const std::vector<std::string> wanted = {
+      "prepare", "run_script:pre-stop",  "drain", "stop", "run_script:post-stop",
+      "apply",   "run_script:pre-start", "start"};
   std::size_t at = 0;
   const auto from = std::find(calls.begin(), calls.end(), "prepare");
   for (auto it = from; it != calls.end() && at < wanted.size(); ++it) at += *it == wanted[at] ? 1 : 0;
@@ -173,8 +174,10 @@ TEST_CASE("a disk whose making was not heard of is found again by the next deplo
 }
 
 TEST_CASE("a deploy is finished whatever single answer of the cloud is lost") {
-  for (const char* method : {"create_vm", "delete_vm", "create_disk", "attach_disk", "detach_disk", "delete_disk", "set_vm_metadata"}) {
-    for (const auto fault : {cpi::CallFault::error_after, cpi::CallFault::unknown_before, cpi::CallFault::unknown_after}) {
+  for (const char* method : {"create_vm", "delete_vm", "create_disk", "attach_disk", "detach_disk",
+                             "delete_disk", "set_vm_metadata"}) {
+    for (const auto fault :
+         {cpi::CallFault::error_after, cpi::CallFault::unknown_before, cpi::CallFault::unknown_after}) {
       DirectorWorld world;
       CAPTURE(method);
       // Faults that a deploy does not meet wait for the next one, so several may come at once.

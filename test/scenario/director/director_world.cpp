@@ -16,7 +16,9 @@ namespace {
 class OneCpi final : public Cpis {
  public:
   explicit OneCpi(cpi::Cpi& cpi) : cpi_(cpi) {}
-  std::shared_ptr<cpi::Cpi> open(const std::string&, cpi::CallObserver) override { return {&cpi_, [](cpi::Cpi*) {}}; }
+  std::shared_ptr<cpi::Cpi> open(const std::string&, cpi::CallObserver) override {
+    return {&cpi_, [](cpi::Cpi*) {}};
+  }
   std::vector<std::string> names() const override { return {""}; }
 
  private:
@@ -76,7 +78,17 @@ DirectorWorld::DirectorWorld()
       renderer({.workers = 1}),
       templates(blobs),
       cpis(std::make_unique<OneCpi>(cpi)),
-      services{clock, seeded, Log::discard(), stores, locks, blobs, *cpis, agents, access, renderer, settings_in(folder.path())} {
+      services{clock,
+               seeded,
+               Log::discard(),
+               stores,
+               locks,
+               blobs,
+               *cpis,
+               agents,
+               access,
+               renderer,
+               settings_in(folder.path())} {
   agents.compile = [this](const std::string& package) {
     const auto content = "compiled " + package;
     return std::pair{add_blob(content).value, sha1_hex(content)};
@@ -92,11 +104,18 @@ BlobId DirectorWorld::add_blob(const std::string& content) {
   return blobs.put_file(place.path() / "content").id;
 }
 
-void DirectorWorld::set_cloud_config(const std::string& yaml) { stores.configs.put("cloud", "default", yaml, {}, clock.now()); }
+void DirectorWorld::set_cloud_config(const std::string& yaml) {
+  stores.configs.put("cloud", "default", yaml, {}, clock.now());
+}
 
 void DirectorWorld::add_stemcell() {
   const auto cid = cloud.create_stemcell("digest", Json::object(), Json::object());
-  stores.stemcells.insert({.name = "simulated-debian", .version = "1.0", .operating_system = "debian", .api_version = 3, .cid = cid, .sha1 = "x"},
+  stores.stemcells.insert({.name = "simulated-debian",
+                           .version = "1.0",
+                           .operating_system = "debian",
+                           .api_version = 3,
+                           .cid = cid,
+                           .sha1 = "x"},
                           clock.now());
 }
 
@@ -113,11 +132,16 @@ consumes: [{name: server, type: server}]
   ArchiveWriter writer(tarball);
   writer.add("job.MF", spec);
   writer.add("monit", "check process server with pidfile /x");
-  writer.add("templates/config.erb",
-             "<%= p('value') %> <%= link('server').instances.map(&:address).sort.join(',') %> <%= spec.index %>");
+  writer.add(
+      "templates/config.erb",
+      "<%= p('value') %> <%= link('server').instances.map(&:address).sort.join(',') %> <%= spec.index %>");
   writer.finish();
   ReleaseRecord release{.name = "app", .version = "1.0", .commit_hash = "abc"};
-  JobRecord job{.name = "server", .version = "f1", .fingerprint = "f1", .blob = blobs.put_file(tarball).id, .sha1 = sha256_of_file(tarball.string())};
+  JobRecord job{.name = "server",
+                .version = "f1",
+                .fingerprint = "f1",
+                .blob = blobs.put_file(tarball).id,
+                .sha1 = sha256_of_file(tarball.string())};
   job.spec = {{"name", "server"},
               {"templates", {{"config.erb", "config/file"}}},
               {"packages", {"program"}},
@@ -125,8 +149,17 @@ consumes: [{name: server, type: server}]
               {"provides", Json::array({{{"name", "server"}, {"type", "server"}}})},
               {"consumes", Json::array({{{"name", "server"}, {"type", "server"}}})}};
   release.jobs.push_back(job);
-  release.packages.push_back({.name = "library", .version = "p1", .fingerprint = "p1", .blob = add_blob("library"), .sha1 = sha1_hex("library")});
-  release.packages.push_back({.name = "program", .version = "p2", .fingerprint = "p2", .blob = add_blob("program"), .sha1 = sha1_hex("program"), .dependencies = {"library"}});
+  release.packages.push_back({.name = "library",
+                              .version = "p1",
+                              .fingerprint = "p1",
+                              .blob = add_blob("library"),
+                              .sha1 = sha1_hex("library")});
+  release.packages.push_back({.name = "program",
+                              .version = "p2",
+                              .fingerprint = "p2",
+                              .blob = add_blob("program"),
+                              .sha1 = sha1_hex("program"),
+                              .dependencies = {"library"}});
   stores.releases.insert(release, clock.now());
 }
 
@@ -200,24 +233,30 @@ std::vector<std::string> DirectorWorld::inconsistencies() {
 }
 
 bool DirectorWorld::nothing_left() {
-  return cloud.vms().empty() && cloud.disks().empty() && stores.vms.all().empty() && stores.ips.all().empty() &&
-         access.allowed().empty() && stores.deployments.all().empty();
+  return cloud.vms().empty() && cloud.disks().empty() && stores.vms.all().empty() &&
+         stores.ips.all().empty() && access.allowed().empty() && stores.deployments.all().empty();
 }
 
 std::string simple_manifest(int instances, const std::string& property, int disk_mib) {
   return "name: dep\n"
          "releases: [{name: app, version: latest}]\n"
          "stemcells: [{alias: default, os: debian, version: latest}]\n"
-         "update: {canaries: 1, max_in_flight: 1, canary_watch_time: 1000-30000, update_watch_time: 1000-30000}\n"
+         "update: {canaries: 1, max_in_flight: 1, canary_watch_time: 1000-30000, update_watch_time: "
+         "1000-30000}\n"
          "instance_groups:\n"
          "- name: server\n"
-         "  instances: " + std::to_string(instances) + "\n"
+         "  instances: " +
+         std::to_string(instances) +
+         "\n"
          "  azs: [z1, z2, z3]\n"
          "  vm_type: small\n"
          "  stemcell: default\n"
-         "  persistent_disk: " + std::to_string(disk_mib) + "\n"
+         "  persistent_disk: " +
+         std::to_string(disk_mib) +
+         "\n"
          "  networks: [{name: default}]\n"
-         "  jobs: [{name: server, release: app, properties: {value: " + property + "}}]\n";
+         "  jobs: [{name: server, release: app, properties: {value: " +
+         property + "}}]\n";
 }
 
 }  // namespace slipway::test

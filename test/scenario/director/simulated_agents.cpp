@@ -29,7 +29,8 @@ void SimulatedAgents::count_stopped() {
   most_stopped_ = std::max(most_stopped_, static_cast<int>(stopped));
 }
 
-Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::string& method, const Json& arguments) {
+Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::string& method,
+                             const Json& arguments) {
   if (method == "ping") return "pong";
   if (method == "get_state") {
     Json reply = state.spec;
@@ -43,7 +44,8 @@ Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::stri
     if (state.job_state == "running") violate(agent, "apply while the jobs run");
     const Json packages = spec.value("packages", Json::object());
     for (const auto& [name, package] : packages.items()) {
-      if (!package.contains("blobstore_id") || !package.contains("sha1")) violate(agent, "package " + name + " has no blob");
+      if (!package.contains("blobstore_id") || !package.contains("sha1"))
+        violate(agent, "package " + name + " has no blob");
     }
     state.spec = spec;
     state.has_jobs = !spec.value("configuration_hash", "").empty();
@@ -51,7 +53,8 @@ Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::stri
   }
   if (method == "start") {
     if (!state.has_jobs) violate(agent, "start before a full apply");
-    if (state.spec.value("persistent_disk", 0) > 0 && state.mounted.empty()) violate(agent, "start without its disk");
+    if (state.spec.value("persistent_disk", 0) > 0 && state.mounted.empty())
+      violate(agent, "start without its disk");
     state.job_state = "running";
     return "started";
   }
@@ -62,7 +65,8 @@ Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::stri
   }
   if (method == "drain") return 0;
   if (method == "run_script") {
-    state.script_environment[arguments.at(0).get<std::string>()] = arguments.at(1).value("env", Json::object());
+    state.script_environment[arguments.at(0).get<std::string>()] =
+        arguments.at(1).value("env", Json::object());
     return Json::object();
   }
   if (method == "add_persistent_disk") {
@@ -81,10 +85,12 @@ Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::stri
   }
   if (method == "unmount_disk") {
     if (state.job_state == "running") violate(agent, "unmount while the jobs run");
-    if (state.mounted.erase(arguments.at(0).get<std::string>()) == 0) violate(agent, "unmount of what is not mounted");
+    if (state.mounted.erase(arguments.at(0).get<std::string>()) == 0)
+      violate(agent, "unmount of what is not mounted");
     return Json::object();
   }
-  if (method == "list_disk") return Json(std::vector<std::string>(state.mounted.begin(), state.mounted.end()));
+  if (method == "list_disk")
+    return Json(std::vector<std::string>(state.mounted.begin(), state.mounted.end()));
   if (method == "migrate_disk") return Json::object();
   if (method == "update_settings") return "ok";
   if (method == "sync_dns") return "synced";
@@ -100,7 +106,8 @@ Json SimulatedAgents::request(const AgentId& agent, const std::string& method, c
   if (before) before(agent, method);
   std::lock_guard lock(mutex_);
   const auto found = agents_.find(agent);
-  if (found == agents_.end() || found->second.silent) throw Error(Fault::retryable, "agent " + agent.value + " is silent");
+  if (found == agents_.end() || found->second.silent)
+    throw Error(Fault::retryable, "agent " + agent.value + " is silent");
   auto& state = found->second;
   state.calls.push_back(method == "run_script" ? "run_script:" + arguments.at(0).get<std::string>() : method);
   if (const auto failure = scripted_failures_.find(method); failure != scripted_failures_.end()) {
@@ -179,8 +186,12 @@ void SimulatedAccess::forbid(const AgentId& agent) {
   allowed_.erase(agent);
 }
 
-Json SimulatedAccess::issue_bootstrap(const AgentId& agent) { return {{"certificate", "bootstrap of " + agent.value}}; }
-Json SimulatedAccess::issue_permanent(const AgentId& agent) { return {{"certificate", "permanent of " + agent.value}}; }
+Json SimulatedAccess::issue_bootstrap(const AgentId& agent) {
+  return {{"certificate", "bootstrap of " + agent.value}};
+}
+Json SimulatedAccess::issue_permanent(const AgentId& agent) {
+  return {{"certificate", "permanent of " + agent.value}};
+}
 
 std::set<AgentId> SimulatedAccess::allowed() const {
   std::lock_guard lock(mutex_);

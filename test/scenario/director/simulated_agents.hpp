@@ -37,7 +37,7 @@ class SimulatedAgents final : public director::AgentClient {
   std::function<std::pair<std::string, std::string>(const std::string& package)> compile;
 
   void silence(const AgentId& agent);
-  std::vector<std::string> calls(const AgentId& agent) const;   // methods in order, scripts as run_script:NAME
+  std::vector<std::string> calls(const AgentId& agent) const;  // methods in order, scripts as run_script:NAME
   std::map<std::string, Json> last_scripts_environment(const AgentId& agent) const;
   std::optional<Json> spec(const AgentId& agent) const;
   std::string job_state(const AgentId& agent) const;
