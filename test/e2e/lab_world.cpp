@@ -23,8 +23,18 @@ std::string join(const std::vector<std::string>& words) {
 
 }  // namespace
 
+// A constructor that throws has no destructor to call: the lab is taken down here then.
 LabWorld::LabWorld(const std::string& virt) : root_(std::filesystem::current_path()), virt_(virt) {
   state_ = root_ / ("build/lab-" + std::string(lab_name));
+  try {
+    set_up();
+  } catch (...) {
+    run({"test/lab/lab", "--name", lab_name, "down"});
+    throw;
+  }
+}
+
+void LabWorld::set_up() {
   const auto must = [&](const std::vector<std::string>& argv) {
     const auto outcome = run(argv);
     INFO(join(argv) << "\n" << outcome.out << outcome.err);
@@ -34,7 +44,7 @@ LabWorld::LabWorld(const std::string& virt) : root_(std::filesystem::current_pat
   must({"releases/build"});
   must({"test/lab/lab", "--name", lab_name, "down"});
   must({"test/lab/lab", "--name", lab_name, "up"});
-  must({"test/lab/control-plane", "--name", lab_name, "up", "--virt", virt});
+  must({"test/lab/control-plane", "--name", lab_name, "up", "--virt", virt_});
   must({"test/lab/control-plane", "--name", lab_name, "upload"});
   const auto password = read_file(state_ / "control/pks-api/admin.password");
   const auto login =

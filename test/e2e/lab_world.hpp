@@ -54,6 +54,7 @@ class LabWorld {
   Outcome take_down();
 
  private:
+  void set_up();
   Outcome run(std::vector<std::string> argv, std::map<std::string, std::string> environment = {});
   std::filesystem::path root_, state_;
   std::string virt_;
