@@ -4,7 +4,7 @@
 #include <boost/program_options.hpp>
 #include <iostream>
 
-#include "base/file.hpp"
+#include "base/stop_signals.hpp"
 #include "base/tls.hpp"
 #include "director/director.hpp"
 
@@ -31,6 +31,16 @@ struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+void parse(const options::options_description& known, const std::vector<std::string>& words) {
+  options::variables_map values;
+  try {
+    options::store(options::command_line_parser(words).options(known).run(), values);
+    options::notify(values);
+  } catch (const options::error& error) {
+    throw UsageError(error.what());
+  }
+}
+
 int run(const std::string& file, bool check_only) {
   auto reader = Config::load(file);
   const auto config = read_director_config(reader);
@@ -38,20 +48,13 @@ int run(const std::string& file, bool check_only) {
     std::cout << file << " is fine\n";
     return 0;
   }
-  // Blocked before any thread starts, so that every thread leaves them to the wait below.
-  sigset_t ends;
-  sigemptyset(&ends);
-  for (const int signal : {SIGTERM, SIGINT}) sigaddset(&ends, signal);
-  pthread_sigmask(SIG_BLOCK, &ends, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
+  const StopSignals stop;
   auto log = Log::to("director", config.log_file, config.log_level);
   Director director(config, log, [log] {
     log.error("director.lease_lost", {{"action", "another director runs on this store: this one ends"}});
     ::kill(::getpid(), SIGTERM);
   });
-  int received = 0;
-  sigwait(&ends, &received);
-  log.info("director.stopping", {{"signal", std::to_string(received)}});
+  log.info("director.stopping", {{"signal", std::to_string(stop.wait())}});
   return 0;
 }
 
@@ -63,13 +66,7 @@ int init(const std::vector<std::string>& arguments) {
       "dns-hosts-file", options::value(&init.dns_hosts_file))("port", options::value(&init.port))(
       "blobstore-port", options::value(&init.blobstore_port))("nats-port", options::value(&init.nats_port))(
       "cpi", options::value(&init.cpi_command)->composing()->required());
-  options::variables_map values;
-  try {
-    options::store(options::command_line_parser(arguments).options(known).run(), values);
-    options::notify(values);
-  } catch (const options::error& error) {
-    throw UsageError(error.what());
-  }
+  parse(known, arguments);
   for (const auto& line : init_director(init)) std::cout << line << "\n";
   return 0;
 }
@@ -101,13 +98,7 @@ int dispatch(const std::vector<std::string>& arguments) {
   options::options_description known;
   known.add_options()("config", options::value(&file)->required())("check-config",
                                                                    options::bool_switch(&check_only));
-  options::variables_map values;
-  try {
-    options::store(options::command_line_parser(arguments).options(known).run(), values);
-    options::notify(values);
-  } catch (const options::error& error) {
-    throw UsageError(error.what());
-  }
+  parse(known, arguments);
   return run(file, check_only);
 }
 

@@ -1,10 +1,8 @@
-#include <signal.h>
-
 #include <boost/program_options.hpp>
 #include <iostream>
 #include <regex>
 
-#include "base/file.hpp"
+#include "base/stop_signals.hpp"
 #include "base/tls.hpp"
 #include "pks-api/daemon.hpp"
 #include "pks-api/identity/identity.hpp"
@@ -69,17 +67,10 @@ int serve(const Words& words) {
     std::cout << file << " is fine\n";
     return 0;
   }
-  // Blocked before any thread starts, so that every thread leaves them to the wait below.
-  sigset_t ends;
-  sigemptyset(&ends);
-  for (const int signal : {SIGTERM, SIGINT}) sigaddset(&ends, signal);
-  pthread_sigmask(SIG_BLOCK, &ends, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
+  const StopSignals stop;
   auto log = Log::to("pks-api", config.log_file, config.log_level);
   Daemon daemon(config, log);
-  int received = 0;
-  sigwait(&ends, &received);
-  log.info("pks-api.stopping", {{"signal", std::to_string(received)}});
+  log.info("pks-api.stopping", {{"signal", std::to_string(stop.wait())}});
   return 0;
 }
 
