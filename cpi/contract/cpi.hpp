@@ -48,6 +48,10 @@ class CpiError : public Error {
   CpiError(ErrorType type, Fault fault, const std::string& message, bool ok_to_retry);
   ErrorType type() const noexcept { return type_; }
   bool ok_to_retry() const noexcept { return ok_to_retry_; }
+  // The cloud does not offer the method: an optional step is left out.
+  bool is_unsupported() const noexcept {
+    return type_ == ErrorType::not_implemented || type_ == ErrorType::not_supported;
+  }
 
  private:
   ErrorType type_;

@@ -43,20 +43,34 @@ Json Agent::call(const std::string& method, const Json& arguments) {
 
 // Most tasks end within a few milliseconds, some take minutes: the pause between two looks
 // grows with the task's age, so that neither kind pays for the other.
-Json Agent::run(const std::string& method, const Json& arguments, std::chrono::milliseconds limit) {
-  return with_context("running " + method + " on agent " + id_.value, [&] {
-    const auto begun = clock_.monotonic();
-    Json value = request_with_resends(method, arguments);
-    while (const auto task = agent::running_task_id(value)) {
-      checkpoint_();
-      const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.monotonic() - begun);
-      if (limit.count() != 0 && age >= limit) {
-        throw Error(Fault::retryable, "not finished after " + std::to_string(limit.count() / 1000) + " s");
-      }
-      clock_.sleep_for(std::clamp<std::chrono::milliseconds>(age / 4, first_poll, slowest_poll));
-      value = request_with_resends("get_task", Json::array({*task}));
+Json Agent::follow(const std::string& method, const Json& arguments, std::chrono::milliseconds limit) {
+  const auto begun = clock_.monotonic();
+  Json value = request_with_resends(method, arguments);
+  while (const auto task = agent::running_task_id(value)) {
+    checkpoint_();
+    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.monotonic() - begun);
+    if (limit.count() != 0 && age >= limit) {
+      throw Error(Fault::retryable, "not finished after " + std::to_string(limit.count() / 1000) + " s");
     }
-    return value;
+    clock_.sleep_for(std::clamp<std::chrono::milliseconds>(age / 4, first_poll, slowest_poll));
+    value = request_with_resends("get_task", Json::array({*task}));
+  }
+  return value;
+}
+
+Json Agent::run(const std::string& method, const Json& arguments, std::chrono::milliseconds limit) {
+  return with_context("running " + method + " on agent " + id_.value,
+                      [&] { return follow(method, arguments, limit); });
+}
+
+// An AgentError is told apart before context is added: with it, it is an Error like any other.
+void Agent::run_if_known(const std::string& method, const Json& arguments) {
+  with_context("running " + method + " on agent " + id_.value, [&] {
+    try {
+      follow(method, arguments, std::chrono::milliseconds{0});
+    } catch (const AgentError& error) {
+      if (std::string_view(error.what()).find("unknown message") == std::string_view::npos) throw;
+    }
   });
 }
 

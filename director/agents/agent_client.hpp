@@ -55,12 +55,16 @@ class Agent {
   Json run(const std::string& method, const Json& arguments = Json::array(),
            std::chrono::milliseconds limit = std::chrono::milliseconds{0});
 
+  // As run(), for an action that older agents do not have: they go without it.
+  void run_if_known(const std::string& method, const Json& arguments = Json::array());
+
   // Fault::retryable when the agent has not answered by the end of `limit`.
   void wait_until_ready(std::chrono::milliseconds limit);
 
   void post(const std::string& method, const Json& arguments = Json::array());
 
  private:
+  Json follow(const std::string& method, const Json& arguments, std::chrono::milliseconds limit);
   Json request_with_resends(const std::string& method, const Json& arguments);
   AgentClient& client_;
   AgentId id_;

@@ -126,6 +126,8 @@ struct InstanceRecord {
   bool update_completed = false;   // false: an attempt is under way or failed ("dirty")
   Json spec = Json::object();      // the apply spec last applied with success; empty before
   std::vector<std::string> dns_names;
+
+  std::string name() const { return group + "/" + id.value + " (" + std::to_string(index) + ")"; }
 };
 
 struct DeploymentRecord {

@@ -97,20 +97,24 @@ std::vector<Need> Compiler::dependencies_of(const Need& need) const {
   return found;
 }
 
-std::string Compiler::dependency_key(const Need& need) const {
-  Json key = Json::array();
-  const auto owner = owner_of(need.package_id);
+// [[name, version, [its own …]], …], sorted by name.
+Json Compiler::dependency_tree(const Owner& owner) const {
+  Json tree = Json::array();
   const ReleaseIndex releases(world_.releases);
   auto names = owner.package->dependencies;
   std::sort(names.begin(), names.end());
   for (const auto& name : names) {
     const auto* package = releases.package(*owner.release, name);
-    const Json deeper = Json::parse(dependency_key({package->id, need.stemcell_os, need.stemcell_version}));
     Json entry = {package->name, package->version};
-    if (!deeper.empty()) entry.push_back(deeper);
-    key.push_back(std::move(entry));
+    if (Json deeper = dependency_tree({owner.release, package}); !deeper.empty())
+      entry.push_back(std::move(deeper));
+    tree.push_back(std::move(entry));
   }
-  return key.dump();
+  return tree;
+}
+
+std::string Compiler::dependency_key(const Need& need) const {
+  return dependency_tree(owner_of(need.package_id)).dump();
 }
 
 std::map<Need, CompiledPackageRecord> Compiler::compile(const std::vector<Need>& needs) {
@@ -155,8 +159,7 @@ void Compiler::compile_missing(const std::vector<Need>& missing) {
     const auto wanted = per_stemcell.find({stemcell.operating_system, stemcell.version});
     if (wanted == per_stemcell.end()) continue;
     for (int i = 0; i < std::min(wanted->second, cloud_.compilation->workers); ++i) {
-      workers.push_back(
-          {stemcell.name, stemcell.version.empty() ? "" : stemcell.operating_system, stemcell.version, ""});
+      workers.push_back({stemcell.name, stemcell.operating_system, stemcell.version, ""});
     }
     per_stemcell.erase(wanted);
   }

@@ -35,6 +35,7 @@ class Compiler {
   };
   Owner owner_of(std::int64_t package_id) const;
   std::vector<Assignment::PackageNeed> dependencies_of(const Assignment::PackageNeed& need) const;
+  Json dependency_tree(const Owner& owner) const;
   std::string dependency_key(const Assignment::PackageNeed& need) const;
   void compile_missing(const std::vector<Assignment::PackageNeed>& missing);
   CompiledPackageRecord compile_one(const Assignment::PackageNeed& need, const VmRecord& vm);

@@ -1,11 +1,8 @@
-#include <algorithm>
-#include <map>
-
 #include "base/parallel.hpp"
 #include "director/executor/bodies.hpp"
 #include "director/executor/dns.hpp"
 #include "director/executor/instance_updater.hpp"
-#include "director/planner/plan.hpp"
+#include "director/executor/world.hpp"
 
 namespace slipway::director {
 
@@ -14,14 +11,7 @@ using namespace std::chrono_literals;
 namespace {
 
 std::vector<ActualInstance> read_instances(Services& services, const std::string& deployment) {
-  auto& stores = services.stores;
-  std::vector<ActualInstance> instances;
-  for (auto& record : stores.instances.of_deployment(deployment)) {
-    ActualInstance instance{.record = std::move(record)};
-    instance.vm = stores.vms.active_of(instance.record.id);
-    instance.disks = stores.disks.of_instance(instance.record.id);
-    instances.push_back(std::move(instance));
-  }
+  auto instances = stored_instances(services.stores, deployment);
   parallel_for(instances.size(), services.settings.max_parallel, [&](std::size_t i) {
     if (!instances[i].vm) return;
     try {
@@ -58,12 +48,14 @@ std::string delete_deployment(Services& services, TaskContext& task, const Delet
     TaskContext::Stage stage(task, "Deleting instances", static_cast<int>(instances.size()));
     parallel_for(instances.size(), services.settings.max_parallel, [&](std::size_t i) {
       task.checkpoint();
-      const auto& record = instances[i].record;
-      stage.run(record.group + "/" + record.id.value + " (" + std::to_string(record.index) + ")",
-                [&](TaskContext::Step& step) {
-                  updater.remove(instances[i], false, request.force, request.delete_disks, request.force,
-                                 step);
-                });
+      stage.run(instances[i].record.name(), [&](TaskContext::Step& step) {
+        updater.remove(instances[i],
+                       {.keep_deployment = false,
+                        .skip_drain = request.force,
+                        .delete_disks = request.delete_disks,
+                        .force = request.force},
+                       step);
+      });
     });
   }
   TaskContext::Stage stage(task, "Deleting properties and permissions", 1);

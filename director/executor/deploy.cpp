@@ -21,11 +21,11 @@ constexpr int reserve_tries = 5;
 }  // namespace
 
 std::string Deploy::run() {
-  const Json parsed = parse_yaml(request_.manifest, "manifest");
-  if (!parsed.is_object() || !parsed.contains("name") || !parsed["name"].is_string()) {
+  const Json manifest = parse_yaml(request_.manifest, "manifest");
+  if (!manifest.is_object() || !manifest.contains("name") || !manifest["name"].is_string()) {
     throw Error(Fault::invalid, "manifest: 'name' is missing; it has to be the deployment's name", 190014);
   }
-  const auto name = parsed["name"].get<std::string>();
+  const auto name = manifest["name"].get<std::string>();
   if (request_.deployment.empty()) request_.deployment = name;
   if (request_.deployment != name) {
     throw Error(Fault::invalid,
@@ -36,7 +36,7 @@ std::string Deploy::run() {
   {
     TaskContext::Stage stage(task_, "Preparing deployment", 1);
     stage.run("Preparing deployment", [&](TaskContext::Step&) {
-      prepare();
+      prepare(manifest);
       if (!request_.options.dry_run) reserve();
       try {
         render();
@@ -58,8 +58,7 @@ std::string Deploy::run() {
   return "/deployments/" + name;
 }
 
-void Deploy::prepare() {
-  const Json manifest = parse_yaml(request_.manifest, "manifest");
+void Deploy::prepare(const Json& manifest) {
   auto& stores = services_.stores;
   if (!request_.options.dry_run) {
     stores.deployments.find_or_create(request_.deployment, services_.clock.now());
@@ -266,11 +265,9 @@ void Deploy::remove_obsolete() {
   // One after the other: members of a quorum leave in turn.
   for (const auto* instance : obsolete) {
     task_.checkpoint();
-    const auto& record = instance->record;
-    stage.run(record.group + "/" + record.id.value + " (" + std::to_string(record.index) + ")",
-              [&](TaskContext::Step& step) {
-                updater.remove(*instance, true, skips_drain(record.group), false, false, step);
-              });
+    stage.run(instance->record.name(), [&](TaskContext::Step& step) {
+      updater.remove(*instance, {.skip_drain = skips_drain(instance->record.group)}, step);
+    });
   }
 }
 
@@ -361,14 +358,16 @@ void Deploy::finish() {
   auto deployment = stores.deployments.find_or_create(request_.deployment, services_.clock.now());
   deployment.manifest = request_.manifest;
   deployment.cloud_config_ids = cloud_config_ids_;
+  const ReleaseIndex releases(world_.releases);
   std::set<std::int64_t> release_ids, stemcell_ids;
   for (const auto& planned : assignment_.instances) {
     for (const auto& job : planned.jobs) {
-      if (auto release = stores.releases.find(job.release, job.release_version))
-        release_ids.insert(release->id);
+      release_ids.insert(releases.release(job.release, job.release_version).id);
     }
-    if (auto stemcell = stores.stemcells.find(planned.stemcell.name, planned.stemcell.version, planned.cpi)) {
-      stemcell_ids.insert(stemcell->id);
+    for (const auto& stemcell : world_.stemcells) {
+      const bool used = stemcell.name == planned.stemcell.name &&
+                        stemcell.version == planned.stemcell.version && stemcell.cpi == planned.cpi;
+      if (used) stemcell_ids.insert(stemcell.id);
     }
   }
   stores.deployments.record_success(deployment, {release_ids.begin(), release_ids.end()},

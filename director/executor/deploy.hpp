@@ -27,7 +27,7 @@ class Deploy {
   std::string run();  // the task's result: "/deployments/NAME"
 
  private:
-  void prepare();
+  void prepare(const Json& manifest);
   void assign_instances();
   void reserve();
   void give_back();

@@ -75,7 +75,7 @@ std::vector<DnsRecord> dns_records(Services& services) {
   return records;
 }
 
-Json dns_blob(const std::vector<DnsRecord>& records, std::int64_t version) {
+Json dns_blob(const std::vector<DnsRecord>& records) {
   Json hosts = Json::array(), infos = Json::array();
   std::map<std::string, std::string> group_ids, az_ids, network_ids;
   const auto number = [](std::map<std::string, std::string>& ids, const std::string& name) {
@@ -90,7 +90,6 @@ Json dns_blob(const std::vector<DnsRecord>& records, std::int64_t version) {
                      record.deployment, record.ip, record.domain, record.agent_id, record.index});
   }
   return {{"records", hosts},
-          {"version", version},
           {"record_keys",
            {"id", "num_id", "instance_group", "group_ids", "az", "az_id", "network", "network_id",
             "deployment", "ip", "domain", "agent_id", "instance_index"}},
@@ -100,13 +99,14 @@ Json dns_blob(const std::vector<DnsRecord>& records, std::int64_t version) {
 
 void publish_dns(Services& services, TaskContext& task) {
   const auto records = dns_records(services);
-  const auto content_key = sha1_hex(dns_blob(records, 0).dump());
+  Json content = dns_blob(records);
+  const auto content_key = sha1_hex(content.dump());
   auto& versions = services.stores.dns_versions;
   const auto published = versions.publish(content_key, services.clock.now());
   if (!published.is_new && !published.blob.empty()) return;
-  const auto text = dns_blob(records, published.version).dump();
+  content["version"] = published.version;
   const TempDir folder("dns", services.settings.work_folder);
-  write_file_atomically(folder.path() / "records.json", text, 0600);
+  write_file_atomically(folder.path() / "records.json", content.dump(), 0600);
   const auto blob = services.blobs.put_file(folder.path() / "records.json");
   for (const auto& old : versions.set_blob(published.version, blob.id)) services.blobs.remove(old);
   if (!services.settings.dns_hosts_file.empty()) {

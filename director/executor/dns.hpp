@@ -17,7 +17,7 @@ struct DnsRecord {
 };
 
 std::vector<DnsRecord> dns_records(Services& services);
-Json dns_blob(const std::vector<DnsRecord>& records, std::int64_t version);
+Json dns_blob(const std::vector<DnsRecord>& records);  // without its version
 
 // Sends the records of now to every agent, all at once, and waits `dns_wait` at most: a node
 // that is away reads them at its next sync. Does nothing when they have not changed.

@@ -31,11 +31,7 @@ std::string failing_processes(const Json& state) {
 }  // namespace
 
 void InstanceSteps::run_script(const AgentId& agent, const std::string& script, const Json& environment) {
-  try {
-    vms_.agent(agent).run("run_script", Json::array({script, {{"env", environment}}}));
-  } catch (const AgentError& error) {
-    if (std::string_view(error.what()).find("unknown message") == std::string_view::npos) throw;
-  }
+  vms_.agent(agent).run_if_known("run_script", Json::array({script, {{"env", environment}}}));
 }
 
 void InstanceSteps::stop(const AgentId& agent, const StopRequest& request, TaskContext::Step& step) {
@@ -133,7 +129,7 @@ DiskRecord InstanceSteps::create_disk(const PlannedInstance& instance, const std
                                        {"instance_index", std::to_string(instance.index)},
                                        {"attached_at", to_rfc3339(services_.clock.now())}});
   } catch (const CpiError& error) {
-    if (error.type() != ErrorType::not_implemented && error.type() != ErrorType::not_supported) throw;
+    if (!error.is_unsupported()) throw;
   }
   return disk;
 }
@@ -142,11 +138,7 @@ void InstanceSteps::attach(const VmRecord& vm, const DiskRecord& disk) {
   with_context("attaching disk " + disk.cid.value, [&] {
     const Json hint = vms_.cpi(vm.cpi)->attach_disk(*vm.cid, disk.cid);
     auto conversation = vms_.agent(vm.agent);
-    try {
-      conversation.run("add_persistent_disk", Json::array({disk.cid.value, hint}));
-    } catch (const AgentError& error) {
-      if (std::string_view(error.what()).find("unknown message") == std::string_view::npos) throw;
-    }
+    conversation.run_if_known("add_persistent_disk", Json::array({disk.cid.value, hint}));
     conversation.run("mount_disk", Json::array({disk.cid.value}));
   });
 }
@@ -160,11 +152,7 @@ void InstanceSteps::detach(const VmRecord& vm, const DiskRecord& disk, bool agen
           std::find(mounted.begin(), mounted.end(), Json(disk.cid.value)) != mounted.end()) {
         conversation.run("unmount_disk", Json::array({disk.cid.value}));
       }
-      try {
-        conversation.run("remove_persistent_disk", Json::array({disk.cid.value}));
-      } catch (const AgentError& error) {
-        if (std::string_view(error.what()).find("unknown message") == std::string_view::npos) throw;
-      }
+      conversation.run_if_known("remove_persistent_disk", Json::array({disk.cid.value}));
     }
     try {
       vms_.cpi(vm.cpi)->detach_disk(*vm.cid, disk.cid);

@@ -169,37 +169,37 @@ void InstanceUpdater::give_up_vm(const ActualInstance& instance, bool skip_drain
   vms_.remove(vm);
 }
 
-void InstanceUpdater::remove(const ActualInstance& instance, bool keep_deployment, bool skip_drain,
-                             bool delete_disks, bool force, TaskContext::Step& step) {
+void InstanceUpdater::remove(const ActualInstance& instance, const RemoveRequest& request,
+                             TaskContext::Step& step) {
   auto& stores = services_.stores;
+  const auto unless_forced = [&](const std::string& doing, const std::function<void()>& work) {
+    try {
+      work();
+    } catch (const Error& error) {
+      if (!request.force || error.fault() == Fault::cancelled) throw;
+      task_.warning(doing + error.what());
+    }
+  };
+  if (instance.vm && instance.responsive) {
+    StopRequest stop;
+    stop.next = {.keep_vm = false, .keep_instance = false, .keep_deployment = request.keep_deployment};
+    stop.skip_drain = request.skip_drain;
+    unless_forced("stopping " + instance.record.group + "/" + instance.record.id.value + ": ",
+                  [&] { steps_.stop(instance.vm->agent, stop, step); });
+  }
+  if (instance.vm && instance.vm->cid) {
+    for (const auto& disk : instance.disks) {
+      if (disk.state != DiskState::active) continue;
+      unless_forced("", [&] { steps_.detach(*instance.vm, disk, instance.responsive); });
+    }
+  }
+  // With its VM go those of attempts that died.
   for (const auto& vm : stores.vms.of_instance(instance.record.id)) {
-    const bool active_one = instance.vm && vm.agent == instance.vm->agent;
-    if (active_one && instance.responsive) {
-      try {
-        StopRequest request;
-        request.next = {.keep_vm = false, .keep_instance = false, .keep_deployment = keep_deployment};
-        request.skip_drain = skip_drain;
-        steps_.stop(vm.agent, request, step);
-      } catch (const Error& error) {
-        if (!force || error.fault() == Fault::cancelled) throw;
-        task_.warning("stopping " + instance.record.group + "/" + instance.record.id.value + ": " +
-                      error.what());
-      }
-    }
-    for (const auto& disk : stores.disks.of_instance(instance.record.id)) {
-      if (!active_one || !vm.cid || disk.state != DiskState::active) continue;
-      try {
-        steps_.detach(vm, disk, instance.responsive);
-      } catch (const Error& error) {
-        if (!force || error.fault() == Fault::cancelled) throw;
-        task_.warning(error.what());
-      }
-    }
     step.status("deleting VM");
     vms_.remove(vm);
   }
   for (const auto& disk : stores.disks.of_instance(instance.record.id)) {
-    if (delete_disks) {
+    if (request.delete_disks) {
       steps_.delete_disk(disk);
     } else {
       stores.disks.set_state(disk.cid, DiskState::orphaned, services_.clock.now());

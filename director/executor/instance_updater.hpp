@@ -1,6 +1,6 @@
 #pragma once
 
-#include <map>
+#include <functional>
 #include <string>
 
 #include "director/executor/instance_steps.hpp"
@@ -16,6 +16,13 @@ struct InstanceJob {
   Json apply_spec;
   bool skip_drain = false;
   bool canary = false;
+};
+
+struct RemoveRequest {
+  bool keep_deployment = true;  // false: the whole deployment goes
+  bool skip_drain = false;
+  bool delete_disks = false;  // instead of keeping them as orphans for a while
+  bool force = false;         // go on, with a warning, where the agent or the cloud refuses
 };
 
 // Takes one instance from what it is to what it shall be. Each step can be repeated: an
@@ -36,10 +43,8 @@ class InstanceUpdater {
   // Everything the change asks for; writes the row's progress to `step`.
   void update(const InstanceJob& job, TaskContext::Step& step);
 
-  // Stops the jobs, takes the disk off, deletes the VM, the disk (kept as an orphan unless
-  // `delete_disks`), the addresses and the row.
-  void remove(const ActualInstance& instance, bool keep_deployment, bool skip_drain, bool delete_disks,
-              bool force, TaskContext::Step& step);
+  // Stops the jobs, takes the disk off, deletes the VM, the disks, the addresses and the row.
+  void remove(const ActualInstance& instance, const RemoveRequest& request, TaskContext::Step& step);
 
   // Deletes the VM and keeps the instance with its disk and addresses.
   void give_up_vm(const ActualInstance& instance, bool skip_drain, const Json& next_spec,

@@ -179,7 +179,7 @@ void VmSteps::describe(const VmOrder& order, const VmRecord& vm) {
   try {
     cpi(order.cpi)->set_vm_metadata(*vm.cid, metadata_of(order, services_.settings, vm.created_at));
   } catch (const CpiError& error) {
-    if (error.type() != ErrorType::not_implemented && error.type() != ErrorType::not_supported) throw;
+    if (!error.is_unsupported()) throw;
   }
 }
 
@@ -210,8 +210,6 @@ void VmSteps::settle(const VmRecord& vm) {
                          {"mbus", {{"cert", services_.access.issue_permanent(vm.agent)}}}};
   try {
     conversation.run("update_settings", Json::array({settings}), std::chrono::seconds{60});
-  } catch (const AgentError&) {
-    throw;
   } catch (const Error& error) {
     if (error.fault() != Fault::retryable) throw;
   }

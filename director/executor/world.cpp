@@ -1,7 +1,6 @@
 #include "director/executor/world.hpp"
 
 #include <map>
-#include <mutex>
 
 #include "base/parallel.hpp"
 #include "base/yaml.hpp"
@@ -11,8 +10,24 @@ namespace slipway::director {
 
 namespace {
 
-// Those parts of the store that belong to an instance, gathered in one pass each.
-std::vector<ActualInstance> gather(Stores& stores, const std::string& deployment) {
+void ask_agent(Services& services, ActualInstance& instance) {
+  try {
+    const Json state =
+        services.agents.request(instance.vm->agent, "get_state", Json::array(), services.settings.state_wait);
+    instance.job_state = state.value("job_state", "");
+  } catch (const Error&) {
+    instance.responsive = false;
+  }
+}
+
+bool concerns(const ActualInstance& instance, const DeployOptions& options) {
+  return options.only_group.empty() || options.only_group == instance.record.group;
+}
+
+}  // namespace
+
+// In one pass over each kind of row, however many instances there are.
+std::vector<ActualInstance> stored_instances(Stores& stores, const std::string& deployment) {
   std::vector<ActualInstance> instances;
   std::map<std::string, std::size_t> place;
   for (auto& record : stores.instances.of_deployment(deployment)) {
@@ -39,27 +54,11 @@ std::vector<ActualInstance> gather(Stores& stores, const std::string& deployment
   return instances;
 }
 
-void ask_agent(Services& services, ActualInstance& instance) {
-  try {
-    const Json state =
-        services.agents.request(instance.vm->agent, "get_state", Json::array(), services.settings.state_wait);
-    instance.job_state = state.value("job_state", "");
-  } catch (const Error&) {
-    instance.responsive = false;
-  }
-}
-
-bool concerns(const ActualInstance& instance, const DeployOptions& options) {
-  return options.only_group.empty() || options.only_group == instance.record.group;
-}
-
-}  // namespace
-
 World read_world(Services& services, TaskContext& task, const std::string& deployment,
                  const Manifest& manifest, const DeployOptions& options) {
   World world;
   auto& stores = services.stores;
-  world.instances = gather(stores, deployment);
+  world.instances = stored_instances(stores, deployment);
   parallel_for(world.instances.size(), services.settings.max_parallel, [&](std::size_t i) {
     auto& instance = world.instances[i];
     task.checkpoint();

@@ -14,6 +14,9 @@ namespace slipway::director {
 World read_world(Services& services, TaskContext& task, const std::string& deployment,
                  const Manifest& manifest, const DeployOptions& options);
 
+// A deployment's instances with what the store knows of each; nobody is asked.
+std::vector<ActualInstance> stored_instances(Stores& stores, const std::string& deployment);
+
 // The latest cloud configs, joined, and their ids.
 struct CurrentCloud {
   CloudConfig config;

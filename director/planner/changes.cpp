@@ -264,7 +264,7 @@ InstanceChange ChangeDetector::removal(const ActualInstance& actual) const {
   const auto& record = actual.record;
   out.id = record.id;
   out.group = record.group;
-  out.name = record.group + "/" + record.id.value + " (" + std::to_string(record.index) + ")";
+  out.name = record.name();
   out.target = InstanceState::detached;
   const bool narrowed = !desired_.options.only_group.empty() || !desired_.options.only_instance.empty();
   if (narrowed || record.ignore) return out;

@@ -147,6 +147,21 @@ TEST_CASE("a failing start fails the deploy, says which instance, and the next d
   CHECK(world.inconsistencies() == std::vector<std::string>{});
 }
 
+TEST_CASE("an agent without an optional action goes without it") {
+  for (const char* action : {"run_script", "add_persistent_disk"}) {
+    DirectorWorld world;
+    CAPTURE(action);
+    world.agents.fail_next(action, std::string("unknown message ") + action);
+    if (std::string(action) == "add_persistent_disk") {
+      // It goes on to mount the disk, which the strict simulated agent does not know then.
+      CHECK_THROWS_WITH_AS(world.deploy(simple_manifest(1)), doctest::Contains("mount of an unknown disk"), Error);
+    } else {
+      world.deploy(simple_manifest(1));
+      CHECK(world.agents.job_state(world.vm("server", 0).agent) == "running");
+    }
+  }
+}
+
 TEST_CASE("a cloud that refuses at first and may be asked again is asked again") {
   DirectorWorld world;
   world.cpi.fail_next("create_vm", cpi::CallFault::retry_before, 2);
