@@ -1,0 +1,3 @@
+module slipway/test/bosh-cli
+
+go 1.19

@@ -1,0 +1,104 @@
+#include "test/e2e/lab.hpp"
+
+#include <doctest/doctest.h>
+
+#include <sstream>
+#include <thread>
+
+#include "base/process.hpp"
+
+namespace slipway::test {
+
+namespace {
+
+constexpr auto step_limit = std::chrono::minutes{15};
+
+}  // namespace
+
+std::string join_words(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) text += word + " ";
+  return text;
+}
+
+Lab::Lab(std::string name) : name_(std::move(name)), root_(std::filesystem::current_path()) {
+  state_ = root_ / ("build/lab-" + name_);
+  run({"test/lab/lab", "--name", name_, "down"});
+  const auto up = run({"test/lab/lab", "--name", name_, "up"});
+  INFO(up.out << up.err);
+  REQUIRE(up.exit_code == 0);
+}
+
+Lab::~Lab() { run({"test/lab/lab", "--name", name_, "down"}); }
+
+Lab::Outcome Lab::run(std::vector<std::string> argv, const Environment& environment) {
+  if (argv.front().front() != '/') argv.front() = (root_ / argv.front()).string();
+  ProcessSpec spec;
+  spec.argv = std::move(argv);
+  spec.env = environment;
+  spec.env["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin";
+  spec.env["HOME"] = (state_ / "home").string();
+  spec.working_directory = root_.string();
+  spec.timeout = step_limit;
+  const auto result = slipway::run(spec);
+  return {result.timed_out ? 124 : result.exit_code, result.standard_output, result.standard_error};
+}
+
+Lab::Outcome Lab::in_lab(std::vector<std::string> argv, const Environment& environment) {
+  argv.insert(argv.begin(), {"test/lab/lab", "--name", name_, "exec"});
+  return run(std::move(argv), environment);
+}
+
+std::string Lab::must(const std::vector<std::string>& argv, const Environment& environment) {
+  const auto outcome = run(argv, environment);
+  INFO(join_words(argv) << "\n" << outcome.out << outcome.err);
+  REQUIRE(outcome.exit_code == 0);
+  return outcome.out;
+}
+
+std::string Lab::must_in_lab(const std::vector<std::string>& argv, const Environment& environment) {
+  const auto outcome = in_lab(argv, environment);
+  INFO(join_words(argv) << "\n" << outcome.out << outcome.err);
+  REQUIRE(outcome.exit_code == 0);
+  return outcome.out;
+}
+
+void Lab::control_plane(const std::vector<std::string>& arguments) {
+  std::vector<std::string> argv = {"test/lab/control-plane", "--name", name_};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  must(argv);
+}
+
+Json Lab::director(const std::string& target) {
+  const auto text =
+      must_in_lab({"/usr/bin/curl", "--silent", "--show-error", "--fail-with-body", "--config",
+                   (state_ / "control/director.curl").string(), "https://10.77.0.1:25555" + target});
+  return parse_json(text, target);
+}
+
+std::vector<std::string> Lab::domains() {
+  std::vector<std::string> names;
+  for (const char* uri : {"lxc:///system", "qemu:///system"}) {
+    std::istringstream lines(must_in_lab({"/usr/bin/virsh", "--connect", uri, "list", "--all", "--name"}));
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.empty()) names.push_back(line);
+    }
+  }
+  return names;
+}
+
+void Lab::wait_until(const std::string& what, const std::function<bool()>& holds) {
+  constexpr int looks = 600;
+  for (int look = 0; look < looks; ++look) {
+    if (holds()) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds{500});
+  }
+  FAIL("not within five minutes: " << what);
+}
+
+Lab::Outcome Lab::take_down() {
+  run({"test/lab/lab", "--name", name_, "down"});
+  return run({"test/lab/lab", "--name", name_, "check-clean"});
+}
+
+}  // namespace slipway::test
