@@ -68,8 +68,8 @@ void Agent::add_blob_actions() {
   slow("bundle_logs", [this](const Json& in) { return bundle_logs(in); });
   slow("remove_file", [this](const Json& in) {
     const fs::path file = fs::weakly_canonical(text_at(in, 0, "path"));
-    const std::string allowed = (options_.paths.tmp() / "bundled-logs").string();
-    if (!file.string().starts_with(allowed)) throw Error(Fault::forbidden, "only bundled logs may be removed");
+    const auto bundles = fs::weakly_canonical(options_.paths.tmp() / "bundled-logs");
+    if (file.parent_path() != bundles) throw Error(Fault::forbidden, "only bundled logs may be removed");
     fs::remove(file);
     return "removed";
   });

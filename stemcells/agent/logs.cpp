@@ -11,11 +11,43 @@ namespace fs = std::filesystem;
 
 namespace {
 
-fs::path log_folder(const Paths& paths, const std::string& kind) {
-  if (kind == "job") return paths.log();
-  if (kind == "agent") return paths.agent_log();
-  if (kind == "system") return "/var/log";
-  throw Error(Fault::invalid, "Invalid log type '" + kind + "': job, agent or system");
+// Logs of one type: where they lie, and below which folder their names in the archive begin.
+struct LogSource {
+  fs::path folder, root;
+};
+
+LogSource log_source(const Paths& paths, const std::string& type) {
+  if (type == "job") return {paths.log(), paths.log()};
+  if (type == "agent") return {paths.agent_log(), paths.agent_log()};
+  // The system's keep their path, so that they cannot be taken for a job's.
+  if (type == "system") return {"/var/log", "/"};
+  throw Error(Fault::invalid, "Invalid log type '" + type + "': job, agent and system, joined by commas");
+}
+
+std::vector<LogSource> log_sources(const Paths& paths, const std::string& types) {
+  std::vector<LogSource> sources;
+  for (std::size_t at = 0; at <= types.size();) {
+    const auto end = std::min(types.find(',', at), types.size());
+    sources.push_back(log_source(paths, types.substr(at, end - at)));
+    at = end + 1;
+  }
+  return sources;
+}
+
+// Names below the root for tar, each ended by a zero.
+std::string matching_files(const LogSource& source, const std::vector<std::string>& globs) {
+  std::string list;
+  std::error_code ignored;
+  const auto options = fs::directory_options::skip_permission_denied;
+  for (const auto& entry : fs::recursive_directory_iterator(source.folder, options, ignored)) {
+    if (!entry.is_regular_file(ignored)) continue;
+    // By name, not by where links lead: a job's link must not bring another file along.
+    const std::string name = entry.path().lexically_relative(source.folder).string();
+    bool wanted = globs.empty();
+    for (const auto& glob : globs) wanted = wanted || log_matches(name, glob);
+    if (wanted) list += "./" + entry.path().lexically_relative(source.root).string() + '\0';
+  }
+  return list;
 }
 
 }  // namespace
@@ -43,23 +75,19 @@ bool log_matches(const std::string& path, const std::string& glob) {
   return ::fnmatch(glob.c_str(), path.c_str(), FNM_PATHNAME) == 0;
 }
 
-void pack_logs(const Paths& paths, const std::string& kind, const std::vector<std::string>& globs,
+void pack_logs(const Paths& paths, const std::string& types, const std::vector<std::string>& globs,
                const fs::path& archive) {
-  const fs::path folder = log_folder(paths, kind);
-  std::string list;
-  std::error_code ignored;
-  const auto options = fs::directory_options::skip_permission_denied;
-  for (const auto& entry : fs::recursive_directory_iterator(folder, options, ignored)) {
-    if (!entry.is_regular_file(ignored)) continue;
-    const std::string name = fs::relative(entry.path(), folder, ignored).string();
-    bool wanted = globs.empty();
-    for (const auto& glob : globs) wanted = wanted || log_matches(name, glob);
-    if (wanted) list += "./" + name + '\0';
+  const TempDir lists("log-lists", paths.tmp());
+  std::vector<std::string> argv = {"/usr/bin/tar", "-czf", archive.string(), "--null", "--verbatim-files-from",
+                                   "-T", "/dev/null"};
+  for (const auto& source : log_sources(paths, types)) {
+    const auto files = matching_files(source, globs);
+    if (files.empty()) continue;
+    const fs::path list = lists.path() / std::to_string(argv.size());
+    write_file_atomically(list, files, 0600);
+    argv.insert(argv.end(), {"-C", source.root.string(), "-T", list.string()});
   }
-  const ProcessResult result = run({.argv = {"/usr/bin/tar", "-czf", archive.string(), "-C", folder.string(), "--null",
-                                             "--verbatim-files-from", "-T", "-"},
-                                    .standard_input = list,
-                                    .timeout = std::chrono::minutes(30)});
+  const ProcessResult result = run({.argv = argv, .timeout = std::chrono::minutes(30)});
   constexpr int changed_while_read = 1;  // logs do
   if (!result.ok() && result.exit_code != changed_while_read) {
     throw Error(Fault::internal, "packing logs: " + result.standard_error);

@@ -7,9 +7,9 @@
 
 namespace slipway::agent {
 
-// Packs the logs of a kind ("job", "agent", "system") whose names match one of the globs
-// (none: all; "**/" crosses folders) into `archive`.
-void pack_logs(const Paths& paths, const std::string& kind, const std::vector<std::string>& globs,
+// Packs the logs of the types ("job", "agent", "system", several joined by commas) whose names match
+// one of the globs (none: all; "**/" crosses folders) into `archive`. Fault::invalid for another type.
+void pack_logs(const Paths& paths, const std::string& types, const std::vector<std::string>& globs,
                const std::filesystem::path& archive);
 
 // True when a path below the log folder matches: "*" and "?" as in the shell, "**/" any folders.

@@ -43,6 +43,17 @@ std::string tail_of(const fs::path& file, std::size_t max_bytes) {
   return text;
 }
 
+// As much of the end as fits into an answer together with another one: there, text may take six
+// times the bytes it has.
+std::string end_that_fits(const fs::path& file) {
+  constexpr std::size_t most_in_file = 256u << 10;
+  constexpr std::size_t most_in_answer = 448u << 10;
+  for (auto size = most_in_file;; size /= 2) {
+    auto text = tail_of(file, size);
+    if (dump(Json(text)).size() <= most_in_answer) return text;
+  }
+}
+
 }  // namespace
 
 void run_scripts(const Paths& paths, const std::vector<std::string>& jobs, const std::string& script,
@@ -82,12 +93,11 @@ ErrandResult run_errand(const Paths& paths, const std::string& job, const Cancel
                          .stdout_file = work.path() / "stdout",
                          .stderr_file = work.path() / "stderr"});
   const auto ended = process.wait({}, cancelled);
-  constexpr std::size_t max_bytes = 256u << 10;
   ErrandResult result;
   // As a shell reports it: 128 plus the signal.
   result.exit_code = ended.exit_code >= 0 ? ended.exit_code : 128 + (ended.signal ? ended.signal : 15);
-  result.standard_output = tail_of(work.path() / "stdout", max_bytes);
-  result.standard_error = tail_of(work.path() / "stderr", max_bytes);
+  result.standard_output = end_that_fits(work.path() / "stdout");
+  result.standard_error = end_that_fits(work.path() / "stderr");
   return result;
 }
 

@@ -170,11 +170,6 @@ TEST_CASE("globs choose logs as BOSH's do") {
   CHECK_FALSE(log_matches("web/a.txt", "**/*.log"));
 }
 
-TEST_CASE("only short-lived accounts are made and removed") {
-  CHECK(is_ssh_user("bosh_1a2b3c"));
-  for (const char* name : {"root", "bosh_", "bosh_sudoers", "bosh_a;b", "bosh_../x", "vcap", "-r"}) CHECK_FALSE(is_ssh_user(name));
-}
-
 TEST_CASE("a start program may fork its daemon, become it, or fail") {
   const TempDir folder;
   const std::string file = folder.path() / "pid";

@@ -10,6 +10,7 @@
 
 #include "base/file.hpp"
 #include "base/process.hpp"
+#include "stemcells/agent/protocol/protocol.hpp"
 
 namespace slipway::agent {
 
@@ -73,21 +74,10 @@ class Pattern {
 
 }  // namespace
 
-bool is_ssh_user(const std::string& name) {
-  if (!name.starts_with("bosh_") || name.size() < 6 || name.size() > 32) return false;
-  if (name == "bosh_sudoers" || name == "bosh_sshers") return false;
-  for (const char c : name) {
-    if (!std::islower(static_cast<unsigned char>(c)) && !std::isdigit(static_cast<unsigned char>(c)) && c != '_' &&
-        c != '-') {
-      return false;
-    }
-  }
-  return true;
-}
-
 Json ssh_setup(const Json& parameters, const Settings& settings, const Paths& paths) {
   const std::string user = text_at(parameters, "user");
-  const std::string key = text_at(parameters, "public_key");
+  std::string key = text_at(parameters, "public_key");
+  while (key.ends_with('\n')) key.pop_back();  // as authorized_keys has it
   if (!is_ssh_user(user)) throw Error(Fault::invalid, "user '" + user + "' must look like bosh_<lower case and digits>");
   if (key.empty() || key.find('\n') != std::string::npos) throw Error(Fault::invalid, "public_key must be one line");
   const fs::path homes = paths.base / "bosh_ssh";

@@ -13,6 +13,4 @@ Json ssh_setup(const Json& parameters, const Settings& settings, const Paths& pa
 // Removes the accounts that begin with "bosh_" and match "user_regex".
 Json ssh_cleanup(const Json& parameters, const Paths& paths);
 
-bool is_ssh_user(const std::string& name);
-
 }  // namespace slipway::agent

@@ -121,6 +121,12 @@ Json running_task(const std::string& task_id) {
   return Json{{"agent_task_id", task_id}, {"state", "running"}};
 }
 
+bool is_ssh_user(std::string_view name) {
+  if (!name.starts_with("bosh_") || name.size() < 6 || name.size() > 32) return false;
+  if (name == "bosh_sudoers" || name == "bosh_sshers") return false;
+  return name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-") == std::string_view::npos;
+}
+
 Json to_json(const Heartbeat& heartbeat) {
   return Json{{"deployment", heartbeat.deployment},
               {"job", heartbeat.job},

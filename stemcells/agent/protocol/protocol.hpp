@@ -52,6 +52,10 @@ AgentReply decode_reply(std::string_view payload);      // Fault::invalid
 std::optional<std::string> running_task_id(const Json& value);
 Json running_task(const std::string& task_id);
 
+// Accounts for `bosh ssh`: "bosh_" and up to 27 lower case letters, digits, "-" and "_", but for
+// names of groups that a stemcell has.
+bool is_ssh_user(std::string_view name);
+
 struct Heartbeat {
   std::string deployment;
   std::string job;          // instance group

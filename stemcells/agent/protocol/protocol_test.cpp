@@ -80,6 +80,15 @@ TEST_CASE("only the running shape names a task") {
   CHECK_FALSE(running_task_id(Json{{"agent_task_id", 7}, {"state", "running"}}));
 }
 
+TEST_CASE("only short-lived accounts are made and removed") {
+  CHECK(is_ssh_user("bosh_1a2b3c"));
+  for (const char* name : {"root", "bosh_", "bosh_sudoers", "bosh_a;b", "bosh_../x", "bosh_A", "vcap", "-r"}) {
+    CAPTURE(name);
+    CHECK_FALSE(is_ssh_user(name));
+  }
+  CHECK_FALSE(is_ssh_user("bosh_" + std::string(28, 'a')));
+}
+
 TEST_CASE("a heartbeat survives its encoding and a fresh agent's nulls") {
   Heartbeat sent{.deployment = "dep", .job = "web", .index = 2, .job_state = "running", .node_id = "i-1",
                  .number_of_processes = 3, .vitals = {{"load", {"0.1", "0.2", "0.3"}}}};
