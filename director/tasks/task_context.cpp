@@ -5,20 +5,28 @@
 namespace slipway::director {
 
 TaskContext::TaskContext(TaskRecord task, Clock& clock, TaskOutput& event, TaskOutput& result, TaskOutput& debug,
-                         TaskOutput& cpi, std::function<bool()> cancelled)
+                         TaskOutput& cpi, std::function<bool()> cancelled,
+                         std::function<bool()> interrupted)
     : task_(std::move(task)),
       clock_(clock),
       event_(event),
       result_(result),
       debug_(debug),
       cpi_(cpi),
-      cancelled_(std::move(cancelled)) {}
+      cancelled_(std::move(cancelled)),
+      interrupted_(std::move(interrupted)) {}
 
 void TaskContext::checkpoint() {
   if (cancelled()) throw Error(Fault::cancelled, "Task " + std::to_string(task_.id) + " cancelled", 10001);
 }
 
-bool TaskContext::cancelled() const { return cancelled_(); }
+bool TaskContext::cancelled() const { return cancelled_() || interrupted_(); }
+
+bool TaskContext::interrupted() const { return interrupted_(); }
+
+TaskContext TaskContext::undisturbed() const {
+  return TaskContext(task_, clock_, event_, result_, debug_, cpi_, interrupted_, interrupted_);
+}
 
 void TaskContext::warning(const std::string& message) {
   event_.append(

@@ -27,14 +27,20 @@ class TaskOutput {
 class TaskContext {
  public:
   TaskContext(TaskRecord task, Clock& clock, TaskOutput& event, TaskOutput& result, TaskOutput& debug,
-              TaskOutput& cpi, std::function<bool()> cancelled);
+              TaskOutput& cpi, std::function<bool()> cancelled,
+              std::function<bool()> interrupted = [] { return false; });
 
   const TaskRecord& task() const { return task_; }
   Clock& clock() { return clock_; }
 
   // Throws Fault::cancelled once the task is being cancelled. Called between steps.
   void checkpoint();
-  bool cancelled() const;
+  bool cancelled() const;    // somebody asked for it, or it is interrupted
+  bool interrupted() const;  // the director stops; the task goes on with its next start
+
+  // The same task, deaf to being cancelled but not to being interrupted: for what has to be put in
+  // order after a cancellation. This object outlives it.
+  TaskContext undisturbed() const;
 
   // One row of a stage: writes "started" now, "finished" when it dies, "failed" with the error
   // when it dies by an exception. `status()` writes "in_progress" (e.g. "installing packages").
@@ -87,7 +93,7 @@ class TaskContext {
   TaskRecord task_;
   Clock& clock_;
   TaskOutput &event_, &result_, &debug_, &cpi_;
-  std::function<bool()> cancelled_;
+  std::function<bool()> cancelled_, interrupted_;
 };
 
 }  // namespace slipway::director

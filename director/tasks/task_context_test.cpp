@@ -16,8 +16,9 @@ struct Lines final : TaskOutput {
 struct Fixture {
   ManualClock clock;
   Lines event, result, debug, cpi;
-  bool cancelled = false;
-  TaskContext context{TaskRecord{.id = 3}, clock, event, result, debug, cpi, [this] { return cancelled; }};
+  bool cancelled = false, interrupted = false;
+  TaskContext context{TaskRecord{.id = 3}, clock,  event, result, debug, cpi, [this] { return cancelled; },
+                      [this] { return interrupted; }};
 };
 
 }  // namespace
@@ -91,4 +92,17 @@ TEST_CASE("bytes that are no UTF-8 still make a line the CLI can parse") {
   f.context.event_error(1, "bad \xff byte\nnext");
   CHECK(f.event.lines.at(0).find('\n') == std::string::npos);
   CHECK(f.event.at(0).contains("error"));
+}
+
+TEST_CASE("what puts things in order goes on after a cancellation and stops with the director") {
+  Fixture f;
+  auto quiet = f.context.undisturbed();
+  f.cancelled = true;
+  CHECK_THROWS_AS(f.context.checkpoint(), Error);
+  quiet.checkpoint();
+  quiet.debug("still here");
+  CHECK(f.debug.lines.size() == 1);
+  f.interrupted = true;
+  CHECK(f.context.interrupted());
+  CHECK_THROWS_AS(quiet.checkpoint(), Error);
 }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <filesystem>
 #include <mutex>
 #include <thread>
 
@@ -170,6 +171,8 @@ struct TaskQueue::State {
 
   void run(TaskRecord record) {
     const auto id = record.id;
+    // A body that is called again says its whole result again.
+    if (record.fence > 1) std::filesystem::remove(tasks.output_path(id, "result"));
     const auto current = std::make_shared<Running>(std::move(record), tasks, [this, id] { changed(id); });
     {
       std::lock_guard lock(mutex);
@@ -192,7 +195,8 @@ struct TaskQueue::State {
   // Empty: interrupted, to be resumed by another start.
   std::optional<Outcome> execute(Running& current) {
     TaskContext context(current.task, clock, current.event, current.result, current.debug, current.cpi,
-                        [&current] { return current.cancelled || current.interrupted; });
+                        [&current] { return current.cancelled.load(); },
+                        [&current] { return current.interrupted.load(); });
     const auto failed = [&](TaskState state, int code, const std::string& message) -> std::optional<Outcome> {
       if (current.interrupted && !current.cancelled) return std::nullopt;
       try {

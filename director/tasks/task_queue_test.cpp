@@ -156,6 +156,7 @@ TEST_CASE("tasks that a stop interrupts are resumed by the next start with the s
     auto queue = f.queue("d1");
     std::promise<void> running;
     queue->register_type("work", [&](TaskContext& context) -> std::string {
+      context.result_line("begun");
       TaskContext::Stage stage(context, "Working", 1);
       stage.run("row", [&](auto&) {
         running.set_value();
@@ -177,9 +178,14 @@ TEST_CASE("tasks that a stop interrupts are resumed by the next start with the s
   CHECK(f.events(id).find("error") == std::string::npos);
 
   auto queue = f.queue("d2");
-  queue->register_type("work", [](TaskContext& context) { return context.task().arguments.dump(); });
+  queue->register_type("work", [](TaskContext& context) {
+    context.result_line("done");
+    return context.task().arguments.dump();
+  });
   queue->start();
   CHECK(f.wait(*queue, id).result == "{\"n\":42}");
+  // Its result is the one of the run that ended.
+  CHECK(read_file(f.tasks.output_path(id, "result")) == "done\n");
 }
 
 TEST_CASE("what a killed director left processing is resumed at once by a sole director") {
