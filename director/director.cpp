@@ -12,6 +12,8 @@
 #include "director/blobstore/blob_handler.hpp"
 #include "director/configured_cpis.hpp"
 #include "director/executor/bodies.hpp"
+#include "director/executor/fetch_logs.hpp"
+#include "director/executor/instance_tasks.hpp"
 #include "director/metrics.hpp"
 #include "director/store/schema.hpp"
 #include "director/tasks/director_lease.hpp"
@@ -199,9 +201,11 @@ struct Director::Parts {
                      {config.blobstore_user, Secret(line_of(config.blobstore_password_file)), Secret()},
                      clock) {
     register_deployment_tasks(queue, services, templates);
+    register_instance_tasks(queue, services, templates);
     register_artifact_tasks(queue, artifacts);
     locks.on_lost([this](TaskId task) { queue.cancel(task); });
     uploads.sweep(tasks);
+    remove_expired_blobs(services);
     // Agents must be able to fetch before a resumed task tells them to.
     blob_server = std::make_unique<http::Server>(
         server_config(config, config.blobstore_address, config.blobstore_port), std::ref(blob_handler), log);

@@ -43,9 +43,8 @@ Json Agent::call(const std::string& method, const Json& arguments) {
 
 // Most tasks end within a few milliseconds, some take minutes: the pause between two looks
 // grows with the task's age, so that neither kind pays for the other.
-Json Agent::follow(const std::string& method, const Json& arguments, std::chrono::milliseconds limit) {
+Json Agent::poll(Json value, std::chrono::milliseconds limit) {
   const auto begun = clock_.monotonic();
-  Json value = request_with_resends(method, arguments);
   while (const auto task = agent::running_task_id(value)) {
     checkpoint_();
     const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.monotonic() - begun);
@@ -56,6 +55,23 @@ Json Agent::follow(const std::string& method, const Json& arguments, std::chrono
     value = request_with_resends("get_task", Json::array({*task}));
   }
   return value;
+}
+
+Json Agent::follow(const std::string& method, const Json& arguments, std::chrono::milliseconds limit) {
+  return poll(request_with_resends(method, arguments), limit);
+}
+
+std::string Agent::begin(const std::string& method, const Json& arguments) {
+  return with_context("running " + method + " on agent " + id_.value, [&] {
+    const auto task = agent::running_task_id(request_with_resends(method, arguments));
+    if (!task) throw Error(Fault::internal, "the agent answers without a task");
+    return *task;
+  });
+}
+
+Json Agent::await(const std::string& task, std::chrono::milliseconds limit) {
+  return with_context("following task " + task + " of agent " + id_.value,
+                      [&] { return poll(agent::running_task(task), limit); });
 }
 
 Json Agent::run(const std::string& method, const Json& arguments, std::chrono::milliseconds limit) {

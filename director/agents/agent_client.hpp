@@ -55,6 +55,11 @@ class Agent {
   Json run(const std::string& method, const Json& arguments = Json::array(),
            std::chrono::milliseconds limit = std::chrono::milliseconds{0});
 
+  // The two halves of run(), for who has to know the agent's task in between: to cancel it, or to
+  // find it again. begin() returns the task's id; await() follows it as run() does.
+  std::string begin(const std::string& method, const Json& arguments = Json::array());
+  Json await(const std::string& task, std::chrono::milliseconds limit = std::chrono::milliseconds{0});
+
   // As run(), for an action that older agents do not have: they go without it.
   void run_if_known(const std::string& method, const Json& arguments = Json::array());
 
@@ -65,6 +70,7 @@ class Agent {
 
  private:
   Json follow(const std::string& method, const Json& arguments, std::chrono::milliseconds limit);
+  Json poll(Json value, std::chrono::milliseconds limit);
   Json request_with_resends(const std::string& method, const Json& arguments);
   AgentClient& client_;
   AgentId id_;

@@ -187,6 +187,17 @@ Response matches(ApiServices& services, Request& request) {
   return Response::json(200, Json(present));
 }
 
+// Logs belong to their deployment, and what releases are made of to all who may read releases.
+// Everything else is the director's own: it may hold secrets.
+Response resource(Routes& routes, ApiServices& services, const Request& request, const Caller& caller) {
+  const BlobId blob{request.path_param("blob")};
+  if (const auto deployment = services.stores.temporary_blobs.deployment_of(blob))
+    routes.demand(caller, Need::deployment_admin, routes.owner_of_deployment(*deployment));
+  else if (!services.stores.releases.blob_in_use(blob))
+    routes.demand(caller, Need::admin, {});
+  return Response::file(request, services.blobs.path(blob).string(), "application/x-gzip");
+}
+
 }  // namespace
 
 void add_artifact_routes(Routes& routes, ApiServices& services) {
@@ -215,9 +226,8 @@ void add_artifact_routes(Routes& routes, ApiServices& services) {
   // Nothing matched is always a right answer: the client uploads everything.
   routes.add("POST", "/packages/matches_compiled", Need::upload_releases,
              [](Request&, const Caller&) { return Response::json(200, Json::array()); });
-  routes.add("GET", "/resources/{blob}", Need::read_artifacts, [&](Request& request, const Caller&) {
-    return Response::file(request, services.blobs.path(BlobId{request.path_param("blob")}).string(),
-                          "application/x-gzip");
+  routes.add("GET", "/resources/{blob}", Need::read_artifacts, [&](Request& request, const Caller& caller) {
+    return resource(routes, services, request, caller);
   });
 }
 

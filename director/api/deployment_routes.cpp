@@ -150,36 +150,6 @@ Response variables(ApiServices& services, const Request& request) {
   return Response::json(200, list);
 }
 
-bool has_run_template(const JobRecord& job) {
-  const auto templates = job.spec.find("templates");
-  if (templates == job.spec.end() || !templates->is_object()) return false;
-  for (const auto& [source, target] : templates->items())
-    if (target == "bin/run") return true;
-  return false;
-}
-
-// Groups with the lifecycle errand, and jobs of any group that have something to run.
-Response errands(ApiServices& services, const Request& request) {
-  const auto deployment = deployment_in_path(services, request);
-  std::set<std::string> names;
-  std::set<std::string> runnable;
-  for (const auto id : services.stores.deployments.release_ids(deployment.name))
-    if (const auto release = services.stores.releases.find(id))
-      for (const auto& job : release->jobs)
-        if (has_run_template(job)) runnable.insert(job.name);
-  if (!deployment.manifest.empty()) {
-    const auto manifest = parse_yaml(deployment.manifest, "manifest");
-    for (const auto& group : manifest.value("instance_groups", Json::array())) {
-      if (group.value("lifecycle", "service") == "errand") names.insert(group.value("name", ""));
-      for (const auto& job : group.value("jobs", Json::array()))
-        if (runnable.contains(job.value("name", ""))) names.insert(job.value("name", ""));
-    }
-  }
-  Json list = Json::array();
-  for (const auto& name : names) list.push_back({{"name", name}});
-  return Response::json(200, list);
-}
-
 }  // namespace
 
 void add_deployment_routes(Routes& routes, ApiServices& services) {
@@ -197,8 +167,6 @@ void add_deployment_routes(Routes& routes, ApiServices& services) {
              [&](Request& request, const Caller& caller) { return diff(routes, services, request, caller); });
   routes.add("GET", "/deployments/{deployment}/variables", Need::deployment_read,
              [&](Request& request, const Caller&) { return variables(services, request); });
-  routes.add("GET", "/deployments/{deployment}/errands", Need::deployment_read,
-             [&](Request& request, const Caller&) { return errands(services, request); });
   routes.add("GET", "/deployments/{deployment}/certificate_expiry", Need::deployment_read,
              [](Request&, const Caller&) { return Response::json(200, Json::array()); });
 }

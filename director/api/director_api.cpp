@@ -17,6 +17,7 @@ struct DirectorApi::State {
     api::add_artifact_routes(routes, services);
     api::add_deployment_routes(routes, services);
     api::add_instance_routes(routes, services);
+    api::add_instance_task_routes(routes, services, settings);
     api::add_event_routes(routes, services);
     api::add_resource_routes(routes, services);
     api::add_config_server_routes(routes, services);

@@ -70,7 +70,7 @@ struct ApiFixture : StoreFixture {
     settings.users = {{"admin", admin_hash, {"bosh.admin"}}};
     for (const auto* type : {"update_stemcell", "update_release", "delete_stemcell", "delete_release",
                              "create_deployment", "delete_deployment", "change_instances", "scan_and_fix",
-                             "delete_disk", "fetch_instances"})
+                             "fetch_instances", "run_errand", "fetch_logs", "ssh"})
       queue.register_type(type, [](TaskContext&) { return ""; });
     api = std::make_unique<DirectorApi>(
         ApiServices{clock, random, Log::discard(), stores, tasks, queue, locks, blobs, cpis, uploads}, settings);

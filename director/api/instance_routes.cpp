@@ -2,7 +2,6 @@
 #include <map>
 #include <set>
 
-#include "base/yaml.hpp"
 #include "director/api/routes.hpp"
 
 namespace slipway::director::api {
@@ -29,6 +28,14 @@ TaskRecord task_for(const std::string& type, const std::string& description, con
   return task;
 }
 
+// Whether the VM is missed when it is away: not of an instance that never had one, or has one only
+// while its errand runs.
+bool expects_vm(const InstanceRecord& instance, const VmRecord* vm) {
+  if (instance.state == InstanceState::detached) return false;
+  if (!instance.spec.is_object() || instance.spec.empty()) return vm != nullptr;
+  return instance.spec.value("lifecycle", "service") != "errand";
+}
+
 Json row(const InstanceRecord& instance, const VmRecord* vm, const std::vector<std::string>& ips) {
   return {{"agent_id", vm ? Json(vm->agent.value) : Json(nullptr)},
           {"cid", vm && vm->cid ? Json(vm->cid->value) : Json(nullptr)},
@@ -37,8 +44,7 @@ Json row(const InstanceRecord& instance, const VmRecord* vm, const std::vector<s
           {"index", instance.index},
           {"az", instance.az.empty() ? Json(nullptr) : Json(instance.az)},
           {"ips", ips},
-          // An instance that never had a VM (an errand's, a stopped one) is not missed.
-          {"expects_vm", instance.state != InstanceState::detached && (vm || !instance.spec.empty())}};
+          {"expects_vm", expects_vm(instance, vm)}};
 }
 
 struct Rows {
@@ -177,33 +183,6 @@ Response scan_and_fix(ApiServices& services, const Request& request, const Calle
                 task_for("scan_and_fix", "scan and fix", deployment, {{"jobs", jobs}}));
 }
 
-Response run_errand(ApiServices& services, Request& request, const Caller& caller) {
-  const auto deployment = deployment_in_path(services, request);
-  const auto text = text_body(request, 1u << 20);
-  const auto options = text.empty() ? Json::object() : parse_json(text, "request body");
-  const auto& errand = request.path_param("errand");
-  return submit(services, request, caller,
-                task_for("run_errand", "run errand " + errand + " from deployment " + deployment, deployment,
-                         {{"errand", errand}, {"options", options}}));
-}
-
-Response fetch_logs(ApiServices& services, const Request& request, const Caller& caller) {
-  const auto deployment = deployment_in_path(services, request);
-  return submit(services, request, caller,
-                task_for("fetch_logs", "fetch logs", deployment,
-                         {{"group", request.path_param("group")},
-                          {"instance", request.path_param("id")},
-                          {"options", query_as_json(request)}}));
-}
-
-Response ssh(ApiServices& services, const Request& request, const Caller& caller) {
-  const auto deployment = deployment_in_path(services, request);
-  auto arguments = request.json_body(1u << 20);
-  if (!arguments.is_object()) throw Error(Fault::invalid, "request: expected an object");
-  const auto command = arguments.value("command", "");
-  return submit(services, request, caller, task_for("ssh", "ssh: " + command, deployment, std::move(arguments)));
-}
-
 }  // namespace
 
 void add_instance_routes(Routes& routes, ApiServices& services) {
@@ -225,12 +204,6 @@ void add_instance_routes(Routes& routes, ApiServices& services) {
       [&](Request& request, const Caller&) { return ignore(services, request); });
   add("PUT", "/scan_and_fix", Need::deployment_admin,
       [&](Request& request, const Caller& caller) { return scan_and_fix(services, request, caller); });
-  add("POST", "/errands/{errand}/runs", Need::deployment_admin,
-      [&](Request& request, const Caller& caller) { return run_errand(services, request, caller); });
-  add("GET", "/jobs/{group}/{id}/logs", Need::deployment_read,
-      [&](Request& request, const Caller& caller) { return fetch_logs(services, request, caller); });
-  add("POST", "/ssh", Need::deployment_admin,
-      [&](Request& request, const Caller& caller) { return ssh(services, request, caller); });
 }
 
 }  // namespace slipway::director::api

@@ -72,6 +72,7 @@ void add_legacy_config_routes(Routes& routes, ApiServices& services);
 void add_artifact_routes(Routes& routes, ApiServices& services);
 void add_deployment_routes(Routes& routes, ApiServices& services);
 void add_instance_routes(Routes& routes, ApiServices& services);
+void add_instance_task_routes(Routes& routes, ApiServices& services, const ApiSettings& settings);
 void add_event_routes(Routes& routes, ApiServices& services);
 void add_resource_routes(Routes& routes, ApiServices& services);
 void add_config_server_routes(Routes& routes, ApiServices& services);

@@ -341,10 +341,9 @@ TEST_CASE("the config server gives values to admins and hides the director's own
 
 TEST_CASE("what this director cannot do is refused and not queued for ever") {
   ApiFixture f;
-  f.stores.deployments.find_or_create("web", f.now);
-  const auto response = f.send("POST", "/deployments/web/errands/smoke/runs", "{}");
+  const auto response = f.send("DELETE", "/disks/disk-1");
   CHECK(response.status == 400);
-  CHECK(f.json(response).at("description") == "this director knows no tasks of type 'run_errand'");
+  CHECK(f.json(response).at("description") == "this director knows no tasks of type 'delete_disk'");
 }
 
 TEST_CASE("over real HTTP a body streams to disk, a redirect is relative and output has ranges") {

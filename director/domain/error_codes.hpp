@@ -90,6 +90,8 @@ inline constexpr int features_format = 210001;
 inline constexpr int invalid_canonical_name = 420001;
 inline constexpr int bad_manifest = 440001;
 
+inline constexpr int errand_not_runnable = 510000;
+
 inline constexpr int addon_release_missing = 530002;
 inline constexpr int addon_deployment_filter = 530006;
 

@@ -20,8 +20,8 @@ constexpr int reserve_tries = 5;
 
 }  // namespace
 
-std::string Deploy::run() {
-  const Json manifest = parse_yaml(request_.manifest, "manifest");
+Json Deploy::parse() {
+  Json manifest = parse_yaml(request_.manifest, "manifest");
   if (!manifest.is_object() || !manifest.contains("name") || !manifest["name"].is_string()) {
     throw Error(Fault::invalid, "manifest: 'name' is missing; it has to be the deployment's name", 190014);
   }
@@ -32,30 +32,46 @@ std::string Deploy::run() {
                 "manifest: name is '" + name + "' where deployment '" + request_.deployment + "' is meant",
                 440001);
   }
-  const auto lock = services_.locks.acquire("lock:deployment:" + name, task_.task().id, 10s);
-  {
-    TaskContext::Stage stage(task_, "Preparing deployment", 1);
-    stage.run("Preparing deployment", [&](TaskContext::Step&) {
-      prepare(manifest);
-      if (!request_.options.dry_run) reserve();
-      try {
-        render();
-      } catch (...) {
-        give_back();
-        throw;
-      }
-    });
+  return manifest;
+}
+
+std::string Deploy::run() {
+  const Json manifest = parse();
+  const auto lock = services_.locks.acquire("lock:deployment:" + request_.deployment, task_.task().id, 10s);
+  plan(manifest);
+  if (!request_.options.dry_run) {
+    change();
+    finish();
   }
+  return "/deployments/" + request_.deployment;
+}
+
+void Deploy::plan(const Json& manifest) {
+  TaskContext::Stage stage(task_, "Preparing deployment", 1);
+  stage.run("Preparing deployment", [&](TaskContext::Step&) {
+    prepare(manifest);
+    if (!request_.options.dry_run) reserve();
+    try {
+      render();
+    } catch (...) {
+      give_back();
+      throw;
+    }
+  });
   if (!request_.options.dry_run) compile();
   decide_changes();
-  if (request_.options.dry_run) return "/deployments/" + name;
+}
+
+void Deploy::change() {
   remove_obsolete();
   take_over_addresses();
   create_missing();
   publish_dns(services_, task_);
   update_partitions();
-  finish();
-  return "/deployments/" + name;
+}
+
+Json Deploy::planned_spec(const InstanceId& id) const {
+  return {{"configuration_hash", rendered_by_id_.at(id)->configuration_hash}, {"packages", packages_.at(id)}};
 }
 
 void Deploy::prepare(const Json& manifest) {
@@ -187,6 +203,7 @@ Json Deploy::apply_spec(const PlannedInstance& planned, const RenderedInstance& 
                          {"sha1", record.sha1},
                          {"blobstore_id", record.blob.value}});
   }
+  const auto* group = desired_.manifest.find_group(planned.group);
   const Json first = templates.empty() ? Json::object() : templates.front();
   Json hashes = Json::object();
   for (const auto& [job, hash] : rendered.template_hashes) hashes[job] = hash;
@@ -196,6 +213,7 @@ Json Deploy::apply_spec(const PlannedInstance& planned, const RenderedInstance& 
           {"index", planned.index},
           {"az", planned.az},
           {"bootstrap", planned.bootstrap},
+          {"lifecycle", group->lifecycle == Lifecycle::errand ? "errand" : "service"},
           {"dns_domain_name", services_.settings.dns_domain},
           {"job",
            {{"name", planned.group},

@@ -26,7 +26,16 @@ class Deploy {
       : services_(services), templates_(templates), task_(task), request_(std::move(request)) {}
   std::string run();  // the task's result: "/deployments/NAME"
 
+  // The parts of run(), for a task that does more with the deployment. It holds the lock, and what
+  // it changes is not the deployment's new state: nothing is recorded as deployed.
+  void plan() { plan(parse()); }
+  void change();
+  // After plan(): the part of an instance's apply spec that says what it runs with.
+  Json planned_spec(const InstanceId& id) const;
+
  private:
+  Json parse();
+  void plan(const Json& manifest);
   void prepare(const Json& manifest);
   void assign_instances();
   void reserve();

@@ -15,7 +15,9 @@
 #include "director/agents/agent_client.hpp"
 #include "director/blobstore/blobstore.hpp"
 #include "director/store/dns_versions.hpp"
+#include "director/store/errand_runs.hpp"
 #include "director/store/stores.hpp"
+#include "director/store/temporary_blobs.hpp"
 #include "director/tasks/locks.hpp"
 #include "director/templates/renderer.hpp"
 
@@ -45,7 +47,9 @@ struct Stores {
         variable_values(db, std::move(key)),
         events(db),
         journal(db),
-        dns_versions(db) {}
+        dns_versions(db),
+        errand_runs(db),
+        temporary_blobs(db) {}
   Deployments deployments;
   Instances instances;
   Vms vms;
@@ -58,6 +62,8 @@ struct Stores {
   Events events;
   Journal journal;
   DnsVersions dns_versions;
+  ErrandRuns errand_runs;
+  TemporaryBlobs temporary_blobs;
 };
 
 struct ExecutorSettings {
@@ -74,6 +80,8 @@ struct ExecutorSettings {
       15};  // for a running agent's get_state; it may need 10 to be back on the bus
   std::chrono::seconds stop_wait{300};
   std::chrono::seconds dns_wait{10};
+  std::chrono::seconds ssh_wait{30};     // for an agent to make or remove an account
+  std::chrono::hours logs_lifetime{24};  // of fetched logs in the blobstore
   std::chrono::hours orphan_lifetime{24 * 5};
   int create_vm_tries = 5;
   bool keep_unreachable_vms = false;

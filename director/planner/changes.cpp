@@ -99,7 +99,8 @@ void add(InstanceChange& out, const char* reason, std::string text) { out.reason
 
 bool is_idle_errand(const Desired& desired, const std::string& group, const ActualInstance* actual) {
   const auto* found = desired.manifest.find_group(group);
-  return found != nullptr && found->lifecycle == Lifecycle::errand && (actual == nullptr || !actual->vm);
+  return found != nullptr && found->lifecycle == Lifecycle::errand && (actual == nullptr || !actual->vm) &&
+         desired.options.errand_group != group;
 }
 
 // An in-flight or failed change left its VM as the record of the VM says, not as the last

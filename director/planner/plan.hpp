@@ -29,6 +29,7 @@ struct DeployOptions {
   std::string only_instance;                 // id or index
   std::optional<InstanceState> set_state;    // started, stopped, detached
   bool restart = false;
+  std::string errand_group;                  // this group's errand runs now: it shall have VMs
 };
 
 // Everything the planner knows of the world.

@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 
+#include "director/store/errand_runs.hpp"
 #include "director/store/fixture.hpp"
 #include "director/store/stores.hpp"
+#include "director/store/temporary_blobs.hpp"
 
 using namespace slipway;
 using namespace slipway::director;
@@ -176,4 +178,35 @@ TEST_CASE("the addresses of a compilation VM go with its agent and touch no inst
   addresses.release_of_agent(AgentId{""});
   REQUIRE(addresses.of_deployment("etcd").size() == 1);
   CHECK(addresses.all().at(0).address == "10.0.0.2");
+}
+
+TEST_CASE("an errand's last success is compared with until it is forgotten, and goes with the deployment") {
+  StoreFixture store;
+  Deployments deployments(store.db);
+  deployments.find_or_create("etcd", store.now);
+  ErrandRuns runs(store.db);
+  CHECK_FALSE(runs.last_success("etcd", "smoke"));
+  runs.record_success("etcd", "smoke", "hash-1", store.now);
+  runs.record_success("etcd", "smoke", "hash-2", store.now);
+  CHECK(runs.last_success("etcd", "smoke") == "hash-2");
+  CHECK_FALSE(runs.last_success("etcd", "other"));
+  runs.forget("etcd", "smoke");
+  CHECK_FALSE(runs.last_success("etcd", "smoke"));
+
+  runs.record_success("etcd", "smoke", "hash-3", store.now);
+  deployments.remove("etcd");
+  deployments.find_or_create("etcd", store.now);
+  CHECK_FALSE(runs.last_success("etcd", "smoke"));
+}
+
+TEST_CASE("a temporary blob expires at its time") {
+  StoreFixture store;
+  TemporaryBlobs blobs(store.db);
+  blobs.add(BlobId{"b1"}, "etcd", store.now + std::chrono::hours{1});
+  blobs.add(BlobId{"b2"}, "etcd", store.now + std::chrono::hours{2});
+  CHECK(blobs.expired(store.now).empty());
+  CHECK(blobs.expired(store.now + std::chrono::hours{1}) == std::vector<BlobId>{BlobId{"b1"}});
+  CHECK(blobs.deployment_of(BlobId{"b2"}) == "etcd");
+  blobs.remove(BlobId{"b2"});
+  CHECK_FALSE(blobs.deployment_of(BlobId{"b2"}));
 }

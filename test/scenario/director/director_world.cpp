@@ -93,6 +93,10 @@ DirectorWorld::DirectorWorld()
     const auto content = "compiled " + package;
     return std::pair{add_blob(content).value, sha1_hex(content)};
   };
+  agents.pack_logs = [this](const AgentId& agent, const std::string& types) {
+    const auto content = types + " logs of " + agent.value;
+    return std::pair{add_blob(content).value, sha1_hex(content)};
+  };
   set_cloud_config(cloud_config);
   add_stemcell();
   add_release();

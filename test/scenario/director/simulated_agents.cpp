@@ -98,7 +98,68 @@ Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::stri
     const auto [blob, digest] = compile(arguments.at(2).get<std::string>());
     return {{"result", {{"blobstore_id", blob}, {"sha1", digest}}}};
   }
+  return answer_about_jobs(state, agent, method, arguments);
+}
+
+Json SimulatedAgents::answer_about_jobs(State& state, const AgentId& agent, const std::string& method,
+                                        const Json& arguments) {
+  if (method == "run_errand") return begin_errand(state, agent, arguments);
+  if (method == "get_task") return look_at_errand(state, agent, arguments.at(0).get<std::string>());
+  if (method == "cancel_task") {
+    if (state.errand_task != arguments.at(0) || state.errand_result)
+      violate(agent, "cancellation of a task that does not run");
+    state.errand_cancelled = true;
+    return "canceled";
+  }
+  if (method == "fetch_logs") {
+    if (!arguments.at(1).is_array()) violate(agent, "log filters that are no list");
+    const auto [blob, digest] = pack_logs(agent, arguments.at(0).get<std::string>());
+    return {{"blobstore_id", blob}, {"sha1", digest}};
+  }
+  if (method == "ssh") return ssh(state, agent, arguments);
   throw AgentError("unknown message " + method);
+}
+
+Json SimulatedAgents::begin_errand(State& state, const AgentId& agent, const Json& arguments) {
+  const auto job = arguments.at(0).get<std::string>();
+  if (!state.has_jobs) violate(agent, "run_errand before a full apply");
+  if (!state.errand_task.empty() && !state.errand_result) violate(agent, "run_errand while one runs");
+  const Json templates = state.spec.at("job").at("templates");
+  const bool known =
+      std::any_of(templates.begin(), templates.end(), [&](const Json& one) { return one.at("name") == job; });
+  if (!known) violate(agent, "run_errand of job " + job + ", which is not here");
+  state.errand_task = "errand-" + std::to_string(++errands_begun_);
+  state.errand_job = job;
+  state.errand_cancelled = false;
+  state.errand_result.reset();
+  return {{"agent_task_id", state.errand_task}, {"state", "running"}};
+}
+
+Json SimulatedAgents::look_at_errand(State& state, const AgentId& agent, const std::string& task) {
+  if (task.empty() || task != state.errand_task) throw AgentError("Task with id " + task + " could not be found");
+  if (state.errand_result) return *state.errand_result;
+  if (state.errand_cancelled) {
+    state.errand_result = {{"exit_code", 143}, {"stdout", "began"}, {"stderr", ""}};
+  } else if (errand) {
+    state.errand_result = errand(agent, state.errand_job);
+  } else {
+    state.errand_result = {{"exit_code", 0}, {"stdout", "ran " + state.errand_job}, {"stderr", ""}};
+  }
+  return state.errand_result ? *state.errand_result : Json{{"agent_task_id", task}, {"state", "running"}};
+}
+
+Json SimulatedAgents::ssh(State& state, const AgentId& agent, const Json& arguments) {
+  const auto command = arguments.at(0).get<std::string>();
+  const auto& parameters = arguments.at(1);
+  if (command == "setup") {
+    if (parameters.size() != 2 || !parameters.contains("public_key")) violate(agent, "ssh setup without a key");
+    state.accounts.insert(parameters.at("user").get<std::string>());
+    return {{"command", "setup"}, {"status", "success"}, {"ip", "10.9.0.77"}, {"host_public_key", "ssh-rsa HOST"}};
+  }
+  auto prefix = parameters.at("user_regex").get<std::string>();
+  if (command != "cleanup" || !prefix.starts_with("^")) violate(agent, "ssh " + command + " of " + prefix);
+  std::erase_if(state.accounts, [&](const std::string& name) { return name.starts_with(prefix.substr(1)); });
+  return {{"command", "cleanup"}, {"status", "success"}};
 }
 
 Json SimulatedAgents::request(const AgentId& agent, const std::string& method, const Json& arguments,
@@ -145,6 +206,11 @@ void SimulatedAgents::silence(const AgentId& agent) {
   agents_.at(agent).silent = true;
 }
 
+std::set<std::string> SimulatedAgents::accounts(const AgentId& agent) const {
+  std::lock_guard lock(mutex_);
+  return agents_.at(agent).accounts;
+}
+
 std::vector<std::string> SimulatedAgents::calls(const AgentId& agent) const {
   std::lock_guard lock(mutex_);
   return agents_.at(agent).calls;
@@ -169,6 +235,11 @@ std::string SimulatedAgents::job_state(const AgentId& agent) const {
 std::set<std::string> SimulatedAgents::mounted(const AgentId& agent) const {
   std::lock_guard lock(mutex_);
   return agents_.at(agent).mounted;
+}
+
+int SimulatedAgents::errands_begun() const {
+  std::lock_guard lock(mutex_);
+  return errands_begun_;
 }
 
 std::vector<std::string> SimulatedAgents::violations() const {

@@ -36,7 +36,14 @@ class SimulatedAgents final : public director::AgentClient {
   // Where compiled packages are put: (package name) → blob id and digest.
   std::function<std::pair<std::string, std::string>(const std::string& package)> compile;
 
+  // What an errand's program comes to: {exit_code, stdout, stderr}, or nothing as long as it runs.
+  // Asked at its start and at every look. As it is: it succeeds at once.
+  std::function<std::optional<Json>(const AgentId&, const std::string& job)> errand;
+  // Where logs of the types are put: blob id and digest.
+  std::function<std::pair<std::string, std::string>(const AgentId&, const std::string& types)> pack_logs;
+
   void silence(const AgentId& agent);
+  std::set<std::string> accounts(const AgentId& agent) const;  // made for ssh
   std::vector<std::string> calls(const AgentId& agent) const;  // methods in order, scripts as run_script:NAME
   std::map<std::string, Json> last_scripts_environment(const AgentId& agent) const;
   std::optional<Json> spec(const AgentId& agent) const;
@@ -44,6 +51,7 @@ class SimulatedAgents final : public director::AgentClient {
   std::set<std::string> mounted(const AgentId& agent) const;
   std::vector<std::string> violations() const;
   int most_stopped_at_once() const { return most_stopped_; }
+  int errands_begun() const;
 
  private:
   struct State {
@@ -54,8 +62,16 @@ class SimulatedAgents final : public director::AgentClient {
     std::map<std::string, Json> script_environment;
     bool silent = false;
     bool has_jobs = false;
+    std::string errand_task, errand_job;  // the last one begun
+    bool errand_cancelled = false;
+    std::optional<Json> errand_result;    // empty while it runs
+    std::set<std::string> accounts;
   };
   Json answer(State& state, const AgentId& agent, const std::string& method, const Json& arguments);
+  Json answer_about_jobs(State& state, const AgentId& agent, const std::string& method, const Json& arguments);
+  Json begin_errand(State& state, const AgentId& agent, const Json& arguments);
+  Json look_at_errand(State& state, const AgentId& agent, const std::string& task);
+  Json ssh(State& state, const AgentId& agent, const Json& arguments);
   void violate(const AgentId& agent, const std::string& what);
   void count_stopped();
 
@@ -64,6 +80,7 @@ class SimulatedAgents final : public director::AgentClient {
   std::map<std::string, std::string> scripted_failures_;
   std::vector<std::string> violations_;
   int most_stopped_ = 0;
+  int errands_begun_ = 0;
 };
 
 // Remembers who may talk; hands out placeholders for certificates.
