@@ -1,6 +1,7 @@
 #include "base/json.hpp"
 
 #include <algorithm>
+#include <span>
 
 namespace slipway {
 
@@ -51,7 +52,8 @@ Json parse_json(std::string_view text, std::string_view source, JsonLimits limit
     throw fail("nested deeper than " + std::to_string(limits.max_depth));
   }
   try {
-    return Json::parse(text.begin(), text.end());
+    const std::span<const char> bytes(text);  // whose iterator is no char pointer: see the header
+    return Json::parse(bytes.begin(), bytes.end());
   } catch (const Json::parse_error& error) {
     throw fail("not JSON: " + explain(error));
   } catch (const Json::exception&) {

@@ -10,6 +10,17 @@
 
 #include "base/error.hpp"
 
+// The library's literal operator makes every file that includes it instantiate a whole parser, most of
+// a second of the compiler's time. These declarations say that this parser is elsewhere; it is nowhere.
+// So `"…"_json` and Json::parse() of a literal or a char pointer do not link: use parse_json().
+namespace nlohmann::detail {
+using LiteralParser = parser<json, iterator_input_adapter<const char*>>;
+template <>
+LiteralParser::parser(iterator_input_adapter<const char*>&&, parser_callback_t<json>, bool, bool);
+template <>
+void LiteralParser::parse(bool, json&);
+}  // namespace nlohmann::detail
+
 namespace slipway {
 
 using Json = nlohmann::json;

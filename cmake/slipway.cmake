@@ -21,7 +21,17 @@ if(SLIPWAY_MOLD)
 endif()
 find_program(SLIPWAY_CCACHE ccache)
 if(SLIPWAY_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${SLIPWAY_CCACHE})
+  # Another checkout's objects serve as well: the cache sees paths relative to the checkout. What it must not
+  # ask of precompiled headers is what GCC's manual and ccache's say of them.
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1
+      CCACHE_SLOPPINESS=pch_defines,time_macros ${SLIPWAY_CCACHE})
+endif()
+
+# What nearly every file includes is read once, by slipway_base, and once more for the tests.
+set(SLIPWAY_PRECOMPILED <algorithm> <chrono> <condition_variable> <filesystem> <fstream> <functional> <map> <memory>
+    <mutex> <optional> <set> <sstream> <string> <thread> <vector> <base/json.hpp>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  add_compile_options(-fpch-preprocess)  # else the compiler's cache does not see what was precompiled
 endif()
 
 # slipway_library(slipway_base SOURCES a.cpp … [DEPENDS targets…])
@@ -31,6 +41,11 @@ function(slipway_library name)
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
   target_compile_options(${name} PRIVATE ${SLIPWAY_COMPILE_OPTIONS})
   target_link_libraries(${name} PUBLIC ${arg_DEPENDS})
+  if(name STREQUAL slipway_base)
+    target_precompile_headers(${name} PRIVATE ${SLIPWAY_PRECOMPILED})
+  else()
+    target_precompile_headers(${name} REUSE_FROM slipway_base)
+  endif()
 endfunction()
 
 # What a running system needs, without the tests: `./dev build release programs`.
@@ -43,20 +58,32 @@ function(slipway_program name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_options(${name} PRIVATE ${SLIPWAY_COMPILE_OPTIONS})
   target_link_libraries(${name} PRIVATE ${arg_DEPENDS})
+  target_precompile_headers(${name} REUSE_FROM slipway_base)
   if(NOT CMAKE_CURRENT_SOURCE_DIR MATCHES "^${PROJECT_SOURCE_DIR}/test/")
     add_dependencies(programs ${name})
   endif()
 endfunction()
+
+# doctest's main and what every test includes. Tests are compiled faster than they run: -Og.
+set(SLIPWAY_TEST_OPTIONS ${SLIPWAY_COMPILE_OPTIONS} $<$<CONFIG:Release>:-Og>)
+add_library(slipway_doctest STATIC
+  ${PROJECT_SOURCE_DIR}/test/doctest_main.cpp ${PROJECT_SOURCE_DIR}/test/doctest_json.cpp)
+set_source_files_properties(${PROJECT_SOURCE_DIR}/test/doctest_main.cpp
+  TARGET_DIRECTORY slipway_doctest PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+target_compile_options(slipway_doctest PRIVATE ${SLIPWAY_TEST_OPTIONS})
+target_link_libraries(slipway_doctest PUBLIC doctest::doctest slipway_base)
+target_precompile_headers(slipway_doctest PRIVATE ${SLIPWAY_PRECOMPILED} <test/doctest_json.hpp>)
 
 # slipway_test(base_test SUITE unit SOURCES a_test.cpp … DEPENDS targets…)
 # SUITE is the word that `./dev test SUITE` takes. doctest's main is linked in.
 # LAUNCHER is a command the program is an argument of, such as test/contract/in-lab NAME.
 function(slipway_test name)
   cmake_parse_arguments(arg "" "SUITE;TIMEOUT" "SOURCES;DEPENDS;ARGS;LAUNCHER" ${ARGN})
-  add_executable(${name} ${arg_SOURCES} ${PROJECT_SOURCE_DIR}/test/doctest_main.cpp)
+  add_executable(${name} ${arg_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
-  target_compile_options(${name} PRIVATE ${SLIPWAY_COMPILE_OPTIONS})
-  target_link_libraries(${name} PRIVATE doctest::doctest ${arg_DEPENDS})
+  target_compile_options(${name} PRIVATE ${SLIPWAY_TEST_OPTIONS})
+  target_link_libraries(${name} PRIVATE slipway_doctest ${arg_DEPENDS})
+  target_precompile_headers(${name} REUSE_FROM slipway_doctest)
   add_test(NAME ${name} COMMAND ${arg_LAUNCHER} $<TARGET_FILE:${name}> ${arg_ARGS}
            WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS "${arg_SUITE}")
