@@ -162,7 +162,7 @@ std::optional<std::uint64_t> Connection::body_length() const {
 }
 
 std::size_t Connection::read_body(std::span<char> out) {
-  if (body_too_large_) throw Error(Fault::exhausted, "the request body is too large");
+  if (body_too_large_) throw BodyTooLarge("the request body is too large");
   if (parser_->is_done()) return 0;
   if (continue_due_) {
     continue_due_ = false;
@@ -180,7 +180,7 @@ std::size_t Connection::read_body(std::span<char> out) {
     const auto size = out.size() - body.size;
     if (outcome.error == beast::http::error::body_limit) {
       body_too_large_ = true;
-      throw Error(Fault::exhausted, "the request body is larger than " +
+      throw BodyTooLarge("the request body is larger than " +
                                         std::to_string(context_->config->max_body_bytes) + " bytes");
     }
     if (outcome.error && outcome.error != beast::http::error::need_buffer) {

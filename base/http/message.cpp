@@ -20,7 +20,7 @@ bool CaseInsensitive::operator()(const std::string& a, const std::string& b) con
 std::string BodyReader::read_all(std::size_t max_bytes) {
   std::string all;
   const auto too_large = [&] {
-    return Error(Fault::exhausted, "the body is larger than " + std::to_string(max_bytes) + " bytes");
+    return BodyTooLarge("the body is larger than " + std::to_string(max_bytes) + " bytes");
   };
   if (const auto size = length(); size && *size > max_bytes) throw too_large();
   std::vector<char> chunk(std::min<std::size_t>(max_bytes + 1, 64u << 10));

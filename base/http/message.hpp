@@ -21,16 +21,22 @@ struct CaseInsensitive {
 };
 using Headers = std::map<std::string, std::string, CaseInsensitive>;
 
+// Fault::exhausted of the sender's making, told apart from a full disk: 413.
+class BodyTooLarge : public Error {
+ public:
+  explicit BodyTooLarge(const std::string& message) : Error(Fault::exhausted, message) {}
+};
+
 // A body that is pulled, so that a slow reader slows the sender and memory stays bounded.
 class BodyReader {
  public:
   virtual ~BodyReader() = default;
   // 0 at the end. Fault::cancelled when the sender went away or was too slow,
-  // Fault::exhausted beyond the server's limit.
+  // BodyTooLarge beyond the server's limit.
   virtual std::size_t read(std::span<char> out) = 0;
   virtual std::optional<std::uint64_t> length() const = 0;
 
-  std::string read_all(std::size_t max_bytes);  // Fault::exhausted beyond the limit
+  std::string read_all(std::size_t max_bytes);  // BodyTooLarge beyond the limit
 };
 
 struct Request {
@@ -46,7 +52,7 @@ struct Request {
 
   std::optional<std::string> query_value(const std::string& name) const;
   const std::string& path_param(const std::string& name) const;  // must exist
-  Json json_body(std::size_t max_bytes = 16u << 20) const;       // Fault::invalid
+  Json json_body(std::size_t max_bytes = 16u << 20) const;       // Fault::invalid, BodyTooLarge
 };
 
 struct FileBody {

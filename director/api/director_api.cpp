@@ -39,4 +39,6 @@ http::Handler DirectorApi::handler() const {
   return [this](http::Request& request) { return (*this)(request); };
 }
 
+const api::Routes& DirectorApi::routes() const { return state_->routes; }
+
 }  // namespace slipway::director

@@ -13,6 +13,10 @@
 
 namespace slipway::director {
 
+namespace api {
+class Routes;
+}
+
 struct ApiSettings {
   std::string director_name, director_uuid, version;
   std::string cpi_name = "libvirt";
@@ -45,6 +49,7 @@ class DirectorApi {
   ~DirectorApi();
   http::Response operator()(http::Request& request) const;
   http::Handler handler() const;  // refers to this object
+  const api::Routes& routes() const;
 
  private:
   struct State;

@@ -3,6 +3,8 @@
 namespace slipway::director::api {
 namespace {
 
+constexpr std::int64_t last_second = 253'402'300'799;  // of the year 9999
+
 Json text_or_null(const std::string& text) {
   if (text.empty()) return nullptr;
   return text;
@@ -65,8 +67,7 @@ Response record(ApiServices& services, const Request& request, const Caller& cal
   event.instance = in.string_or("instance", "");
   event.error = in.string_or("error", "");
   event.context = in.object_or_empty("context");
-  if (const auto* time = in.find("timestamp"); time && time->is_number_integer())
-    event.time = from_epoch_seconds(time->get<std::int64_t>());
+  if (in.has("timestamp")) event.time = from_epoch_seconds(in.integer("timestamp", 0, last_second));
   problems.throw_if_any("event");
   services.stores.events.insert(event);
   return Response::empty(200);

@@ -57,6 +57,7 @@ struct ApiFixture : StoreFixture {
   UploadFolder uploads{folder.path() / "uploads", random};
   TaskQueue queue{tasks, clock, Log::discard(), {.director_id = "d1"}};
   std::map<std::string, std::vector<std::string>> roles;
+  std::map<std::string, std::string> tokens;
   std::unique_ptr<DirectorApi> api;
 
   explicit ApiFixture(std::map<std::string, std::vector<std::string>> the_roles = {}) : roles(std::move(the_roles)) {
@@ -104,12 +105,14 @@ struct ApiFixture : StoreFixture {
     static const auto made = tls::create_rsa_key();
     return made;
   }
-  std::string token(const std::string& user) const {
+  const std::string& token(const std::string& user) {
+    auto& made = tokens[user];
+    if (!made.empty()) return made;
     const Json claims = {{"user_name", user},
                          {"scope", roles.at(user)},
                          {"exp", to_epoch_seconds(clock.now()) + 600}};
     const auto message = base64url_encode(R"({"alg":"RS256"})") + "." + base64url_encode(claims.dump());
-    return message + "." + base64url_encode(tls::rs256_sign(key().private_key_pem, message));
+    return made = message + "." + base64url_encode(tls::rs256_sign(key().private_key_pem, message));
   }
 
   static std::string body(const http::Response& response) { return std::get<std::string>(response.body); }

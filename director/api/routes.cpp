@@ -37,8 +37,9 @@ Response error_response(const std::exception& error, const Log& log) {
     log.error("api.failed", {{"error", error.what()}});
     return Response::empty(500);
   }
+  const int status = dynamic_cast<const http::BodyTooLarge*>(known) ? 413 : status_of(known->fault());
   const int code = known->code() != 0 ? known->code() : 100;
-  return Response::json(status_of(known->fault()), {{"code", code}, {"description", known->what()}});
+  return Response::json(status, {{"code", code}, {"description", known->what()}});
 }
 
 Routes::Routes(ApiServices& services, const ApiSettings& settings, Authenticator& authenticator)
