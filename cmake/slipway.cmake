@@ -15,6 +15,10 @@ if(SLIPWAY_SANITIZE)
   add_link_options(-fsanitize=${SLIPWAY_SANITIZE})
 endif()
 
+if(SLIPWAY_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 find_program(SLIPWAY_MOLD mold)
 if(SLIPWAY_MOLD)
   add_link_options(-fuse-ld=mold)

@@ -7,7 +7,6 @@
 #include <optional>
 
 #include "base/clock.hpp"
-#include "base/process.hpp"
 #include "base/random.hpp"
 #include "cpi/contract/redaction.hpp"
 
@@ -165,7 +164,7 @@ Json ExecCpi::exchange(const std::string& method, Json arguments, Effect effect,
   const auto begun = clock.monotonic();
   ProcessResult ended;
   try {
-    ended = run(spec);
+    ended = options_.run(spec);
   } catch (const Error& error) {
     // Nothing ran. A retry meets the same wrong path, so it is no `retryable`.
     throw CpiError(ErrorType::cpi_error, Fault::internal,

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/process.hpp"
 #include "cpi/contract/cpi.hpp"
 
 namespace slipway::cpi {
@@ -18,6 +19,7 @@ struct ExecOptions {
   Json context = Json::object();             // the cpi-config entry's properties, merged flat
   std::chrono::seconds timeout{1800};        // create_stemcell may take long; the process group is killed at the limit
   std::size_t max_output_bytes = 4u << 20;
+  std::function<ProcessResult(const ProcessSpec&)> run = slipway::run;  // replaced where no process is wanted
 };
 
 // What the caller of one call wants to hear: lines for the task's cpi log (already free of
