@@ -177,13 +177,22 @@ class Parser {
         into.group = take();
       } else if (skip_word("with") || next_is("timeout")) {
         if (!skip_word("timeout")) return;
-        into.timeout_seconds = number(take()).value_or(30);
-        if (skip_word("minutes") || skip_word("minute")) into.timeout_seconds *= 60;
-        skip_word("seconds") || skip_word("second") || skip_word("s");
+        timeout(into);
       } else {
         return;
       }
     }
+  }
+
+  // Beyond a day, or nothing at all, monit's own default holds.
+  void timeout(MonitProgram& into) {
+    constexpr std::int64_t longest = 24 * 60 * 60;
+    const int line = tokens_[at_ - 1].line;
+    std::int64_t seconds = number(take()).value_or(0);
+    if (skip_word("minutes") || skip_word("minute")) seconds *= 60;
+    skip_word("seconds") || skip_word("second") || skip_word("s");
+    if (seconds < 1 || seconds > longest) return warn(line, "a timeout has 1 s to a day");
+    into.timeout_seconds = static_cast<int>(seconds);
   }
 
   void depends() {

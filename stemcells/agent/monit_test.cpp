@@ -81,6 +81,18 @@ TEST_CASE("what cannot be supervised is refused with its place") {
   }
 }
 
+TEST_CASE("a timeout of no time, or of more than a day, is the default and a warning") {
+  for (const char* timeout : {"0 seconds", "-5 seconds", "86401 seconds", "2000000000 minutes", "99999999999999999999", "soon"}) {
+    CAPTURE(timeout);
+    const auto file = parse_monit(std::string("check process a with pidfile /p start program \"/a\" with timeout ") + timeout, "m");
+    CHECK(file.processes.at(0).start.timeout_seconds == 30);
+    CHECK(!file.warnings.empty());
+  }
+  const auto file = parse_monit("check process a with pidfile /p start program \"/a\" with timeout 1440 minutes", "m");
+  CHECK(file.processes.at(0).start.timeout_seconds == 86400);
+  CHECK(file.warnings.empty());
+}
+
 TEST_CASE("a unit quotes what systemd would expand") {
   const MonitProcess process{.name = "a b", .pid_file = "/p",
                              .start = {.argv = {"/bin/sh", "-c", "echo \"$HOME\" 100% \\"}}};

@@ -165,10 +165,11 @@ AgentConfig parse_agent_config(const Json& json) {
   AgentConfig config;
   config.skip_disk_setup = truth(at_path(json, {"Platform", "Linux", "SkipDiskSetup"}));
   const Json& interval = at_path(json, {"Heartbeat", "IntervalSeconds"});
-  if (interval.is_number_integer()) config.heartbeat_seconds = interval.get<int>();
-  if (config.heartbeat_seconds < 1 || config.heartbeat_seconds > 3600) {
+  const auto seconds = interval.is_number_integer() ? interval.get<double>() : config.heartbeat_seconds;
+  if (seconds < 1 || seconds > 3600) {
     throw Error(Fault::invalid, "agent.json: Heartbeat.IntervalSeconds must be 1 to 3600");
   }
+  config.heartbeat_seconds = static_cast<int>(seconds);
   const Json& sources = at_path(json, {"Infrastructure", "Settings", "Sources"});
   for (const auto& source : sources.is_array() ? sources : Json::array()) config.sources.push_back(read_source(source));
   if (config.sources.empty()) {

@@ -85,13 +85,19 @@ TEST_CASE("settings are saved at first boot and found again when the source is g
   CHECK(fetch_boot_settings(config_with_file(source), paths)["agent_id"] == "a-1");
 }
 
-TEST_CASE("agent.json must name a source") {
+TEST_CASE("agent.json must name a source, and a heartbeat every second to every hour") {
   CHECK_THROWS_AS(parse_agent_config(Json::object()), Error);
   const Json json{{"Infrastructure", {{"Settings", {{"Sources", {{{"Type", "ConfigDrive"}, {"DiskPaths", {"/dev/x"}},
       {"UserDataPath", "ec2/latest/user-data.json"}}}}}}}}, {"Heartbeat", {{"IntervalSeconds", 5}}}};
   const AgentConfig config = parse_agent_config(json);
   CHECK(config.sources[0].disk_paths == std::vector<std::string>{"/dev/x"});
   CHECK(config.heartbeat_seconds == 5);
+  for (const Json& seconds : {Json(0), Json(3601), Json((1ll << 32) + 5), Json(UINT64_MAX)}) {
+    CAPTURE(seconds);
+    auto odd = json;
+    odd["Heartbeat"]["IntervalSeconds"] = seconds;
+    CHECK_THROWS_AS(parse_agent_config(odd), Error);
+  }
   CHECK_FALSE(config.skip_disk_setup);
 }
 
