@@ -90,6 +90,7 @@ void Deploy::prepare(const Json& manifest) {
   desired_.manifest = parse_manifest(variables.interpolate(manifest, request_.deployment));
   desired_.options = request_.options;
   world_ = read_world(services_, task_, request_.deployment, desired_.manifest, request_.options);
+  world_.az_numbers = az_numbers(stores.dns_numbers, desired_.cloud, request_.options.dry_run);
   assign_instances();
 }
 

@@ -1,6 +1,5 @@
 #include "director/executor/dns.hpp"
 
-#include <algorithm>
 #include <map>
 
 #include "base/digest.hpp"
@@ -75,19 +74,29 @@ std::vector<DnsRecord> dns_records(Services& services) {
   return records;
 }
 
-Json dns_blob(const std::vector<DnsRecord>& records) {
-  Json hosts = Json::array(), infos = Json::array();
-  std::map<std::string, std::string> group_ids, az_ids, network_ids;
-  const auto number = [](std::map<std::string, std::string>& ids, const std::string& name) {
-    return ids.try_emplace(name, std::to_string(ids.size() + 1)).first->second;
+Json dns_blob(DnsNumbers& numbers, const std::vector<DnsRecord>& records) {
+  const auto group_of = [](const DnsRecord& record) { return record.deployment + "/" + record.group; };
+  const auto numbers_of = [&](DnsNumberKind kind, auto name_of) {
+    std::vector<std::string> names;
+    names.reserve(records.size());
+    for (const auto& record : records) names.push_back(name_of(record));
+    return numbers.ensure(kind, names);
   };
-  std::int64_t num_id = 0;
+  const auto azs = numbers_of(DnsNumberKind::az, [](const DnsRecord& record) { return record.az; });
+  const auto networks = numbers_of(DnsNumberKind::network, [](const DnsRecord& record) { return record.network; });
+  const auto groups = numbers_of(DnsNumberKind::group, group_of);
+  const auto instances =
+      numbers_of(DnsNumberKind::instance, [](const DnsRecord& record) { return record.instance_id; });
+  const auto number = [](const DnsNumbers::ByName& of, const std::string& name) {
+    return std::to_string(of.at(name));
+  };
+  Json hosts = Json::array(), infos = Json::array();
   for (const auto& record : records) {
     for (const auto& name : record.names) hosts.push_back({record.ip, name});
-    infos.push_back({record.instance_id, std::to_string(++num_id), record.group,
-                     Json::array({number(group_ids, record.deployment + "/" + record.group)}), record.az,
-                     number(az_ids, record.az), record.network, number(network_ids, record.network),
-                     record.deployment, record.ip, record.domain, record.agent_id, record.index});
+    infos.push_back({record.instance_id, number(instances, record.instance_id), record.group,
+                     Json::array({number(groups, group_of(record))}), record.az, number(azs, record.az),
+                     record.network, number(networks, record.network), record.deployment, record.ip, record.domain,
+                     record.agent_id, record.index});
   }
   return {{"records", hosts},
           {"record_keys",
@@ -99,7 +108,7 @@ Json dns_blob(const std::vector<DnsRecord>& records) {
 
 void publish_dns(Services& services, TaskContext& task) {
   const auto records = dns_records(services);
-  Json content = dns_blob(records);
+  Json content = dns_blob(services.stores.dns_numbers, records);
   const auto content_key = sha1_hex(content.dump());
   auto& versions = services.stores.dns_versions;
   const auto published = versions.publish(content_key, services.clock.now());

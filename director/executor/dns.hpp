@@ -17,7 +17,8 @@ struct DnsRecord {
 };
 
 std::vector<DnsRecord> dns_records(Services& services);
-Json dns_blob(const std::vector<DnsRecord>& records);  // without its version
+// Without its version. Names that queries stand for by a number get one that stays theirs.
+Json dns_blob(DnsNumbers& numbers, const std::vector<DnsRecord>& records);
 
 // Sends the records of now to every agent, all at once, and waits `dns_wait` at most: a node
 // that is away reads them at its next sync. Does nothing when they have not changed.

@@ -14,6 +14,7 @@
 #include "director/agents/agent_access.hpp"
 #include "director/agents/agent_client.hpp"
 #include "director/blobstore/blobstore.hpp"
+#include "director/store/dns_numbers.hpp"
 #include "director/store/dns_versions.hpp"
 #include "director/store/errand_runs.hpp"
 #include "director/store/stores.hpp"
@@ -47,6 +48,7 @@ struct Stores {
         variable_values(db, std::move(key)),
         events(db),
         journal(db),
+        dns_numbers(db),
         dns_versions(db),
         errand_runs(db),
         temporary_blobs(db) {}
@@ -61,6 +63,7 @@ struct Stores {
   VariableValues variable_values;
   Events events;
   Journal journal;
+  DnsNumbers dns_numbers;
   DnsVersions dns_versions;
   ErrandRuns errand_runs;
   TemporaryBlobs temporary_blobs;

@@ -87,6 +87,13 @@ World read_world(Services& services, TaskContext& task, const std::string& deplo
   return world;
 }
 
+DnsNumbers::ByName az_numbers(DnsNumbers& numbers, const CloudConfig& cloud, bool dry_run) {
+  if (dry_run) return numbers.known(DnsNumberKind::az);
+  std::vector<std::string> names;
+  for (const auto& az : cloud.azs) names.push_back(az.name);
+  return numbers.ensure(DnsNumberKind::az, names);
+}
+
 CurrentCloud read_cloud_config(Services& services, const std::string& deployment) {
   CurrentCloud current;
   std::vector<NamedConfig> configs;

@@ -17,6 +17,9 @@ World read_world(Services& services, TaskContext& task, const std::string& deplo
 // A deployment's instances with what the store knows of each; nobody is asked.
 std::vector<ActualInstance> stored_instances(Stores& stores, const std::string& deployment);
 
+// What stands for the zones in DNS queries. A dry run numbers none.
+DnsNumbers::ByName az_numbers(DnsNumbers& numbers, const CloudConfig& cloud, bool dry_run);
+
 // The latest cloud configs, joined, and their ids.
 struct CurrentCloud {
   CloudConfig config;

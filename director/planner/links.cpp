@@ -72,8 +72,12 @@ Json properties_for(const Manifest& manifest, const InstanceGroup& group, const 
 Links::Links(const Desired& desired, const World& world, const Resolution& resolution,
              const std::vector<LinkGroup>& groups)
     : desired_(desired), world_(world), resolution_(resolution) {
-  int id = 0;
-  for (const auto& az : desired.cloud.azs) az_ids_[az.name] = std::to_string(++id);
+  std::int64_t last = 0;
+  for (const auto& [name, number] : world.az_numbers) last = std::max(last, number);
+  for (const auto& az : desired.cloud.azs) {
+    const auto known = world.az_numbers.find(az.name);
+    az_ids_[az.name] = std::to_string(known == world.az_numbers.end() ? ++last : known->second);
+  }
   for (const auto& group : groups) collect(group, found_early_);
   for (std::size_t i = 0; i < providers_.size(); ++i) {
     by_type_[providers_[i].type].push_back(i);
@@ -235,7 +239,7 @@ Json Links::from_other_deployment(const LinkConsumer& consumer, const std::strin
       const auto& both = addresses.at(network);
       instance["address"] = ips && !both.value("ip", "").empty() ? both.at("ip") : both.at("name");
     }
-    link["default_network"] = network;
+    link["default_network"] = canonical_name(network);
     return link;
   }
   problems.add(place,
@@ -248,9 +252,9 @@ Json Links::from_other_deployment(const LinkConsumer& consumer, const std::strin
 Json Links::content_frame(const Provider& provider, const std::string& network) const {
   return {{"instances", Json::array()},
           {"properties", provider.properties},
-          {"instance_group", provider.group->group->name},
-          {"default_network", network},
-          {"deployment_name", desired_.manifest.name},
+          {"instance_group", canonical_name(provider.group->group->name)},
+          {"default_network", canonical_name(network)},
+          {"deployment_name", canonical_name(desired_.manifest.name)},
           {"domain", world_.dns_domain},
           {"az_ids", az_ids_}};
 }

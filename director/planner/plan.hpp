@@ -49,6 +49,7 @@ struct World {
   std::vector<std::string> director_addresses;  // never given to a node
   Json shared_links = Json::array();            // `shared_links` of other deployments' assignments, joined
   std::string dns_domain = "bosh";
+  std::map<std::string, std::int64_t> az_numbers;  // what stands for a zone in DNS queries; others get the next ones
 };
 struct Desired {
   Manifest manifest;                         // interpolated

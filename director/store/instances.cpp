@@ -70,6 +70,7 @@ void Instances::remove(const InstanceId& id) {
     if (rows::exists(session, "SELECT id FROM vms WHERE instance = :1 LIMIT 1", {id.value}))
       throw Error(Fault::conflict, "instance '" + id.value + "' still has a VM");
     session.run("DELETE FROM instances WHERE id = :1", {id.value});
+    session.run("DELETE FROM dns_numbers WHERE kind = 'instance' AND name = :1", {id.value});
   });
 }
 

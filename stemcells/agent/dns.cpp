@@ -1,6 +1,7 @@
 #include "stemcells/agent/dns.hpp"
 
 #include "base/file.hpp"
+#include "stemcells/agent/dns_names.hpp"
 #include "stemcells/agent/network.hpp"
 
 namespace slipway::agent {
@@ -55,8 +56,9 @@ void sync_dns(const BlobSource& source, std::int64_t version, const Blobs& blobs
   if (!records.is_object() || version_of(records) != version) {
     throw Error(Fault::invalid, "version from unpacking dns blob does not match version supplied by director");
   }
-  make_folder(paths.dns_records().parent_path(), 0755);
+  make_folder(paths.resolver_hosts(), 0755);
   write_file_atomically(paths.etc / "hosts", hosts_file(records, agent_id));
+  write_file_atomically(paths.resolver_hosts() / "records", query_hosts(records), 0644);
   write_file_atomically(paths.dns_records(), text, 0640);
   give_to_vcap_group(paths.dns_records());
 }

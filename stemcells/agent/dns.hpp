@@ -5,7 +5,8 @@
 namespace slipway::agent {
 
 // The records everybody in a deployment knows: fetched, checked against `version`, written to
-// instance/dns/records.json (0640) and <etc>/hosts. An older or equal version changes nothing.
+// <etc>/hosts, the resolver's folder and, last, instance/dns/records.json (0640). An older or
+// equal version changes nothing.
 void sync_dns(const BlobSource& source, std::int64_t version, const Blobs& blobs, const Paths& paths,
               const std::string& agent_id);
 

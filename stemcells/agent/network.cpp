@@ -9,6 +9,7 @@
 
 #include "base/file.hpp"
 #include "base/process.hpp"
+#include "stemcells/agent/resolver.hpp"
 
 namespace slipway::agent {
 
@@ -81,15 +82,21 @@ void configure_dhcp(const NetworkSettings& network, const std::string& interface
   run_checked({.argv = {"/usr/bin/systemctl", "restart", "systemd-networkd"}, .timeout = 60s});
 }
 
-void write_resolv_conf(const Settings& settings, const Paths& paths) {
-  std::string text;
+std::vector<std::string> dns_servers(const Settings& settings) {
+  std::vector<std::string> servers;
   for (const auto& network : settings.networks) {
     if (!network.default_dns && settings.networks.size() > 1) continue;
     for (const auto& server : network.dns) {
-      if (is_ip_address(server)) text += "nameserver " + server + "\n";
+      if (is_ip_address(server)) servers.push_back(server);
     }
   }
-  if (text.empty()) return;
+  return servers;
+}
+
+void write_resolv_conf(const std::vector<std::string>& servers, const Paths& paths) {
+  if (servers.empty()) return;
+  std::string text;
+  for (const auto& server : servers) text += "nameserver " + server + "\n";
   std::error_code ignored;
   const fs::path file = paths.etc / "resolv.conf";
   if (fs::is_symlink(file)) fs::remove(file, ignored);
@@ -143,7 +150,7 @@ void configure_network(const Settings& settings, const Paths& paths, const NodeL
   }
   if (!any) return;
   ip({"link", "set", "lo", "up"});
-  write_resolv_conf(settings, paths);
+  write_resolv_conf(start_resolver(dns_servers(settings), paths, log), paths);
   set_hostname(settings, paths);
 }
 

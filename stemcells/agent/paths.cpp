@@ -84,6 +84,7 @@ void create_layout(const Paths& paths) {
   make_folder(paths.monit_jobs(), 0700);
   make_folder(paths.instance(), 0755);
   make_folder(paths.instance() / "dns", 0755);
+  make_folder(paths.resolver_hosts(), 0755);
   make_folder(paths.instance() / "disks", 0755);
   replace_symlink(paths.base / "sys", "data/sys");
 }

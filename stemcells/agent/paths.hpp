@@ -25,7 +25,9 @@ namespace slipway::agent {
 //   store/, store_migration_target/ persistent disks
 //   monit/job/NNNN_<j>.monitrc      process definitions of the applied jobs
 //   monit/stopped                   present while the jobs are meant to be stopped
-//   instance/{id,az,name,deployment}, instance/dns/records.json, instance/disks/<name>
+//   instance/{id,az,name,deployment}, instance/disks/<name>
+//   instance/dns/records.json       names as the director sent them, 0640
+//   instance/dns/hosts/records      the same as the resolver reads them, 0644
 struct Paths {
   std::filesystem::path base = "/var/vcap";
   std::filesystem::path etc = "/etc";  // hosts, hostname, resolv.conf: tests put them elsewhere
@@ -51,6 +53,7 @@ struct Paths {
   std::filesystem::path stopped_mark() const { return base / "monit" / "stopped"; }
   std::filesystem::path instance() const { return base / "instance"; }
   std::filesystem::path dns_records() const { return instance() / "dns" / "records.json"; }
+  std::filesystem::path resolver_hosts() const { return instance() / "dns" / "hosts"; }
   std::filesystem::path job(const std::string& name) const { return jobs() / name; }
 };
 

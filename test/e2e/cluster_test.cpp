@@ -66,12 +66,32 @@ void lose_and_recreate_one(LabWorld& lab, const std::string& uri) {
                      [&](const Json& i) { return i.at("cid") == victim.at("cid"); }));
 }
 
+// Asked as a program of the node would, without /etc/hosts.
+void check_names_inside_a_node(LabWorld& lab) {
+  const auto deployment = lab.deployment_of("demo");
+  const auto instances = lab.director("/deployments/" + deployment + "/instances");
+  const auto look_up = [&](const std::string& name) {
+    return lab.must_in_lab({"/usr/bin/virsh", "--quiet", "--connect", "lxc:///system", "lxc-enter-namespace",
+                            "--noseclabel", instances.at(0).at("cid").get<std::string>(), "/bin/busybox", "nslookup",
+                            name});
+  };
+  const auto all = look_up("q-s0.etcd.default." + deployment + ".bosh");
+  for (const auto& instance : instances) {
+    const auto address = instance.at("ips").at(0).get<std::string>();
+    CHECK_MESSAGE(all.find(address) != std::string::npos, all);
+    const auto one = look_up(instance.at("id").get<std::string>() + ".etcd.default." + deployment + ".bosh");
+    CHECK_MESSAGE(one.find(address) != std::string::npos, one);
+  }
+  CHECK_MESSAGE(all.find("169.254.0.2") != std::string::npos, all);
+}
+
 }  // namespace
 
 TEST_CASE("a cluster of containers lives its whole life and leaves nothing") {
   LabWorld lab("lxc");
   CHECK(lab.must_pks({"plans"}).find("small") != std::string::npos);
   create_demo(lab);
+  check_names_inside_a_node(lab);
   lab.etcdctl("demo", {"put", "kept", "through everything"});
 
   lab.must_pks({"resize", "demo", "--num-nodes", "5", "--wait", "--non-interactive"});

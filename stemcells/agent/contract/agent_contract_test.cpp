@@ -270,7 +270,10 @@ TEST_CASE("DNS records are written when version and digest agree") {
   NodeUnderTest& here = node();
   const Json pairs = Json::array({Json::array({"10.0.0.9", "x.bosh"}), Json::array({"10.0.0.9; rm", "bad"}),
                                   Json::array({"10.0.0.8", "bad name\n1.2.3.4 y"})});
-  const Json records{{"records", pairs}, {"version", 7}};
+  const Json records{{"records", pairs},
+                     {"record_keys", {"id", "instance_group", "network", "deployment", "ip", "domain", "instance_index"}},
+                     {"record_infos", {{"i-1", "web", "default", "dep", "10.0.0.9", "bosh", 0}}},
+                     {"version", 7}};
   const auto blob = here.put_blob(dump(records));
   CHECK(here.ask("sync_dns", {blob, here.digest(blob), 8}).exception);
   CHECK(here.ask("sync_dns", {blob, here.digest(blob), 7}).value == "synced");
@@ -278,6 +281,7 @@ TEST_CASE("DNS records are written when version and digest agree") {
   CHECK(hosts.find("10.0.0.9 x.bosh\n") != std::string::npos);
   CHECK(hosts.find("bad") == std::string::npos);
   CHECK(mode_of(here.base / "instance/dns/records.json") == 0640);
+  CHECK(read_file(here.base / "instance/dns/hosts/records").find("q-s0.web.default.dep.bosh") != std::string::npos);
   CHECK(here.ask("sync_dns", {"gone", here.digest(blob), 6}).value == "synced");  // older: nothing to do
 }
 
