@@ -114,13 +114,13 @@ const char* extended_usage(Usage usage) {
   return "serverAuth";
 }
 
-struct Issuer {
+struct Signer {
   CertificatePtr certificate;
   KeyPtr key;
 };
 
-Issuer read_issuer(const KeyPair& ca) {
-  Issuer issuer{std::move(read_certificates(ca.certificate_pem, "the CA").front()),
+Signer read_signer(const KeyPair& ca) {
+  Signer issuer{std::move(read_certificates(ca.certificate_pem, "the CA").front()),
                 read_private_key(ca.private_key_pem)};
   if (X509_check_ca(issuer.certificate.get()) == 0) throw Error(Fault::invalid, "the issuer is not a CA");
   if (X509_check_private_key(issuer.certificate.get(), issuer.key.get()) != 1) {
@@ -141,7 +141,7 @@ CertificatePtr begin_certificate(const Subject& subject, EVP_PKEY* key, Timestam
 }
 
 // Adds what depends on the issuer (nullptr: self-signed), signs, and writes both as PEM.
-KeyPair finish_certificate(const CertificatePtr& certificate, const KeyPtr& key, const Issuer* issuer) {
+KeyPair finish_certificate(const CertificatePtr& certificate, const KeyPtr& key, const Signer* issuer) {
   auto* signer = issuer == nullptr ? certificate.get() : issuer->certificate.get();
   require(X509_set_issuer_name(certificate.get(), X509_get_subject_name(signer)) == 1, "an issuer's name");
   add_extension(certificate.get(), signer, NID_subject_key_identifier, "hash");
@@ -156,7 +156,7 @@ KeyPair finish_certificate(const CertificatePtr& certificate, const KeyPtr& key,
   return {written(out.get()), private_key_pem(key.get())};
 }
 
-KeyPair make_leaf(const CertificateRequest& request, Timestamp now, const Issuer* issuer) {
+KeyPair make_leaf(const CertificateRequest& request, Timestamp now, const Signer* issuer) {
   const bool elliptic = request.key == KeyType::ec_p256;
   const auto key = generate_key(request.key, request.rsa_bits);
   const auto certificate = begin_certificate(request.subject, key.get(), now, request.lifetime);
@@ -173,8 +173,8 @@ KeyPair make_leaf(const CertificateRequest& request, Timestamp now, const Issuer
 
 KeyPair create_ca(const Subject& subject, std::chrono::hours lifetime, Timestamp now, int rsa_bits,
                   const KeyPair* issuer, KeyType key_type) {
-  std::optional<Issuer> parent;
-  if (issuer != nullptr) parent = read_issuer(*issuer);
+  std::optional<Signer> parent;
+  if (issuer != nullptr) parent = read_signer(*issuer);
   const auto key = generate_key(key_type, rsa_bits);
   const auto certificate = begin_certificate(subject, key.get(), now, lifetime);
   auto* x509 = certificate.get();
@@ -184,9 +184,19 @@ KeyPair create_ca(const Subject& subject, std::chrono::hours lifetime, Timestamp
   return finish_certificate(certificate, key, parent ? &*parent : nullptr);
 }
 
+struct Issuer::Parts {
+  Signer signer;
+};
+
+Issuer::Issuer(const KeyPair& ca) : parts_(std::make_unique<const Parts>(Parts{read_signer(ca)})) {}
+Issuer::~Issuer() = default;
+
+KeyPair Issuer::issue(const CertificateRequest& request, Timestamp now) const {
+  return make_leaf(request, now, &parts_->signer);
+}
+
 KeyPair issue(const KeyPair& ca, const CertificateRequest& request, Timestamp now) {
-  const auto issuer = read_issuer(ca);
-  return make_leaf(request, now, &issuer);
+  return Issuer(ca).issue(request, now);
 }
 
 KeyPair self_signed(const CertificateRequest& request, Timestamp now) { return make_leaf(request, now, nullptr); }

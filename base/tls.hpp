@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,6 +41,18 @@ struct CertificateRequest {
 // A self-signed CA, or with `issuer` an intermediate one.
 KeyPair create_ca(const Subject& subject, std::chrono::hours lifetime, Timestamp now, int rsa_bits = 2048,
                   const KeyPair* issuer = nullptr, KeyType key_type = KeyType::rsa);
+
+// A CA that is read once and signs often. Thread-safe.
+class Issuer {
+ public:
+  explicit Issuer(const KeyPair& ca);  // Fault::invalid
+  ~Issuer();
+  KeyPair issue(const CertificateRequest& request, Timestamp now) const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<const Parts> parts_;
+};
 KeyPair issue(const KeyPair& ca, const CertificateRequest& request, Timestamp now);
 KeyPair self_signed(const CertificateRequest& request, Timestamp now);
 

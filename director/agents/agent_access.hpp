@@ -33,15 +33,16 @@ class AgentAccess {
 // Certificates of the message bus, all signed by one CA of its own.
 class BusAuthority {
  public:
-  BusAuthority(tls::KeyPair ca, Clock& clock) : ca_(std::move(ca)), clock_(clock) {}
+  BusAuthority(const tls::KeyPair& ca, Clock& clock) : ca_pem_(ca.certificate_pem), issuer_(ca), clock_(clock) {}
   static tls::KeyPair create_ca(Timestamp now);
 
-  const std::string& ca_pem() const { return ca_.certificate_pem; }
+  const std::string& ca_pem() const { return ca_pem_; }
   tls::KeyPair issue_server(const std::vector<std::string>& addresses) const;
   tls::KeyPair issue_client(const std::string& common_name, std::chrono::hours lifetime) const;
 
  private:
-  tls::KeyPair ca_;
+  const std::string ca_pem_;
+  const tls::Issuer issuer_;
   Clock& clock_;
 };
 

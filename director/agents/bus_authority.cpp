@@ -30,11 +30,11 @@ tls::KeyPair BusAuthority::issue_server(const std::vector<std::string>& addresse
   auto request = request_for(agent::nats_server_common_name, tls::Usage::server, 24h * 365);
   request.alternative_names = addresses;
   request.alternative_names.push_back(agent::nats_server_common_name);
-  return tls::issue(ca_, request, clock_.now());
+  return issuer_.issue(request, clock_.now());
 }
 
 tls::KeyPair BusAuthority::issue_client(const std::string& common_name, std::chrono::hours lifetime) const {
-  return tls::issue(ca_, request_for(common_name, tls::Usage::client, lifetime), clock_.now());
+  return issuer_.issue(request_for(common_name, tls::Usage::client, lifetime), clock_.now());
 }
 
 }  // namespace slipway::director
