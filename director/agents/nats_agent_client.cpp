@@ -6,7 +6,6 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 
 #include "stemcells/agent/protocol/protocol.hpp"
 
@@ -36,7 +35,9 @@ constexpr std::string_view heartbeat_prefix = "hm.agent.heartbeat.";
 // An agent that is on its way back to the bus misses a message. What only looks is said again
 // under the same reply subject, by which agents tell a repetition.
 constexpr std::chrono::seconds repeat_pause{2};
-bool may_be_repeated(const std::string& method) { return method == "ping" || method == "get_state"; }
+bool may_be_repeated(const std::string& method) {
+  return method == "ping" || method == "get_state" || method == "get_task";
+}
 
 }  // namespace
 
@@ -45,11 +46,18 @@ struct NatsAgentClient::State {
   Random& random;
   Log log;
 
+  // Somebody who waits for an answer, or for a sign of life. Each has a condition of its own: a
+  // message wakes the one it is for, however many wait.
+  struct Waiting {
+    std::condition_variable arrived;
+    std::optional<std::string> reply;
+    bool alive = false;
+  };
+  class Registered;
+
   std::mutex mutex;
-  std::condition_variable arrived;
-  std::map<std::string, std::optional<std::string>> waiting;  // reply subject → payload
-  std::multiset<std::string> awaited_lives;                   // agents somebody waits for
-  std::map<std::string, std::uint64_t> lives;                 // signs of life of those
+  std::map<std::string, Waiting*> replies_to;          // by reply subject
+  std::multimap<std::string, Waiting*> heartbeats_of;  // by agent
 
   Options nats_options;
   Connection connection;
@@ -66,17 +74,19 @@ struct NatsAgentClient::State {
     natsMsg_Destroy(message);
   }
 
+  // An answer nobody waits for any more is dropped, and a second one changes nothing.
   void deliver(const std::string& subject, std::string_view payload) {
     std::lock_guard lock(mutex);
     if (subject.starts_with(heartbeat_prefix)) {
-      const auto agent = subject.substr(heartbeat_prefix.size());
-      if (awaited_lives.contains(agent)) ++lives[agent];
-    } else if (const auto found = waiting.find(subject); found != waiting.end()) {
-      if (!found->second) found->second = payload;  // a duplicate answer changes nothing
-    } else {
-      return;  // an answer nobody waits for any more
+      const auto [first, last] = heartbeats_of.equal_range(subject.substr(heartbeat_prefix.size()));
+      for (auto it = first; it != last; ++it) {
+        it->second->alive = true;
+        it->second->arrived.notify_one();
+      }
+    } else if (const auto found = replies_to.find(subject); found != replies_to.end()) {
+      if (!found->second->reply) found->second->reply = payload;
+      found->second->arrived.notify_one();
     }
-    arrived.notify_all();
   }
 
   void publish(const AgentId& agent, const std::string& method, const Json& arguments,
@@ -92,6 +102,42 @@ struct NatsAgentClient::State {
                                  static_cast<int>(payload.size())),
           "sending on the message bus");
   }
+};
+
+// In the tables for as long as it lives.
+class NatsAgentClient::State::Registered {
+ public:
+  Registered(State& state, std::string reply_to, const AgentId* heartbeats_of = nullptr)
+      : state_(state), reply_to_(std::move(reply_to)), heartbeat_(state.heartbeats_of.end()) {
+    std::lock_guard lock(state_.mutex);
+    state_.replies_to.emplace(reply_to_, &waiting_);
+    if (heartbeats_of) heartbeat_ = state_.heartbeats_of.emplace(heartbeats_of->value, &waiting_);
+  }
+  ~Registered() {
+    std::lock_guard lock(state_.mutex);
+    state_.replies_to.erase(reply_to_);
+    if (heartbeat_ != state_.heartbeats_of.end()) state_.heartbeats_of.erase(heartbeat_);
+  }
+  Registered(const Registered&) = delete;
+  Registered& operator=(const Registered&) = delete;
+
+  const std::string& reply_to() const { return reply_to_; }
+
+  // True once there is a reply or a heartbeat.
+  bool wait_until(std::chrono::steady_clock::time_point deadline) {
+    std::unique_lock lock(state_.mutex);
+    return waiting_.arrived.wait_until(lock, deadline, [&] { return waiting_.reply || waiting_.alive; });
+  }
+  std::optional<std::string> take_reply() {
+    std::lock_guard lock(state_.mutex);
+    return std::move(waiting_.reply);
+  }
+
+ private:
+  State& state_;
+  const std::string reply_to_;
+  Waiting waiting_;
+  std::multimap<std::string, Waiting*>::iterator heartbeat_;
 };
 
 NatsAgentClient::NatsAgentClient(NatsClientOptions options, Random& random, Log log)
@@ -140,31 +186,15 @@ NatsAgentClient::~NatsAgentClient() {
 Json NatsAgentClient::request(const AgentId& agent, const std::string& method, const Json& arguments,
                               std::chrono::milliseconds timeout) {
   State& s = *state_;
-  const auto reply_to = agent::reply_subject(s.options.director_uuid, agent.value, s.random.uuid());
-  {
-    std::lock_guard lock(s.mutex);
-    s.waiting.emplace(reply_to, std::nullopt);
+  State::Registered answer(s, agent::reply_subject(s.options.director_uuid, agent.value, s.random.uuid()));
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  for (bool last = false; !last;) {
+    s.publish(agent, method, arguments, answer.reply_to());
+    const auto pause_end = std::chrono::steady_clock::now() + repeat_pause;
+    last = !may_be_repeated(method) || pause_end >= deadline;
+    if (answer.wait_until(last ? deadline : pause_end)) break;
   }
-  std::optional<std::string> payload;
-  try {
-    const auto deadline = std::chrono::steady_clock::now() + timeout;
-    for (bool last = false; !last;) {
-      s.publish(agent, method, arguments, reply_to);
-      const auto pause_end = std::chrono::steady_clock::now() + repeat_pause;
-      last = !may_be_repeated(method) || pause_end >= deadline;
-      std::unique_lock lock(s.mutex);
-      if (s.arrived.wait_until(lock, last ? deadline : pause_end,
-                               [&] { return s.waiting.at(reply_to).has_value(); }))
-        break;
-    }
-    std::lock_guard lock(s.mutex);
-    payload = std::move(s.waiting.at(reply_to));
-    s.waiting.erase(reply_to);
-  } catch (...) {
-    std::lock_guard lock(s.mutex);
-    s.waiting.erase(reply_to);
-    throw;
-  }
+  const auto payload = answer.take_reply();
   if (!payload) {
     throw Error(Fault::retryable, "agent " + agent.value + " did not answer " + method + " within " +
                                       std::to_string(timeout.count()) + " ms");
@@ -183,27 +213,9 @@ void NatsAgentClient::post(const AgentId& agent, const std::string& method, cons
 // A ping sent before the agent listens is lost, so its first heartbeat counts as well.
 bool NatsAgentClient::wait_for_life(const AgentId& agent, std::chrono::milliseconds timeout) {
   State& s = *state_;
-  const auto reply_to = agent::reply_subject(s.options.director_uuid, agent.value, s.random.uuid());
-  {
-    std::lock_guard lock(s.mutex);
-    s.waiting.emplace(reply_to, std::nullopt);
-    s.awaited_lives.insert(agent.value);
-  }
-  bool alive = false;
-  std::exception_ptr failure;
-  try {
-    s.publish(agent, "ping", Json::array(), reply_to);
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  std::unique_lock lock(s.mutex);
-  const auto heard = [&] { return s.waiting.at(reply_to).has_value() || s.lives.contains(agent.value); };
-  if (!failure) alive = s.arrived.wait_for(lock, timeout, heard);
-  s.waiting.erase(reply_to);
-  s.awaited_lives.erase(s.awaited_lives.find(agent.value));
-  if (!s.awaited_lives.contains(agent.value)) s.lives.erase(agent.value);
-  if (failure) std::rethrow_exception(failure);
-  return alive;
+  State::Registered sign(s, agent::reply_subject(s.options.director_uuid, agent.value, s.random.uuid()), &agent);
+  s.publish(agent, "ping", Json::array(), sign.reply_to());
+  return sign.wait_until(std::chrono::steady_clock::now() + timeout);
 }
 
 }  // namespace slipway::director
