@@ -27,9 +27,9 @@ class StatementError : public Error {
   Trouble trouble_;
 };
 
-// One connection. SOCI connects, prepares, binds and executes; rows are read with the
-// driver's own calls, because SOCI's dynamic rows cut SQLite INTEGER columns to 32 bits and
-// turn expressions such as COUNT(*) into text.
+// One connection. SOCI connects; rows are read with the driver's own calls, because SOCI's
+// dynamic rows cut SQLite INTEGER columns to 32 bits and turn expressions such as COUNT(*) into
+// text. With PostgreSQL, SOCI prepares, binds and executes too; SQLite's statements are kept.
 class Connection {
  public:
   virtual ~Connection() = default;

@@ -1,10 +1,11 @@
 #include <fcntl.h>
+#include <soci/soci.h>
 #include <soci/sqlite3/soci-sqlite3.h>
 #include <unistd.h>
 #include <cerrno>
+#include <unordered_map>
 
 #include "base/sql/backend.hpp"
-#include "base/sql/bind.hpp"
 #include "base/sql/url.hpp"
 
 namespace slipway::sql {
@@ -47,6 +48,35 @@ std::string column_text(sqlite3_stmt* statement, int column) {
   return size == 0 ? std::string() : std::string(bytes, size);
 }
 
+struct Finalize {
+  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+};
+using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
+
+// Done with, whatever happened: a statement that is not reset keeps its read lock.
+class Use {
+ public:
+  explicit Use(sqlite3_stmt* statement) : statement_(statement) {}
+  ~Use() {
+    sqlite3_reset(statement_);
+    sqlite3_clear_bindings(statement_);
+  }
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+
+ private:
+  sqlite3_stmt* statement_;
+};
+
+// The text outlives the statement's use.
+int bind(sqlite3_stmt* statement, int index, const Value& value) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) return sqlite3_bind_int64(statement, index, *integer);
+  if (const auto* real = std::get_if<double>(&value)) return sqlite3_bind_double(statement, index, *real);
+  if (const auto* text = std::get_if<std::string>(&value))
+    return sqlite3_bind_text(statement, index, text->data(), static_cast<int>(text->size()), SQLITE_STATIC);
+  return sqlite3_bind_null(statement, index);
+}
+
 Value column_value(sqlite3_stmt* statement, int column) {
   switch (sqlite3_column_type(statement, column)) {
     case SQLITE_NULL:
@@ -73,12 +103,14 @@ class SqliteConnection final : public Connection {
   }
 
   Result run(std::string_view sql, const std::vector<Value>& values) override {
-    try {
-      return execute_all(std::string(sql), values);
-    } catch (const soci::soci_error& error) {
-      // Never what(): SOCI appends the bound values, which may be secrets.
-      throw to_error(handle_, error.get_error_message());
+    auto* statement = prepared(sql);
+    const Use use(statement);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const int index = sqlite3_bind_parameter_index(statement, (":" + std::to_string(i + 1)).c_str());
+      if (index == 0) throw StatementError(Fault::internal, "SQLite: a value has no place in: " + std::string(sql));
+      if (bind(statement, index, values[i]) != SQLITE_OK) throw to_error(handle_, "a value cannot be bound");
     }
+    return execute(statement);
   }
 
   void begin() override { run("BEGIN IMMEDIATE", {}); }
@@ -95,32 +127,46 @@ class SqliteConnection final : public Connection {
   bool usable() override { return !broken_ && sqlite3_get_autocommit(handle_) != 0; }
 
  private:
-  Result execute_all(const std::string& sql, const std::vector<Value>& values) {
-    Bound bound(values);
-    soci::statement statement(session_);
-    const auto changes_before = sqlite3_total_changes(handle_);
-    bool more = execute(statement, bound, sql);
+  // Parsing a statement costs more than running most of them. The table has few entries: only
+  // lists of conditions make new texts.
+  sqlite3_stmt* prepared(std::string_view sql) {
+    std::string text(sql);
+    if (const auto known = statements_.find(text); known != statements_.end()) return known->second.get();
+    if (statements_.size() >= max_statements) statements_.clear();
+    sqlite3_stmt* raw = nullptr;
+    const int code = sqlite3_prepare_v3(handle_, text.data(), static_cast<int>(text.size()), SQLITE_PREPARE_PERSISTENT,
+                                        &raw, nullptr);
+    Statement made(raw);
+    if (code != SQLITE_OK || raw == nullptr) throw to_error(handle_, "no statement: " + text);
+    return statements_.emplace(std::move(text), std::move(made)).first->second.get();
+  }
 
-    auto* backend = static_cast<soci::sqlite3_statement_backend*>(statement.get_backend());
-    auto names = std::make_shared<std::vector<std::string>>();
-    const int columns = sqlite3_column_count(backend->stmt_);
-    for (int i = 0; i < columns; ++i) names->emplace_back(sqlite3_column_name(backend->stmt_, i));
-
+  Result execute(sqlite3_stmt* statement) {
     Result result;
-    while (more) {
+    const auto changes_before = sqlite3_total_changes(handle_);
+    std::shared_ptr<std::vector<std::string>> names;
+    int code = sqlite3_step(statement);
+    for (; code == SQLITE_ROW; code = sqlite3_step(statement)) {
+      const int columns = sqlite3_column_count(statement);
+      if (!names) {
+        names = std::make_shared<std::vector<std::string>>();
+        for (int i = 0; i < columns; ++i) names->emplace_back(sqlite3_column_name(statement, i));
+      }
       std::vector<Value> row;
       row.reserve(static_cast<std::size_t>(columns));
-      for (int i = 0; i < columns; ++i) row.push_back(column_value(backend->stmt_, i));
+      for (int i = 0; i < columns; ++i) row.push_back(column_value(statement, i));
       result.rows.emplace_back(names, std::move(row));
-      more = backend->fetch(1) == soci::details::statement_backend::ef_success;
     }
+    if (code != SQLITE_DONE) throw to_error(handle_, "a statement failed");
     // sqlite3_changes() keeps the count of an earlier statement when this one changed nothing.
     if (sqlite3_total_changes(handle_) != changes_before) result.changed = sqlite3_changes(handle_);
     return result;
   }
 
+  static constexpr std::size_t max_statements = 256;
   soci::session session_;
   sqlite3* handle_ = nullptr;
+  std::unordered_map<std::string, Statement> statements_;  // gone before the session is
   bool broken_ = false;
 };
 
