@@ -9,6 +9,7 @@
 #include <future>
 
 #include "base/http/client.hpp"
+#include "base/http/feed_in_progress.hpp"
 
 namespace slipway::http {
 namespace {
@@ -80,6 +81,7 @@ void Connection::stop() {
   stopping_ = true;
   asio::post(transport_->executor(), [self = shared_from_this()] {
     if (self->idle_) self->transport_->close();
+    if (self->feed_) self->end_feed();
   });
 }
 
@@ -270,6 +272,7 @@ void Connection::serve() {
     broken_ = true;
   }
   body->detach();
+  if (promised_feed_ && !broken_) return begin_feed();
   finish(!broken_ && keep_ && !stopping_ && discard_rest_of_body());
 }
 

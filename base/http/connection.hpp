@@ -11,6 +11,8 @@
 
 namespace slipway::http {
 
+struct FeedInProgress;
+
 // What all connections of a server share. Outlives them.
 struct ConnectionContext {
   const ServerConfig* config;
@@ -58,11 +60,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void write_all(std::string_view bytes);
   void send_file(const FileBody& body, const std::string& head, bool is_head);
   void send_stream(StreamBody& body, std::string head, bool chunked);
+  void send_feed(FeedBody& body, const std::string& head, bool chunked);
   std::string head_of(const Response& response, std::optional<std::uint64_t> length, bool chunked);
   void write_head(std::string_view bytes);
   bool much_of_body_is_left() const;
   bool discard_rest_of_body();
   void finish(bool keep);  // from the pool
+  void begin_feed();       // from the pool; what follows runs on the strand
+  void feed_more();
+  void write_feed(std::string_view bytes);
+  void end_feed();
   void close_gently();     // on the strand
   void discard_input(std::chrono::steady_clock::time_point until);
   Outcome wait_for(const std::function<void(Limit, Transport::Done)>& start);
@@ -81,6 +88,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool broken_ = false;  // the connection is of no more use
   bool keep_ = false;
   bool head_sent_ = false;
+  std::unique_ptr<FeedInProgress> promised_feed_;  // between its head and its first byte
+  std::unique_ptr<FeedInProgress> feed_;           // strand only
   std::uint64_t bytes_moved_ = 0;
   std::chrono::steady_clock::duration waited_{};
 };

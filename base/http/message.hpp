@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -63,10 +64,40 @@ struct FileBody {
 // Fills the buffer and returns how much; 0 ends the body (sent chunked).
 using StreamBody = std::function<std::size_t(std::span<char>)>;
 
+// Bytes with the frame of a chunk around them, made once for all the connections they go to.
+class Chunk {
+ public:
+  explicit Chunk(std::string_view content);  // not empty
+  std::string_view content() const;
+  std::string_view framed() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+  std::size_t head_;
+};
+
+// A body that grows while it is sent. Between two pieces it costs no thread. It is asked on the
+// server's own threads, so it answers quickly and takes no lock that is held for long.
+class Feed {
+ public:
+  struct Next {
+    std::shared_ptr<const Chunk> chunk;  // null: nothing now
+    bool ended = false;                  // nothing will come any more
+  };
+  virtual ~Feed() = default;
+  // What follows what was taken before. When there is nothing now, `wake` is called once, from
+  // any thread, as soon as that may have changed.
+  virtual Next next(std::function<void()> wake) = 0;
+};
+struct FeedBody {
+  std::shared_ptr<Feed> feed;
+  std::chrono::seconds limit{60};  // ends the body, whatever the feed says
+};
+
 struct Response {
   int status = 200;
   Headers headers;
-  std::variant<std::string, FileBody, StreamBody> body;
+  std::variant<std::string, FileBody, StreamBody, FeedBody> body;
 
   static Response json(int status, const Json& value);
   static Response text(int status, std::string text, const std::string& content_type = "text/plain");

@@ -85,6 +85,10 @@ void Connection::send(Response response, bool is_head) {
   }
   if (is_head) return write_head(head_of(response, std::nullopt, false));
   const bool chunked = fields.version() >= 11;
+  if (auto* feed = std::get_if<FeedBody>(&response.body)) {
+    send_feed(*feed, head_of(response, std::nullopt, chunked), chunked);
+    return;
+  }
   send_stream(std::get<StreamBody>(response.body), head_of(response, std::nullopt, chunked), chunked);
 }
 

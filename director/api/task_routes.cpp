@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "director/api/output_tail.hpp"
 #include "director/api/routes.hpp"
 
 namespace slipway::director::api {
@@ -7,6 +8,7 @@ namespace {
 
 constexpr int task_not_found = 10000;
 constexpr std::int64_t max_wait_seconds = 60;
+constexpr std::int64_t max_follow_seconds = 3600;
 
 Json seconds_or_null(const std::optional<Timestamp>& time) {
   if (!time) return nullptr;
@@ -70,13 +72,25 @@ Response list(Routes& routes, ApiServices& services, const Request& request, con
   return Response::json(200, tasks);
 }
 
-Response output(Routes& routes, ApiServices& services, const Request& request, const Caller& caller) {
+Response follow(OutputTails& tails, const Request& request, const TaskRecord& task, const std::string& kind) {
+  const auto seconds = integer(request, "follow_seconds", 0, 1, max_follow_seconds);
+  const auto offset = integer(request, "offset", 0, 0, INT64_MAX);
+  Response response;
+  response.headers["Content-Type"] = "text/plain";
+  response.body = http::FeedBody{tails.follow(task.id, kind, static_cast<std::uint64_t>(offset)),
+                                 std::chrono::seconds(seconds)};
+  return response;
+}
+
+Response output(Routes& routes, ApiServices& services, OutputTails& tails, const Request& request,
+                const Caller& caller) {
   const auto task = task_in_path(services, request);
   const auto asked = request.query_value("type").value_or("debug");
   const auto kind = asked.empty() ? "debug" : asked;
   if (kind != "event" && kind != "result" && kind != "debug" && kind != "cpi")
     throw Error(Fault::invalid, "unknown output type '" + kind + "': expected event, result, debug or cpi");
   if (kind == "debug" || kind == "cpi") routes.demand(caller, Need::task_secrets, routes.owner_of_task(task));
+  if (request.query_value("follow_seconds")) return follow(tails, request, task, kind);
   const auto path = services.tasks.output_path(task.id, kind);
   if (!std::filesystem::exists(path)) return Response::empty(204);
   return Response::file(request, path, "text/plain");
@@ -110,6 +124,8 @@ Response cancel_many(ApiServices& services, const Request& request) {
 }  // namespace
 
 void add_task_routes(Routes& routes, ApiServices& services) {
+  const auto tails = std::make_shared<OutputTails>(services.tasks);
+  services.queue.on_change([tails](TaskId task, TaskChange what) { tails->changed(task, what); });
   routes.add("GET", "/tasks", Need::list, [&](Request& request, const Caller& caller) {
     return list(routes, services, request, caller);
   });
@@ -117,8 +133,8 @@ void add_task_routes(Routes& routes, ApiServices& services) {
              [&](Request& request, const Caller&) { return cancel_many(services, request); });
   routes.add("GET", "/tasks/{id}", Need::task_read,
              [&](Request& request, const Caller&) { return show(services, request); });
-  routes.add("GET", "/tasks/{id}/output", Need::task_read, [&](Request& request, const Caller& caller) {
-    return output(routes, services, request, caller);
+  routes.add("GET", "/tasks/{id}/output", Need::task_read, [&, tails](Request& request, const Caller& caller) {
+    return output(routes, services, *tails, request, caller);
   });
   routes.add("DELETE", "/task/{id}", Need::task_admin,
              [&](Request& request, const Caller&) { return cancel(services, request); });

@@ -84,6 +84,7 @@ struct TaskQueue::State {
   std::map<TaskId, std::shared_ptr<Running>> running;
   std::map<TaskId, std::shared_ptr<Watched>> watched;
   std::uint64_t first_version = 0;
+  std::function<void(TaskId, TaskChange)> told = [](TaskId, TaskChange) {};
   std::vector<Outcome> unsaved;  // could not be written, for example to a full disk
   std::vector<std::thread> threads;
 
@@ -104,11 +105,14 @@ struct TaskQueue::State {
     return entry;
   }
 
-  void changed(TaskId id) {
-    std::lock_guard lock(mutex);
-    const auto entry = watch(id);
-    ++entry->version;
-    entry->changed.notify_all();
+  void changed(TaskId id, TaskChange what) {
+    {
+      std::lock_guard lock(mutex);
+      const auto entry = watch(id);
+      ++entry->version;
+      entry->changed.notify_all();
+    }
+    told(id, what);
   }
 
   void wake_workers() {
@@ -173,7 +177,8 @@ struct TaskQueue::State {
     const auto id = record.id;
     // A body that is called again says its whole result again.
     if (record.fence > 1) std::filesystem::remove(tasks.output_path(id, "result"));
-    const auto current = std::make_shared<Running>(std::move(record), tasks, [this, id] { changed(id); });
+    const auto current = std::make_shared<Running>(std::move(record), tasks,
+                                                   [this, id] { changed(id, TaskChange::output); });
     {
       std::lock_guard lock(mutex);
       running[id] = current;
@@ -181,14 +186,14 @@ struct TaskQueue::State {
     }
     // Cancelled after the claim and before it was known here to run.
     if (const auto row = tasks.find(id); row && row->state == TaskState::cancelling) current->cancelled = true;
-    changed(id);
+    changed(id, TaskChange::state);
     auto outcome = execute(*current);
     {
       std::lock_guard lock(mutex);
       running.erase(id);
     }
     if (outcome) save(std::move(*outcome));
-    changed(id);
+    changed(id, TaskChange::state);
     forget_watched();
   }
 
@@ -324,6 +329,8 @@ void TaskQueue::register_type(const std::string& type, Body body, bool urgent) {
   state_->types[type] = {std::move(body), urgent};
 }
 
+void TaskQueue::on_change(std::function<void(TaskId, TaskChange)> told) { state_->told = std::move(told); }
+
 void TaskQueue::start() {
   auto& state = *state_;
   {
@@ -360,7 +367,7 @@ bool TaskQueue::cancel(TaskId id) {
     for (auto& task : state_->resumed)
       if (task.id == id) task.state = TaskState::cancelling;
   }
-  state_->changed(id);
+  state_->changed(id, TaskChange::state);
   return true;
 }
 

@@ -56,6 +56,8 @@ class Tasks {
   std::string output_folder_;
 };
 
+enum class TaskChange { output, state };
+
 // Runs tasks on bounded workers, wakes without polling, resumes after a restart: a body is
 // called again with the same arguments and finds its finished steps in the journal.
 class TaskQueue {
@@ -78,6 +80,9 @@ class TaskQueue {
   ~TaskQueue();  // stop()
 
   void register_type(const std::string& type, Body body, bool urgent = false);
+  // Told, besides those who wait, after every line of a task's outputs and every change of its
+  // state, from any thread. Set before start().
+  void on_change(std::function<void(TaskId, TaskChange)> told);
   void start();                     // takes over what a dead director left, then runs
   // Fault::invalid for a type that is not registered.
   TaskRecord submit(TaskRecord task);  // the same task again for a repeated context id (10 minutes)
