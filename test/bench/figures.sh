@@ -9,6 +9,7 @@ quantile() {
 
 median() { quantile "$1" 0.5 "$2"; }
 p95() { quantile "$1" 0.95 "$2"; }
+total() { awk "{ sum += ($2) } END { printf \"%.4g\\n\", sum }" "$1"; }
 count_of() { wc -l < "$1"; }
 
 # deploy floor virsh director cpi others define
@@ -32,9 +33,33 @@ figures_of_goal_2() {
 figures_of_goal_3() {
   printf 'goal 3: ratio %s without a change (target 10, moonshot 3), baseline %s ms: parsing manifest and state of 10,000 instances; ' \
     "$(median "$1" '$7 / $8')" "$(median "$1" '$8')"
-  printf 'planner %s ms (moonshot 150), p95 of the ratio %s, cold %s ms against %s ms of parsing the manifest, T(10k)/T(1k) %s (target 12, moonshot 10.5), %d repeats\n' \
-    "$(median "$1" '$7')" "$(p95 "$1" '$7 / $8')" "$(median "$1" '$5')" "$(median "$1" '$6')" "$(median "$1" '$5 / $1')" \
-    "$(count_of "$1")"
+  printf 'planner %s ms (moonshot 150), p95 of the ratio %s, 1,000 instances: %s ms and ratio %s\n' \
+    "$(median "$1" '$7')" "$(p95 "$1" '$7 / $8')" "$(median "$1" '$3')" "$(median "$1" '$3 / $4')"
+  printf 'goal 3: ratio %s for the first plan (target 10, moonshot 3), baseline %s ms: parsing the manifest of 10,000 instances; ' \
+    "$(median "$1" '$5 / $6')" "$(median "$1" '$6')"
+  printf 'planner %s ms, p95 of the ratio %s, 1,000 instances: %s ms and ratio %s, T(10k)/T(1k) %s (target 12, moonshot 10.5), %d repeats\n' \
+    "$(median "$1" '$5')" "$(p95 "$1" '$5 / $6')" "$(median "$1" '$1')" "$(median "$1" '$1 / $2')" \
+    "$(median "$1" '$5 / $1')" "$(count_of "$1")"
+}
+
+# renderer rival floor, each for the same share of the 10,000 instances
+figures_of_goal_4() {
+  printf 'goal 4: ratio %s of the throughput of the rival (target 5), baseline %s s: ERB as BOSH uses it, one process; ' \
+    "$(median "$1" '$2 / $1')" "$(total "$1" '$2 / 1000')"
+  printf 'ratio %s of the floor (moonshot 0.95), baseline %s s: the templates as Ruby methods, one worker a core; ' \
+    "$(median "$1" '$3 / $1')" "$(total "$1" '$3 / 1000')"
+  printf 'renderer %s s for 10,000 instances of 10 templates, bytes equal, 5th percentile of the ratios %s and %s, %d parts\n' \
+    "$(total "$1" '$1 / 1000')" "$(quantile "$1" 0.05 '$2 / $1')" "$(quantile "$1" 0.05 '$3 / $1')" "$(count_of "$1")"
+}
+
+# cpu_feed cpu_writes cpu_polls, then median and p99 of the lag of each
+figures_of_goal_9() {
+  printf 'goal 9: ratio %s of processor time (target 2, moonshot 1.2), baseline %s ms: the same 30 lines written to 1,000 sockets; ' \
+    "$(median "$1" '$1 / $2')" "$(median "$1" '$2')"
+  printf 'feed %s ms, p95 of the ratio %s, p99 of the lag %s ms (target 100, moonshot 10; baseline %s ms); ' \
+    "$(median "$1" '$1')" "$(p95 "$1" '$1 / $2')" "$(median "$1" '$5')" "$(median "$1" '$7')"
+  printf 'polls every 500 ms %s ms, p99 of the lag %s ms; no line lost or repeated, %d repeats\n' \
+    "$(median "$1" '$3')" "$(median "$1" '$9')" "$(count_of "$1")"
 }
 
 # figures_of_goal_7 FILE AGENT_BYTES EMPTY_BYTES, samples: rss anonymous floor_rss floor_anonymous
