@@ -13,6 +13,7 @@ namespace {
 constexpr auto message_timeout = 45s;
 constexpr auto first_poll = 20ms;
 constexpr auto slowest_poll = 1000ms;
+constexpr auto held_for_sure = 250ms;
 
 int resends_of(const std::string& method) {
   if (method == "get_state") return 2;
@@ -41,8 +42,9 @@ Json Agent::call(const std::string& method, const Json& arguments) {
                       [&] { return request_with_resends(method, arguments); });
 }
 
-// Most tasks end within a few milliseconds, some take minutes: the pause between two looks
-// grows with the task's age, so that neither kind pays for the other.
+// Our agent answers get_task when the task ends, or after half a second. Others answer at once: the
+// pause between two looks grows with the task's age then, so that neither the many tasks of a few
+// milliseconds nor those of minutes pay for the other.
 Json Agent::poll(Json value, std::chrono::milliseconds limit) {
   const auto begun = clock_.monotonic();
   while (const auto task = agent::running_task_id(value)) {
@@ -51,8 +53,11 @@ Json Agent::poll(Json value, std::chrono::milliseconds limit) {
     if (limit.count() != 0 && age >= limit) {
       throw Error(Fault::retryable, "not finished after " + std::to_string(limit.count() / 1000) + " s");
     }
-    clock_.sleep_for(std::clamp<std::chrono::milliseconds>(age / 4, first_poll, slowest_poll));
+    const auto asked = clock_.monotonic();
     value = request_with_resends("get_task", Json::array({*task}));
+    const bool was_held = clock_.monotonic() - asked >= held_for_sure;
+    if (was_held || !agent::running_task_id(value)) continue;
+    clock_.sleep_for(std::clamp<std::chrono::milliseconds>(age / 4, first_poll, slowest_poll));
   }
   return value;
 }

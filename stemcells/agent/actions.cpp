@@ -71,7 +71,9 @@ void Agent::add_actions() {
   };
   quick("ping", [](const Json&) { return "pong"; });
   quick("info", [](const Json&) { return Json{{"api_version", 1}}; });
-  quick("get_task", [this](const Json& in) { return tasks_->poll(text_argument(in, 0, "task id")); });
+  actions_["get_task"] = {Where::poll, [this](const Json& in, const auto&) {
+                            return tasks_->poll(text_argument(in, 0, "task id"));
+                          }};
   quick("cancel_task", [this](const Json& in) {
     tasks_->cancel(text_argument(in, 0, "task id"));
     return "canceled";

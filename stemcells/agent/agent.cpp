@@ -2,6 +2,8 @@
 
 #include <malloc.h>
 
+#include <utility>
+
 #include "base/clock.hpp"
 #include "base/file.hpp"
 #include "stemcells/agent/network.hpp"
@@ -22,7 +24,7 @@ Agent::Agent(AgentOptions options, Json boot, NodeLog log)
       vitals_(options_.paths),
       disks_(options_.paths, options_.skip_disk_setup, log_),
       slow_(std::make_unique<ThreadPool>(1, 64)),
-      tasks_(std::make_unique<Tasks>(random_)) {
+      tasks_(std::make_unique<Tasks>(random_, [this](const std::string& id) { task_ended(id); })) {
   bus_ = std::make_unique<Bus>(BusSettings{settings_.mbus_urls, settings_.identity, agent_id_},
                                [this](std::string_view payload) { on_message(payload); }, log_);
   auto on_failure = [this](const std::string& process, const std::string& event) { send_alert(process, event); };
@@ -73,15 +75,22 @@ void Agent::run() {
   std::unique_lock lock(loop_mutex_);
   auto next = std::chrono::steady_clock::now();
   while (!stopping_) {
-    loop_changed_.wait_until(lock, next, [this] { return stopping_ || heartbeat_due_; });
+    loop_changed_.wait_until(lock, std::min(next, held_polls_.next().value_or(next)),
+                             [this] { return stopping_ || heartbeat_due_ || poll_held_; });
     if (stopping_) break;
-    heartbeat_due_ = false;
+    const auto now = std::chrono::steady_clock::now();
+    const bool beat = std::exchange(heartbeat_due_, false) || now >= next;
+    poll_held_ = false;
+    const auto impatient = held_polls_.take_expired(now);
     lock.unlock();
-    send_heartbeat();
-    // What a handshake or a deploy needed goes back to the node.
-    ::malloc_trim(0);
+    for (const auto& request : impatient) answer_poll(request);
+    if (beat) {
+      send_heartbeat();
+      // What a handshake or a deploy needed goes back to the node.
+      ::malloc_trim(0);
+    }
     lock.lock();
-    next = std::chrono::steady_clock::now() + std::chrono::seconds(options_.heartbeat_seconds);
+    if (beat) next = std::chrono::steady_clock::now() + std::chrono::seconds(options_.heartbeat_seconds);
   }
 }
 
@@ -177,6 +186,9 @@ void Agent::dispatch(const AgentRequest& request, const Action& action) {
       if (!taken) answer(request, []() -> Json { throw Error(Fault::exhausted, "too many requests are waiting"); });
       return;
     }
+    case Where::poll:
+      if (!hold_poll(request)) answer_poll(request);
+      return;
     case Where::task:
     case Where::cancellable_task:
       answer(request, [&] {
@@ -192,6 +204,41 @@ void Agent::dispatch(const AgentRequest& request, const Action& action) {
       });
       return;
   }
+}
+
+// True when the answer comes later. A task that ended before its poll was held is found by
+// looking again.
+bool Agent::hold_poll(const AgentRequest& request) {
+  const auto running = [&]() -> std::optional<std::string> {
+    try {
+      return running_task_id(actions_.at(request.method).run(request.arguments, false));
+    } catch (const std::exception&) {
+      return std::nullopt;  // the answer says why
+    }
+  };
+  const auto task = running();
+  if (!task) return false;
+  {
+    const std::lock_guard lock(loop_mutex_);
+    if (!held_polls_.hold(*task, request, std::chrono::steady_clock::now())) return false;
+    poll_held_ = true;
+  }
+  loop_changed_.notify_all();
+  if (!running()) task_ended(*task);
+  return true;
+}
+
+void Agent::answer_poll(const AgentRequest& request) {
+  answer(request, [&] { return actions_.at(request.method).run(request.arguments, false); });
+}
+
+void Agent::task_ended(const std::string& id) {
+  std::vector<AgentRequest> asked;
+  {
+    const std::lock_guard lock(loop_mutex_);
+    asked = held_polls_.take_of(id);
+  }
+  for (const auto& request : asked) answer_poll(request);
 }
 
 void Agent::answer(const AgentRequest& request, const std::function<Json()>& work) {

@@ -11,6 +11,7 @@
 #include "base/random.hpp"
 #include "stemcells/agent/bus.hpp"
 #include "stemcells/agent/disks.hpp"
+#include "stemcells/agent/held_polls.hpp"
 #include "stemcells/agent/jobs.hpp"
 #include "stemcells/agent/protocol/protocol.hpp"
 #include "stemcells/agent/supervisor.hpp"
@@ -45,7 +46,7 @@ class Agent {
   void on_message(std::string_view payload);
 
  private:
-  enum class Where { quick, slow, task, cancellable_task };
+  enum class Where { quick, slow, poll, task, cancellable_task };
   struct Action {
     Where where;
     std::function<Json(const Json& arguments, const std::atomic<bool>& cancelled)> run;
@@ -58,6 +59,9 @@ class Agent {
   void dispatch(const AgentRequest& request, const Action& action);
   void answer(const AgentRequest& request, const std::function<Json()>& work);
   void reply(const AgentRequest& request, const AgentReply& reply);
+  bool hold_poll(const AgentRequest& request);
+  void answer_poll(const AgentRequest& request);
+  void task_ended(const std::string& id);
 
   Json get_state(bool full);
   Json apply(const Json& json);
@@ -99,6 +103,8 @@ class Agent {
   std::condition_variable loop_changed_;
   bool stopping_ = false;
   bool heartbeat_due_ = false;
+  bool poll_held_ = false;  // lately: its time may be the next to be up
+  HeldPolls held_polls_;
   bool disks_missing_ = false;
   std::unique_ptr<Bus> bus_;
   std::unique_ptr<Supervisor> supervisor_;

@@ -134,10 +134,10 @@ TEST_CASE("a program that outlives its time is ended with its children") {
 
 TEST_CASE("tasks run one after the other, the same request twice is one task") {
   SeededRandom random(1);
-  Tasks tasks(random);
   std::mutex mutex;
   std::condition_variable changed;
   bool go = false;
+  Tasks tasks(random, [](const std::string&) {});
   const auto wait = [&](const std::atomic<bool>&) -> Json {
     std::unique_lock lock(mutex);
     changed.wait(lock, [&] { return go; });

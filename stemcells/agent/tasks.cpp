@@ -31,9 +31,11 @@ struct Task {
 }  // namespace
 
 struct Tasks::State {
-  explicit State(Random& from) : random(from), thread([this] { run(); }) {}
+  State(Random& from, std::function<void(const std::string&)> told)
+      : random(from), ended(std::move(told)), thread([this] { run(); }) {}
 
   Random& random;
+  const std::function<void(const std::string&)> ended;
   mutable std::mutex mutex;
   std::condition_variable changed;
   std::map<std::string, std::shared_ptr<Task>> tasks;
@@ -90,11 +92,15 @@ struct Tasks::State {
         tasks.erase(finished.front()->id);
         finished.pop_front();
       }
+      lock.unlock();
+      ended(task->id);
+      lock.lock();
     }
   }
 };
 
-Tasks::Tasks(Random& random) : state_(std::make_unique<State>(random)) {}
+Tasks::Tasks(Random& random, std::function<void(const std::string&)> ended)
+    : state_(std::make_unique<State>(random, std::move(ended))) {}
 
 Tasks::~Tasks() {
   {

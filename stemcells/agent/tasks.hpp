@@ -17,7 +17,8 @@ class Tasks {
   // Looks at `cancelled` where it can stop early.
   using Work = std::function<Json(const std::atomic<bool>& cancelled)>;
 
-  explicit Tasks(Random& random);
+  // `ended` is told each task's id after its end, on the worker's thread.
+  Tasks(Random& random, std::function<void(const std::string& id)> ended);
   ~Tasks();  // cancels the running task, drops the waiting ones
 
   // The new task's id. `cancellable`: drain and errand. A `request_key` seen lately gives the

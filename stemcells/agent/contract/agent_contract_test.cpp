@@ -240,6 +240,19 @@ TEST_CASE("drain waits as the script says and pings stay quick meanwhile") {
   CHECK(here.finish("drain", {"status"}).exception);
 }
 
+TEST_CASE("who asks about a running task is answered at its end, or half a second later") {
+  NodeUnderTest here;
+  here.wait_until_ready();
+  here.finish("apply", Json::array({here.spec_with_job({{"monit", ""}, {"bin/post-start", "#!/bin/sh\nsleep 1.2\n"}})}));
+  const auto task = running_task_id(here.ask("run_script", {"post-start", {}}).value);
+  REQUIRE(task);
+  for (bool running = true; running;) {
+    const auto asked = std::chrono::steady_clock::now();
+    running = running_task_id(here.ask("get_task", {*task}).value).has_value();
+    if (running) CHECK(std::chrono::steady_clock::now() - asked >= 490ms);
+  }
+}
+
 TEST_CASE("a drain can be cancelled; other tasks cannot") {
   NodeUnderTest here;
   here.wait_until_ready();
