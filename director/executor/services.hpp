@@ -15,8 +15,12 @@
 #include "director/agents/agent_client.hpp"
 #include "director/blobstore/blobstore.hpp"
 #include "director/store/dns_numbers.hpp"
+#include "director/store/director_attributes.hpp"
 #include "director/store/dns_versions.hpp"
 #include "director/store/errand_runs.hpp"
+#include "director/store/orphaned_vms.hpp"
+#include "director/store/problems.hpp"
+#include "director/store/snapshots.hpp"
 #include "director/store/stores.hpp"
 #include "director/store/temporary_blobs.hpp"
 #include "director/tasks/locks.hpp"
@@ -51,7 +55,11 @@ struct Stores {
         dns_numbers(db),
         dns_versions(db),
         errand_runs(db),
-        temporary_blobs(db) {}
+        temporary_blobs(db),
+        problems(db),
+        snapshots(db),
+        orphaned_vms(db),
+        attributes(db) {}
   Deployments deployments;
   Instances instances;
   Vms vms;
@@ -67,6 +75,10 @@ struct Stores {
   DnsVersions dns_versions;
   ErrandRuns errand_runs;
   TemporaryBlobs temporary_blobs;
+  ProblemReports problems;
+  Snapshots snapshots;
+  OrphanedVms orphaned_vms;
+  DirectorAttributes attributes;
 };
 
 struct ExecutorSettings {
@@ -85,7 +97,8 @@ struct ExecutorSettings {
   std::chrono::seconds dns_wait{10};
   std::chrono::seconds ssh_wait{30};     // for an agent to make or remove an account
   std::chrono::hours logs_lifetime{24};  // of fetched logs in the blobstore
-  std::chrono::hours orphan_lifetime{24 * 5};
+  std::chrono::hours orphan_lifetime{24 * 5};  // of disks
+  bool enable_snapshots = false;
   int create_vm_tries = 5;
   bool keep_unreachable_vms = false;
 };

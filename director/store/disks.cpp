@@ -63,6 +63,24 @@ void Disks::set_size(const DiskCid& cid, std::int64_t size_mib) {
   rows::expect_one(db_.run("UPDATE disks SET size_mib = :1 WHERE cid = :2", {size_mib, cid.value}), name(cid));
 }
 
+void Disks::adopt(const DiskRecord& disk, Timestamp now) {
+  db_.transaction([&](sql::Session& session) {
+    session.run(
+        "UPDATE disks SET state = 'orphaned', orphaned_at = :1 WHERE instance = :2 AND state = 'active' AND cid <> :3",
+        {rows::value(now), disk.instance.value, disk.cid.value});
+    session.run(
+        "INSERT INTO disks (cid, deployment, instance_group, instance, az, size_mib, cloud_properties, cpi, state) "
+        "VALUES (:1, :2, :3, :4, :5, :6, :7, :8, 'orphaned') ON CONFLICT (cid) DO NOTHING",
+        {disk.cid.value, disk.deployment, disk.group, disk.instance.value, disk.az, disk.size_mib,
+         rows::value(disk.cloud_properties), disk.cpi});
+    const auto taken = session.run(
+        "UPDATE disks SET deployment = :1, instance_group = :2, instance = :3, az = :4, state = 'active', "
+        "orphaned_at = NULL WHERE cid = :5 AND (state = 'orphaned' OR instance = :3)",
+        {disk.deployment, disk.group, disk.instance.value, disk.az, disk.cid.value});
+    if (taken.changed != 1) throw Error(Fault::conflict, name(disk.cid) + " belongs to another instance");
+  });
+}
+
 void Disks::remove(const DiskCid& cid) { db_.run("DELETE FROM disks WHERE cid = :1", {cid.value}); }
 
 std::optional<DiskRecord> Disks::find(const DiskCid& cid) {

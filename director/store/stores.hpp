@@ -74,7 +74,10 @@ class Disks {
   std::int64_t insert(const DiskRecord& disk);
   void set_state(const DiskCid& cid, DiskState state, Timestamp now);
   void set_size(const DiskCid& cid, std::int64_t size_mib);
-  void remove(const DiskCid& cid);
+  // Makes it the one active disk of its instance and what was active before an orphan, in one go. It may
+  // be new, an orphan, or that instance's already. Fault::conflict when it is another instance's.
+  void adopt(const DiskRecord& disk, Timestamp now);
+  void remove(const DiskCid& cid);              // Fault::conflict while it has snapshots
   std::optional<DiskRecord> find(const DiskCid& cid);
   std::vector<DiskRecord> of_instance(const InstanceId& instance);  // active and inactive, not orphaned
   std::vector<DiskRecord> of_deployment(const std::string& deployment);
