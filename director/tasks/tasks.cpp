@@ -53,7 +53,8 @@ const std::vector<std::string>& types_of_interest() {
       "attach_disk",     "change_instances",  "create_deployment", "delete_deployment", "delete_release",
       "delete_stemcell", "export_release",    "run_errand",        "scan_and_fix",      "cck_apply",
       "cck_scan",        "update_release",    "update_stemcell",   "cleanup",           "fetch_logs",
-      "create_snapshot", "delete_snapshot",   "delete_orphan_disks", "delete_vm"};
+      "create_snapshot", "delete_snapshot",   "delete_orphan_disks", "delete_vm",       "orphan_disk",
+      "snapshot_deployment", "delete_deployment_snapshots"};
   return types;
 }
 
