@@ -54,6 +54,10 @@ DirectorConfig read_director_config(Config& in) {
       in.integer("agent_wait_seconds", 600, 1, 7200, "how long a new VM's agent may take to answer"));
   c.keep_unreachable_vms =
       in.boolean("keep_unreachable_vms", false, "leave a VM that does not answer for inspection");
+  c.enable_snapshots = in.boolean("enable_snapshots", false,
+                                  "take snapshots of persistent disks, on request and before each update");
+  c.orphaned_disk_lifetime_hours = static_cast<int>(
+      in.integer("orphaned_disk_lifetime_hours", 120, 1, 87600, "how long an orphaned disk is kept"));
   c.blobstore_address = in.string("blobstore.listen_address", "0.0.0.0", "address agents fetch blobs from");
   c.blobstore_port = static_cast<int>(in.integer("blobstore.port", 25250, 1, 65535, "its port"));
   c.blobstore_public_url = in.string("blobstore.public_url", "https://ADDRESS:PORT as agents dial it");

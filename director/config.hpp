@@ -25,6 +25,8 @@ struct DirectorConfig {
   int workers = 0, urgent_workers = 0, request_threads = 0;
   int max_parallel = 0, agent_wait_seconds = 0;
   bool keep_unreachable_vms = false;
+  bool enable_snapshots = false;
+  int orphaned_disk_lifetime_hours = 0;
   std::string blobstore_address, blobstore_public_url, blobstore_user, blobstore_password_file,
       blobstore_ca_file;
   int blobstore_port = 0;

@@ -12,8 +12,10 @@
 #include "director/blobstore/blob_handler.hpp"
 #include "director/configured_cpis.hpp"
 #include "director/executor/bodies.hpp"
+#include "director/executor/care/care_tasks.hpp"
 #include "director/executor/fetch_logs.hpp"
 #include "director/executor/instance_tasks.hpp"
+#include "director/executor/problems/problem_tasks.hpp"
 #include "director/metrics.hpp"
 #include "director/store/schema.hpp"
 #include "director/tasks/director_lease.hpp"
@@ -96,6 +98,8 @@ ExecutorSettings executor_settings(const DirectorConfig& config) {
   settings.max_parallel = static_cast<std::size_t>(config.max_parallel);
   settings.agent_wait = std::chrono::seconds{config.agent_wait_seconds};
   settings.keep_unreachable_vms = config.keep_unreachable_vms;
+  settings.enable_snapshots = config.enable_snapshots;
+  settings.orphan_lifetime = std::chrono::hours{config.orphaned_disk_lifetime_hours};
   return settings;
 }
 
@@ -156,6 +160,7 @@ struct Director::Parts {
   DirectorApi api;
   BlobHandler blob_handler;
   std::unique_ptr<http::Server> blob_server, api_server;
+  std::unique_ptr<RecurringTasks> recurring;
 
   Parts(const DirectorConfig& c, Log l, std::function<void()> on_lost)
       : config(c),
@@ -202,6 +207,8 @@ struct Director::Parts {
                      clock) {
     register_deployment_tasks(queue, services, templates);
     register_instance_tasks(queue, services, templates);
+    register_problem_tasks(queue, services);
+    register_care_tasks(queue, services);
     register_artifact_tasks(queue, artifacts);
     locks.on_lost([this](TaskId task) { queue.cancel(task); });
     uploads.sweep(tasks);
@@ -210,6 +217,7 @@ struct Director::Parts {
     blob_server = std::make_unique<http::Server>(
         server_config(config, config.blobstore_address, config.blobstore_port), std::ref(blob_handler), log);
     queue.start();
+    recurring = std::make_unique<RecurringTasks>(queue, tasks, clock, log, recurring_care(services));
     api_server = std::make_unique<http::Server>(server_config(config, config.listen_address, config.port),
                                                 with_metrics(api.handler(), tasks, stores), log);
     log.info("director.ready", {{"address", config.listen_address}, {"port", std::to_string(config.port)}});
@@ -236,6 +244,7 @@ struct Director::Parts {
   // No new requests, then no new steps, then the wires.
   ~Parts() {
     api_server.reset();
+    recurring.reset();
     queue.stop();
     blob_server.reset();
   }

@@ -117,6 +117,11 @@ void SimulatedCloud::delete_vm(const VmCid& vm) {
 
 void SimulatedCloud::lose_vm(const VmCid& vm) { delete_vm(vm); }
 
+void SimulatedCloud::lose_disk(const DiskCid& disk) {
+  const std::lock_guard lock(mutex_);
+  disks_.erase(disk);
+}
+
 void SimulatedCloud::reboot_vm(const VmCid& vm) {
   SimulatedVm copy;
   {

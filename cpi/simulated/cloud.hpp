@@ -90,6 +90,7 @@ class SimulatedCloud {
 
   // Happenings no CPI call causes.
   void lose_vm(const VmCid& vm);  // the host died: the VM is gone, its disks are free
+  void lose_disk(const DiskCid& disk);  // the storage died, whatever it was attached to
 
   // Everything but the hooks, for a CPI whose processes share the cloud through a file.
   Json to_json() const;

@@ -21,6 +21,8 @@ void strike_before(CallFault fault, const std::string& method) {
       throw CpiError(ErrorType::no_disk_space, "simulated: no space for " + method);
     case CallFault::unknown_before:
       throw CpiError(ErrorType::unknown, Fault::outcome_unknown, "simulated: " + method + " never answered", false);
+    case CallFault::unsupported:
+      throw CpiError(ErrorType::not_implemented, "simulated: this cloud has no " + method);
     case CallFault::error_after:
     case CallFault::unknown_after:
       return;
@@ -37,6 +39,7 @@ void strike_after(CallFault fault, const std::string& method) {
     case CallFault::retry_before:
     case CallFault::no_space:
     case CallFault::unknown_before:
+    case CallFault::unsupported:
       return;
   }
 }

@@ -22,6 +22,7 @@ enum class CallFault {
   error_after,      // CloudError although the effect happened
   unknown_before,   // crashed or hung before the effect: Fault::outcome_unknown
   unknown_after,    // crashed or hung after the effect: Fault::outcome_unknown
+  unsupported,      // NotImplemented
 };
 
 // Chances that a call goes wrong, each 0 to 1, drawn in the order of CallFault; latency is

@@ -72,50 +72,6 @@ std::string change_instances(Services& services, JobTemplateCache& templates, Ta
   return Deploy(services, templates, task, std::move(request)).run();
 }
 
-// The health monitor names instances it believes to be down; each is looked at again and made
-// anew when it is.
-std::string scan_and_fix(Services& services, JobTemplateCache& templates, TaskContext& task) {
-  const auto& arguments = task.task().arguments;
-  const auto deployment = existing(services, text_of(arguments, "deployment"));
-  const Json jobs = arguments.value("jobs", Json::object());
-  for (const auto& [group, ids] : jobs.items()) {
-    for (const auto& id : ids) {
-      const auto instance = services.stores.instances.find(InstanceId{id.get<std::string>()});
-      if (!instance || instance->deployment != deployment.name || instance->ignore) continue;
-      const auto vm = services.stores.vms.active_of(instance->id);
-      if (vm) {
-        try {
-          services.agents.request(vm->agent, "get_state", Json::array(), services.settings.state_wait);
-          task.debug(group + "/" + instance->id.value + " answers; nothing to repair");
-          continue;
-        } catch (const Error&) {
-        }
-      }
-      DeployRequest request{
-          .deployment = deployment.name, .manifest = deployment.manifest, .keep_manifest = true};
-      request.options.fix = true;
-      request.options.recreate = true;
-      request.options.only_group = group;
-      request.options.only_instance = instance->id.value;
-      Deploy(services, templates, task, std::move(request)).run();
-    }
-  }
-  return "scan and fix complete";
-}
-
-std::string delete_disk(Services& services, TaskContext& task) {
-  const DiskCid cid{text_of(task.task().arguments, "disk_cid")};
-  const auto disk = services.stores.disks.find(cid);
-  if (!disk) return "disk " + cid.value + " is gone";
-  if (disk->state != DiskState::orphaned) {
-    throw Error(Fault::conflict,
-                "disk " + cid.value + " belongs to instance " + disk->group + "/" + disk->instance.value,
-                390001);
-  }
-  InstanceSteps(services, task).delete_disk(*disk);
-  return "disk " + cid.value + " deleted";
-}
-
 }  // namespace
 
 DeployOptions deploy_options(const Json& query) {
@@ -156,9 +112,6 @@ void register_deployment_tasks(TaskQueue& queue, Services& services, JobTemplate
   });
   queue.register_type("change_instances",
                       [&](TaskContext& task) { return change_instances(services, templates, task); });
-  queue.register_type("scan_and_fix",
-                      [&](TaskContext& task) { return scan_and_fix(services, templates, task); });
-  queue.register_type("delete_disk", [&](TaskContext& task) { return delete_disk(services, task); });
   queue.register_type(
       "fetch_instances",
       [&](TaskContext& task) {

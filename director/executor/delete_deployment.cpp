@@ -44,6 +44,10 @@ std::string delete_deployment(Services& services, TaskContext& task, const Delet
   InstanceUpdater updater(services, task, name);
   VmSteps vms(services, task);
   InstanceSteps steps(services, task);
+  // They may still have disks that are to go.
+  for (const auto& orphan : stores.orphaned_vms.all()) {
+    if (orphan.deployment == name) vms.remove(orphan);
+  }
   if (!instances.empty()) {
     TaskContext::Stage stage(task, "Deleting instances", static_cast<int>(instances.size()));
     parallel_for(instances.size(), services.settings.max_parallel, [&](std::size_t i) {
@@ -64,6 +68,7 @@ std::string delete_deployment(Services& services, TaskContext& task, const Delet
       vms.remove(vm);  // compilation VMs of an attempt that died
     for (const auto& ip : stores.ips.of_deployment(name)) stores.ips.release(ip.address);
     if (request.delete_disks) remove_orphans(services, steps, name);
+    stores.problems.remove_of_deployment(name);
     publish_dns(services, task);
     stores.variable_values.remove_all("/" + services.settings.director_name + "/" + name + "/");
     stores.deployments.remove(name);

@@ -18,6 +18,10 @@ namespace {
 
 constexpr int reserve_tries = 5;
 
+std::string to_text(const WatchTime& watch) {
+  return std::to_string(watch.min.count()) + "-" + std::to_string(watch.max.count());
+}
+
 }  // namespace
 
 Json Deploy::parse() {
@@ -206,6 +210,7 @@ Json Deploy::apply_spec(const PlannedInstance& planned, const RenderedInstance& 
   }
   const auto* group = desired_.manifest.find_group(planned.group);
   const Json first = templates.empty() ? Json::object() : templates.front();
+  const auto* group = desired_.manifest.find_group(planned.group);
   Json hashes = Json::object();
   for (const auto& [job, hash] : rendered.template_hashes) hashes[job] = hash;
   return {{"deployment", request_.deployment},
@@ -213,6 +218,7 @@ Json Deploy::apply_spec(const PlannedInstance& planned, const RenderedInstance& 
           {"id", planned.id.value},
           {"index", planned.index},
           {"az", planned.az},
+          {"cpi", planned.cpi},
           {"bootstrap", planned.bootstrap},
           {"lifecycle", group->lifecycle == Lifecycle::errand ? "errand" : "service"},
           {"dns_domain_name", services_.settings.dns_domain},
@@ -227,6 +233,8 @@ Json Deploy::apply_spec(const PlannedInstance& planned, const RenderedInstance& 
           {"template_hashes", hashes},
           {"networks", planned.networks},
           {"persistent_disk", planned.disk_size_mib},
+          {"lifecycle", group && group->lifecycle == Lifecycle::errand ? "errand" : "service"},
+          {"update", {{"update_watch_time", group ? to_text(group->update.update_watch_time) : ""}}},
           {"stemcell", {{"name", planned.stemcell.name}, {"version", planned.stemcell.version}}},
           {"vm_cloud_properties", planned.vm_cloud_properties},
           {"env", planned.env},

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "director/executor/care/snapshot_steps.hpp"
+#include "director/executor/recorded_action.hpp"
+
 namespace slipway::director {
 
 using namespace std::chrono_literals;
@@ -16,6 +19,10 @@ Json script_environment(const NextStates& next) {
   return {{"BOSH_VM_NEXT_STATE", word(next.keep_vm)},
           {"BOSH_INSTANCE_NEXT_STATE", word(next.keep_instance)},
           {"BOSH_DEPLOYMENT_NEXT_STATE", word(next.keep_deployment)}};
+}
+
+EventSubject about(const char* action, const DiskRecord& disk) {
+  return {action, "disk", disk.cid.value, disk.deployment, disk.group + "/" + disk.instance.value};
 }
 
 std::string failing_processes(const Json& state) {
@@ -54,12 +61,14 @@ void InstanceSteps::stop(const AgentId& agent, const StopRequest& request, TaskC
   run_script(agent, "post-stop", environment);
 }
 
-void InstanceSteps::start(const AgentId& agent, const WatchTime& watch, TaskContext::Step& step) {
+void InstanceSteps::start(const AgentId& agent, const std::optional<WatchTime>& watch,
+                          TaskContext::Step& step) {
   step.status("executing pre-start");
   run_script(agent, "pre-start");
   step.status("starting jobs");
   vms_.agent(agent).call("start");
-  wait_until_running(agent, watch);
+  if (!watch) return;
+  wait_until_running(agent, *watch);
   step.status("executing post-start");
   run_script(agent, "post-start");
 }
@@ -116,9 +125,12 @@ DiskRecord InstanceSteps::create_disk(const PlannedInstance& instance, const std
   disk.cloud_properties = instance.disk_cloud_properties;
   disk.cpi = instance.cpi;
   disk.state = DiskState::inactive;
-  disk.cid =
-      vms_.cpi(instance.cpi)->create_disk(disk.size_mib, disk.cloud_properties, vm.cid, idempotency_key);
-  disk.id = stores.disks.insert(disk);
+  recorded(services_, task_, about("create", disk), [&](EventSubject& subject) {
+    disk.cid =
+        vms_.cpi(instance.cpi)->create_disk(disk.size_mib, disk.cloud_properties, vm.cid, idempotency_key);
+    disk.id = stores.disks.insert(disk);
+    subject.object_name = disk.cid.value;
+  });
   stores.journal.finish(step.id, {{"disk_cid", disk.cid.value}}, services_.clock.now());
   try {
     vms_.cpi(instance.cpi)
@@ -157,8 +169,9 @@ void InstanceSteps::detach(const VmRecord& vm, const DiskRecord& disk, bool agen
     try {
       vms_.cpi(vm.cpi)->detach_disk(*vm.cid, disk.cid);
     } catch (const CpiError& error) {
-      const bool gone =
-          error.type() == ErrorType::disk_not_attached || error.type() == ErrorType::vm_not_found;
+      const bool gone = error.type() == ErrorType::disk_not_attached ||
+                        error.type() == ErrorType::vm_not_found ||
+                        error.type() == ErrorType::disk_not_found;
       if (!gone) throw;
     }
   });
@@ -172,16 +185,25 @@ void InstanceSteps::replace_disk(const PlannedInstance& instance, const std::str
   vms_.agent(vm.agent).run("migrate_disk", Json::array({old.cid.value, fresh.cid.value}));
   disks.set_state(fresh.cid, DiskState::active, services_.clock.now());
   detach(vm, old, true);
-  disks.set_state(old.cid, DiskState::orphaned, services_.clock.now());
+  orphan_disk(old);
+}
+
+void InstanceSteps::orphan_disk(const DiskRecord& disk) {
+  recorded(services_, task_, about("orphan", disk), [&](EventSubject&) {
+    services_.stores.disks.set_state(disk.cid, DiskState::orphaned, services_.clock.now());
+  });
 }
 
 void InstanceSteps::delete_disk(const DiskRecord& disk) {
-  try {
-    vms_.cpi(disk.cpi)->delete_disk(disk.cid);
-  } catch (const CpiError& error) {
-    if (error.type() != ErrorType::disk_not_found) throw error.within("deleting disk " + disk.cid.value);
-  }
-  services_.stores.disks.remove(disk.cid);
+  SnapshotSteps(services_, task_).remove_of(disk);
+  recorded(services_, task_, about("delete", disk), [&](EventSubject&) {
+    try {
+      vms_.cpi(disk.cpi)->delete_disk(disk.cid);
+    } catch (const CpiError& error) {
+      if (error.type() != ErrorType::disk_not_found) throw error.within("deleting disk " + disk.cid.value);
+    }
+    services_.stores.disks.remove(disk.cid);
+  });
 }
 
 }  // namespace slipway::director

@@ -29,8 +29,8 @@ class InstanceSteps {
   void stop(const AgentId& agent, const StopRequest& request, TaskContext::Step& step);
 
   // pre-start, start, wait until running (never shorter than watch.min, at most watch.max), post-start.
-  // Fault::internal naming what does not run when the time is over.
-  void start(const AgentId& agent, const WatchTime& watch, TaskContext::Step& step);
+  // Fault::internal naming what does not run when the time is over. Without `watch`: pre-start and start.
+  void start(const AgentId& agent, const std::optional<WatchTime>& watch, TaskContext::Step& step);
 
   void apply(const AgentId& agent, const Json& spec);
   void run_script(const AgentId& agent, const std::string& script, const Json& environment = Json::object());
@@ -42,6 +42,9 @@ class InstanceSteps {
   // Copies the data of `old` to a new disk of the wanted size and leaves `old` as an orphan.
   void replace_disk(const PlannedInstance& instance, const std::string& deployment, const VmRecord& vm,
                     const DiskRecord& old);
+  // Nobody's from now on, and deleted when its time is over.
+  void orphan_disk(const DiskRecord& disk);
+  // With its snapshots.
   void delete_disk(const DiskRecord& disk);
 
  private:

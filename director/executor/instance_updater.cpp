@@ -1,5 +1,7 @@
 #include "director/executor/instance_updater.hpp"
 
+#include "director/executor/care/snapshot_steps.hpp"
+
 namespace slipway::director {
 
 namespace {
@@ -70,9 +72,24 @@ void InstanceUpdater::create_vm(const InstanceJob& job) {
   mark_dirty(*job.planned);
   const auto vm = vms_.create(order_for(job));
   services_.stores.vms.set_active(vm.agent);
+  take_over(job, vm);
+}
+
+// From a VM that answers to one that is the instance's, but for its jobs.
+void InstanceUpdater::take_over(const InstanceJob& job, const VmRecord& vm) {
   ensure_disk(job, vm);
   vms_.settle(vm);
   steps_.apply(vm.agent, identity_only(job.apply_spec));
+}
+
+void InstanceUpdater::carry_on(const InstanceJob& job, TaskContext::Step& step) {
+  mark_dirty(*job.planned);
+  const auto vm = services_.stores.vms.active_of(job.planned->id);
+  if (!vm) throw Error(Fault::internal, "instance " + job.planned->name() + " has no VM to carry on with");
+  steps_.stop(vm->agent, {.skip_drain = true}, step);
+  take_over(job, *vm);
+  bring_up(job, *vm, step);
+  record_done(job, job.apply_spec);
 }
 
 // Afterwards the instance has exactly the disk it shall have, mounted.
@@ -89,7 +106,7 @@ void InstanceUpdater::ensure_disk(const InstanceJob& job, const VmRecord& vm) {
   if (fits || (!current && planned.disk_size_mib == 0)) return;
   if (current && planned.disk_size_mib == 0) {
     steps_.detach(vm, *current, true);
-    disks.set_state(current->cid, DiskState::orphaned, services_.clock.now());
+    steps_.orphan_disk(*current);
   } else if (current) {
     steps_.replace_disk(planned, deployment_, vm, *current);
   } else {
@@ -130,6 +147,11 @@ void InstanceUpdater::update(const InstanceJob& job, TaskContext::Step& step) {
   record_done(job, job.apply_spec);
 }
 
+void InstanceUpdater::take_snapshots(const InstanceId& id) {
+  const auto record = services_.stores.instances.find(id);
+  if (record) SnapshotSteps(services_, task_).take(*record, true);
+}
+
 void InstanceUpdater::update_in_place(const InstanceJob& job, const VmRecord& vm, TaskContext::Step& step) {
   step.status("installing packages");
   vms_.agent(vm.agent).run("prepare", Json::array({job.apply_spec}));
@@ -137,6 +159,7 @@ void InstanceUpdater::update_in_place(const InstanceJob& job, const VmRecord& vm
   request.skip_drain = job.skip_drain;
   request.next_spec = job.planned->state == InstanceState::started ? job.apply_spec : Json();
   steps_.stop(vm.agent, request, step);
+  take_snapshots(job.planned->id);
   if (job.change->needs_disk_change) {
     step.status("changing disk");
     ensure_disk(job, vm);
@@ -148,8 +171,11 @@ void InstanceUpdater::bring_up(const InstanceJob& job, const VmRecord& vm, TaskC
   step.status("applying jobs");
   steps_.apply(vm.agent, job.apply_spec);
   if (job.planned->state != InstanceState::started) return;
-  steps_.start(vm.agent,
-               job.canary ? job.group->update.canary_watch_time : job.group->update.update_watch_time, step);
+  std::optional<WatchTime> watch;
+  if (job.wait_until_running) {
+    watch = job.canary ? job.group->update.canary_watch_time : job.group->update.update_watch_time;
+  }
+  steps_.start(vm.agent, watch, step);
 }
 
 void InstanceUpdater::give_up_vm(const ActualInstance& instance, bool skip_drain, const Json& next_spec,
@@ -161,6 +187,7 @@ void InstanceUpdater::give_up_vm(const ActualInstance& instance, bool skip_drain
     request.skip_drain = skip_drain;
     request.next_spec = next_spec;
     steps_.stop(vm.agent, request, step);
+    take_snapshots(instance.record.id);
   }
   step.status("deleting VM");
   for (const auto& disk : instance.disks) {
@@ -202,7 +229,7 @@ void InstanceUpdater::remove(const ActualInstance& instance, const RemoveRequest
     if (request.delete_disks) {
       steps_.delete_disk(disk);
     } else {
-      stores.disks.set_state(disk.cid, DiskState::orphaned, services_.clock.now());
+      steps_.orphan_disk(disk);
     }
   }
   const auto archive = archive_of(instance.record.spec);

@@ -16,6 +16,7 @@ struct InstanceJob {
   Json apply_spec;
   bool skip_drain = false;
   bool canary = false;
+  bool wait_until_running = true;  // false: its jobs are started and left to themselves
 };
 
 struct RemoveRequest {
@@ -43,6 +44,9 @@ class InstanceUpdater {
   // Everything the change asks for; writes the row's progress to `step`.
   void update(const InstanceJob& job, TaskContext::Step& step);
 
+  // Brings up the instance on the VM it has, which an attempt that died made and may have got anywhere with.
+  void carry_on(const InstanceJob& job, TaskContext::Step& step);
+
   // Stops the jobs, takes the disk off, deletes the VM, the disks, the addresses and the row.
   void remove(const ActualInstance& instance, const RemoveRequest& request, TaskContext::Step& step);
 
@@ -55,6 +59,8 @@ class InstanceUpdater {
   void record_done(const InstanceJob& job, const Json& spec);
   void update_in_place(const InstanceJob& job, const VmRecord& vm, TaskContext::Step& step);
   void bring_up(const InstanceJob& job, const VmRecord& vm, TaskContext::Step& step);
+  void take_snapshots(const InstanceId& id);  // its jobs are stopped
+  void take_over(const InstanceJob& job, const VmRecord& vm);
   void ensure_disk(const InstanceJob& job, const VmRecord& vm);
   VmOrder order_for(const InstanceJob& job) const;
   Services& services_;

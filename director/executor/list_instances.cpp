@@ -16,7 +16,7 @@ struct Row {
 
 constexpr auto agent_limit = std::chrono::seconds{5};
 
-Json to_json(const Row& row) {
+Json to_json(const Row& row, bool resurrection_paused) {
   Json ips = Json::array(), disk_cids = Json::array();
   for (const auto& ip : row.ips) ips.push_back(ip.address);
   for (const auto& disk : row.disks) disk_cids.push_back(disk.cid.value);
@@ -40,7 +40,7 @@ Json to_json(const Row& row) {
                {"job_state", row.state.contains("job_state") ? row.state["job_state"] : Json()},
                {"processes", row.state.value("processes", Json::array())},
                {"vitals", row.state.value("vitals", Json::object())},
-               {"resurrection_paused", false}};
+               {"resurrection_paused", resurrection_paused}};
   if (row.vm) {
     json["agent_id"] = row.vm->agent.value;
     if (row.vm->cid) json["vm_cid"] = row.vm->cid->value;
@@ -80,7 +80,8 @@ void list_instances(Services& services, TaskContext& task, const std::string& de
       row.state["job_state"] = "unresponsive agent";
     }
   });
-  for (const auto& row : rows) task.result_line(dump(to_json(row)));
+  const bool paused = stores.attributes.resurrection_paused();
+  for (const auto& row : rows) task.result_line(dump(to_json(row, paused)));
 }
 
 }  // namespace slipway::director

@@ -1,5 +1,7 @@
 #include "director/executor/vm_steps.hpp"
 
+#include "director/executor/recorded_action.hpp"
+
 namespace slipway::director {
 
 using cpi::CpiError;
@@ -151,10 +153,14 @@ VmRecord VmSteps::create(const VmOrder& order) {
     auto& vms = services_.stores.vms;
     try {
       if (!vm.cid) {
-        const auto created = ask_cpi(order, vm);
-        vm.cid = created.vm;
-        vms.set_created(vm.agent, created.vm, order.networks);
-        vm.state = VmState::created;
+        EventSubject subject{"create", "vm", "", order.deployment, order.instance_name};
+        recorded(services_, task_, subject, [&](EventSubject& made) {
+          const auto created = ask_cpi(order, vm);
+          made.object_name = created.vm.value;
+          vm.cid = created.vm;
+          vms.set_created(vm.agent, created.vm, order.networks);
+          vm.state = VmState::created;
+        });
       }
       describe(order, vm);
       agent(vm.agent).wait_until_ready(services_.settings.agent_wait);
@@ -183,21 +189,76 @@ void VmSteps::describe(const VmOrder& order, const VmRecord& vm) {
   }
 }
 
+std::string VmSteps::instance_name(const VmRecord& vm) const {
+  const auto instance = services_.stores.instances.find(vm.instance);
+  return instance ? instance_path(*instance) : "";
+}
+
 void VmSteps::remove(const VmRecord& vm) {
   const auto cid = vm.cid ? vm.cid : find_unfinished(vm);
   services_.stores.vms.set_deleting(vm.agent);
   if (cid) {
     const auto step = services_.stores.journal.begin(task_.task().id, "delete_vm", vm.agent.value,
                                                      {{"vm_cid", cid->value}}, services_.clock.now());
-    try {
-      cpi(vm.cpi)->delete_vm(*cid);
-    } catch (const CpiError& error) {
-      if (error.type() != ErrorType::vm_not_found) throw error.within("deleting VM " + cid->value);
-    }
+    recorded(services_, task_, {"delete", "vm", cid->value, vm.deployment, instance_name(vm)}, [&](EventSubject&) {
+      try {
+        cpi(vm.cpi)->delete_vm(*cid);
+      } catch (const CpiError& error) {
+        if (error.type() != ErrorType::vm_not_found) throw error.within("deleting VM " + cid->value);
+      }
+    });
     services_.stores.journal.finish(step.id, Json::object(), services_.clock.now());
   }
   services_.access.forbid(vm.agent);
   services_.stores.vms.remove(vm.agent);
+}
+
+void VmSteps::orphan(const VmRecord& vm) {
+  auto& stores = services_.stores;
+  OrphanedVmRecord orphan;
+  orphan.agent = vm.agent;
+  orphan.cid = vm.cid.value();
+  orphan.deployment = vm.deployment;
+  orphan.instance_name = instance_name(vm);
+  orphan.cpi = vm.cpi;
+  orphan.orphaned_at = services_.clock.now();
+  if (const auto instance = stores.instances.find(vm.instance)) orphan.az = instance->az;
+  for (const auto& network : vm.networks) {
+    if (const auto ip = network.find("ip"); ip != network.end() && ip->is_string())
+      orphan.ip_addresses.push_back(ip->get<std::string>());
+  }
+  recorded(services_, task_, {"orphan", "vm", orphan.cid.value, vm.deployment, orphan.instance_name},
+           [&](EventSubject&) {
+             services_.access.forbid(vm.agent);
+             stores.orphaned_vms.orphan(orphan);
+           });
+}
+
+// Some clouds delete with a VM whatever is attached to it, so disks that are known are taken off first.
+void VmSteps::remove(const OrphanedVmRecord& vm) {
+  recorded(services_, task_, {"delete", "vm", vm.cid.value, vm.deployment, vm.instance_name}, [&](EventSubject&) {
+    const auto cloud = cpi(vm.cpi);
+    try {
+      detach_known_disks(*cloud, vm.cid);
+      cloud->delete_vm(vm.cid);
+    } catch (const CpiError& error) {
+      if (error.type() != ErrorType::vm_not_found) throw error.within("deleting VM " + vm.cid.value);
+    }
+    services_.access.forbid(vm.agent);
+    services_.stores.orphaned_vms.remove(vm.agent);
+  });
+}
+
+void VmSteps::detach_known_disks(cpi::Cpi& cloud, const VmCid& vm) {
+  std::vector<DiskCid> attached;
+  try {
+    attached = cloud.get_disks(vm);
+  } catch (const CpiError& error) {
+    if (!error.is_unsupported()) throw;
+  }
+  for (const auto& disk : attached) {
+    if (services_.stores.disks.find(disk)) cloud.detach_disk(vm, disk);
+  }
 }
 
 // The agent takes the new certificate by starting anew, so the answer to this one action may

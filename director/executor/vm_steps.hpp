@@ -41,6 +41,11 @@ class VmSteps {
   // Through the CPI, then its permission, then its row. A VM that is gone already counts as deleted.
   void remove(const VmRecord& vm);
 
+  // The VM is no instance's any more and not allowed to talk; it waits to be deleted. Precondition: it has a cid.
+  void orphan(const VmRecord& vm);
+  // Deletes it for good; the persistent disks it still has stay.
+  void remove(const OrphanedVmRecord& vm);
+
   // Gives the agent its lasting certificate.
   void settle(const VmRecord& vm);
 
@@ -52,6 +57,8 @@ class VmSteps {
   cpi::CreatedVm ask_cpi(const VmOrder& order, const VmRecord& vm);
   StemcellRecord find_stemcell(const VmOrder& order) const;
   VmOrder order_of(const VmRecord& vm) const;
+  void detach_known_disks(cpi::Cpi& cloud, const VmCid& vm);
+  std::string instance_name(const VmRecord& vm) const;  // "group/id", empty for a compilation VM
   std::optional<VmCid> find_unfinished(const VmRecord& vm);
   Services& services_;
   TaskContext& task_;

@@ -24,6 +24,12 @@ bool concerns(const ActualInstance& instance, const DeployOptions& options) {
   return options.only_group.empty() || options.only_group == instance.record.group;
 }
 
+// The active one comes first.
+void add_disk(ActualInstance& instance, DiskRecord disk) {
+  const auto place = disk.state == DiskState::active ? instance.disks.begin() : instance.disks.end();
+  instance.disks.insert(place, std::move(disk));
+}
+
 }  // namespace
 
 // In one pass over each kind of row, however many instances there are.
@@ -44,14 +50,21 @@ std::vector<ActualInstance> stored_instances(Stores& stores, const std::string& 
   }
   for (auto& disk : stores.disks.of_deployment(deployment)) {
     auto* instance = owner(disk.instance);
-    if (!instance || disk.state == DiskState::orphaned) continue;
-    const auto front = disk.state == DiskState::active ? instance->disks.begin() : instance->disks.end();
-    instance->disks.insert(front, std::move(disk));
+    if (instance && disk.state != DiskState::orphaned) add_disk(*instance, std::move(disk));
   }
   for (auto& ip : stores.ips.of_deployment(deployment)) {
     if (auto* instance = owner(ip.instance)) instance->ips.push_back(std::move(ip));
   }
   return instances;
+}
+
+std::optional<ActualInstance> stored_instance(Stores& stores, const InstanceId& id) {
+  auto record = stores.instances.find(id);
+  if (!record) return std::nullopt;
+  ActualInstance instance{.record = std::move(*record)};
+  instance.vm = stores.vms.active_of(id);
+  for (auto& disk : stores.disks.of_instance(id)) add_disk(instance, std::move(disk));
+  return instance;
 }
 
 World read_world(Services& services, TaskContext& task, const std::string& deployment,

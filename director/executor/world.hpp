@@ -16,6 +16,7 @@ World read_world(Services& services, TaskContext& task, const std::string& deplo
 
 // A deployment's instances with what the store knows of each; nobody is asked.
 std::vector<ActualInstance> stored_instances(Stores& stores, const std::string& deployment);
+std::optional<ActualInstance> stored_instance(Stores& stores, const InstanceId& id);
 
 // What stands for the zones in DNS queries. A dry run numbers none.
 DnsNumbers::ByName az_numbers(DnsNumbers& numbers, const CloudConfig& cloud, bool dry_run);

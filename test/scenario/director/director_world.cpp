@@ -89,6 +89,7 @@ DirectorWorld::DirectorWorld()
                access,
                renderer,
                settings_in(folder.path())} {
+  agents.waited = [this](std::chrono::milliseconds time) { clock.advance(time); };
   agents.compile = [this](const std::string& package) {
     const auto content = "compiled " + package;
     return std::pair{add_blob(content).value, sha1_hex(content)};
@@ -167,10 +168,19 @@ consumes: [{name: server, type: server}]
   stores.releases.insert(release, clock.now());
 }
 
-void DirectorWorld::run(TaskId task, const std::function<void(TaskContext&)>& work) {
+std::string DirectorWorld::run_body(std::string (*body)(Services&, TaskContext&), const Json& arguments,
+                                    TaskId task) {
+  std::string result;
+  run(task, [&](TaskContext& context) { result = body(services, context); }, arguments);
+  return result;
+}
+
+void DirectorWorld::run(TaskId task, const std::function<void(TaskContext&)>& work, const Json& arguments) {
   Lines event(events), result(results), debug(debugs), cpi_log(debugs);
   TaskRecord record;
   record.id = task == 0 ? next_task_++ : task;
+  record.user = "operator";
+  record.arguments = arguments;
   TaskContext context(record, clock, event, result, debug, cpi_log, [this] { return cancelled(); });
   work(context);
 }
@@ -222,6 +232,7 @@ std::vector<std::string> DirectorWorld::inconsistencies() {
     known_vms.insert(vm.cid->value);
     if (!cloud.find_vm(*vm.cid)) found.push_back("VM " + vm.cid->value + " is in the store only");
   }
+  for (const auto& vm : stores.orphaned_vms.all()) known_vms.insert(vm.cid.value);
   for (const auto& [cid, vm] : cloud.vms()) {
     if (!known_vms.contains(cid.value)) found.push_back("VM " + cid.value + " is in the cloud only");
   }
@@ -231,6 +242,9 @@ std::vector<std::string> DirectorWorld::inconsistencies() {
   for (const auto& disk : stores.disks.orphaned()) known_disks.insert(disk.cid.value);
   for (const auto& [cid, disk] : cloud.disks()) {
     if (!known_disks.contains(cid.value)) found.push_back("disk " + cid.value + " is in the cloud only");
+  }
+  for (const auto& [cid, snapshot] : cloud.snapshots()) {
+    if (!stores.snapshots.find(cid)) found.push_back("snapshot " + cid.value + " is in the cloud only");
   }
   if (access.allowed() != known_agents) found.push_back("permissions and VMs differ");
   return found;

@@ -27,8 +27,12 @@ class DirectorWorld {
   std::vector<Json> list(const std::string& deployment);
   void set_cloud_config(const std::string& yaml);
 
+  // Runs a task's body with these arguments; the same number again is the same task resumed.
+  std::string run_body(std::string (*body)(director::Services&, director::TaskContext&), const Json& arguments,
+                       director::TaskId task = 0);
   // Runs `work` in a task context; what it threw is thrown.
-  void run(director::TaskId task, const std::function<void(director::TaskContext&)>& work);
+  void run(director::TaskId task, const std::function<void(director::TaskContext&)>& work,
+           const Json& arguments = Json::object());
 
   director::InstanceRecord instance(const std::string& group, int index);
   director::VmRecord vm(const std::string& group, int index);

@@ -11,6 +11,12 @@ SimulatedAgents::SimulatedAgents(cpi::SimulatedCloud& cloud) {
     std::lock_guard lock(mutex_);
     agents_.emplace(vm.agent, State{});
   };
+  cloud.on_vm_rebooted = [this](const cpi::VmCid&, const cpi::SimulatedVm& vm) {
+    std::lock_guard lock(mutex_);
+    auto& state = agents_.at(vm.agent);
+    state.silent = state.deaf;
+    state.calls.push_back("(reboot)");
+  };
   cloud.on_vm_deleted = [this](const cpi::VmCid&, const cpi::SimulatedVm& vm) {
     std::lock_guard lock(mutex_);
     agents_.erase(vm.agent);
@@ -192,6 +198,7 @@ bool SimulatedAgents::wait_for_life(const AgentId& agent, std::chrono::milliseco
     return true;
   } catch (const Error& error) {
     if (error.fault() != Fault::retryable) throw;
+    if (waited) waited(timeout);
     return false;
   }
 }
@@ -209,6 +216,22 @@ void SimulatedAgents::silence(const AgentId& agent) {
 std::set<std::string> SimulatedAgents::accounts(const AgentId& agent) const {
   std::lock_guard lock(mutex_);
   return agents_.at(agent).accounts;
+}
+
+void SimulatedAgents::revive(const AgentId& agent) {
+  std::lock_guard lock(mutex_);
+  agents_.at(agent).silent = false;
+}
+
+void SimulatedAgents::deafen(const AgentId& agent) {
+  std::lock_guard lock(mutex_);
+  agents_.at(agent).silent = agents_.at(agent).deaf = true;
+}
+
+void SimulatedAgents::drop_mount(const AgentId& agent, const std::string& disk) {
+  std::lock_guard lock(mutex_);
+  agents_.at(agent).mounted.erase(disk);
+  agents_.at(agent).hinted.erase(disk);
 }
 
 std::vector<std::string> SimulatedAgents::calls(const AgentId& agent) const {

@@ -33,6 +33,8 @@ class SimulatedAgents final : public director::AgentClient {
   void fail_next(const std::string& method, const std::string& exception);
   // Called before every request; may throw to stand for the director's death.
   std::function<void(const AgentId&, const std::string& method)> before;
+  // Called when somebody has waited in vain for an agent: time has passed.
+  std::function<void(std::chrono::milliseconds)> waited;
   // Where compiled packages are put: (package name) → blob id and digest.
   std::function<std::pair<std::string, std::string>(const std::string& package)> compile;
 
@@ -44,6 +46,9 @@ class SimulatedAgents final : public director::AgentClient {
 
   void silence(const AgentId& agent);
   std::set<std::string> accounts(const AgentId& agent) const;  // made for ssh
+  void revive(const AgentId& agent);
+  void deafen(const AgentId& agent);                         // silent, and a reboot does not help
+  void drop_mount(const AgentId& agent, const std::string& disk);  // unmounted by hand
   std::vector<std::string> calls(const AgentId& agent) const;  // methods in order, scripts as run_script:NAME
   std::map<std::string, Json> last_scripts_environment(const AgentId& agent) const;
   std::optional<Json> spec(const AgentId& agent) const;
@@ -60,7 +65,7 @@ class SimulatedAgents final : public director::AgentClient {
     std::set<std::string> hinted, mounted;
     std::vector<std::string> calls;
     std::map<std::string, Json> script_environment;
-    bool silent = false;
+    bool silent = false, deaf = false;
     bool has_jobs = false;
     std::string errand_task, errand_job;  // the last one begun
     bool errand_cancelled = false;

@@ -1,0 +1,43 @@
+#include "director/executor/care/care_tasks.hpp"
+
+#include <algorithm>
+
+namespace slipway::director {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+bool any_disk_is_over(Services& services) {
+  const auto limit = services.clock.now() - services.settings.orphan_lifetime;
+  const auto orphans = services.stores.disks.orphaned();
+  return std::any_of(orphans.begin(), orphans.end(),
+                     [&](const DiskRecord& disk) { return disk.orphaned_at && *disk.orphaned_at < limit; });
+}
+
+}  // namespace
+
+void register_care_tasks(TaskQueue& queue, Services& services) {
+  const auto add = [&](const char* type, std::string (*body)(Services&, TaskContext&)) {
+    queue.register_type(type, [&services, body](TaskContext& task) { return body(services, task); });
+  };
+  add("delete_orphan_disks", delete_orphan_disk);
+  add("orphan_disk", orphan_disk);
+  add("attach_disk", attach_disk);
+  add("scheduled_orphaned_disk_cleanup", clean_up_orphan_disks);
+  add("delete_vm", delete_vm);
+  add("scheduled_orphaned_vm_cleanup", clean_up_orphaned_vms);
+  add("create_snapshot", create_snapshot);
+  add("snapshot_deployment", snapshot_deployment);
+  add("delete_snapshot", delete_snapshot);
+  add("delete_deployment_snapshots", delete_deployment_snapshots);
+}
+
+std::vector<RecurringTask> recurring_care(Services& services) {
+  return {{"scheduled_orphaned_vm_cleanup", "clean up orphaned vms", 5min,
+           [&services] { return !services.stores.orphaned_vms.all().empty(); }},
+          {"scheduled_orphaned_disk_cleanup", "clean up orphan disks", 30min,
+           [&services] { return any_disk_is_over(services); }}};
+}
+
+}  // namespace slipway::director

@@ -1,0 +1,60 @@
+#include "director/executor/problems/checks.hpp"
+
+#include "director/executor/vm_steps.hpp"
+
+namespace slipway::director {
+
+namespace {
+
+template <class Ask>
+Existence asked(TaskContext& task, const std::string& what, Ask&& ask) {
+  try {
+    return ask() ? Existence::yes : Existence::no;
+  } catch (const cpi::CpiError& error) {
+    if (error.fault() == Fault::cancelled) throw;
+    if (!error.is_unsupported()) task.warning("the cloud does not say whether " + what + " exists: " + error.what());
+    return Existence::unknown;
+  }
+}
+
+}  // namespace
+
+bool agent_answers(Services& services, const AgentId& agent) {
+  try {
+    services.agents.request(agent, "get_state", Json::array(), services.settings.state_wait);
+    return true;
+  } catch (const AgentError&) {
+    return true;
+  } catch (const Error& error) {
+    if (error.fault() == Fault::cancelled) throw;
+    return false;
+  }
+}
+
+std::optional<std::vector<std::string>> mounted_disks(Services& services, TaskContext& task, const AgentId& agent) {
+  try {
+    const Json mounted = VmSteps(services, task).agent(agent).run("list_disk");
+    std::vector<std::string> disks;
+    for (const auto& disk : mounted) disks.push_back(disk.get<std::string>());
+    return disks;
+  } catch (const Json::exception&) {
+    return std::nullopt;
+  } catch (const Error& error) {
+    if (error.fault() == Fault::cancelled) throw;
+    task.debug(std::string("its disks are not known: ") + error.what());
+    return std::nullopt;
+  }
+}
+
+Existence vm_exists(Services& services, TaskContext& task, const VmRecord& vm) {
+  if (!vm.cid) return Existence::no;
+  return asked(task, "VM " + vm.cid->value,
+               [&] { return services.cpis.open(vm.cpi, task.cpi_observer())->has_vm(*vm.cid); });
+}
+
+Existence disk_exists(Services& services, TaskContext& task, const DiskRecord& disk) {
+  return asked(task, "disk " + disk.cid.value,
+               [&] { return services.cpis.open(disk.cpi, task.cpi_observer())->has_disk(disk.cid); });
+}
+
+}  // namespace slipway::director

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "director/executor/services.hpp"
+#include "director/tasks/task_context.hpp"
+
+// Looks at the world as it is this moment; a scan and every repair begin with them.
+namespace slipway::director {
+
+// An answer that is a complaint is an answer too.
+bool agent_answers(Services& services, const AgentId& agent);
+
+// The disks the agent has mounted; nothing when it does not say.
+std::optional<std::vector<std::string>> mounted_disks(Services& services, TaskContext& task, const AgentId& agent);
+
+// A cloud that cannot say, or cannot be reached, leaves it unknown: nothing is given up for lost then.
+enum class Existence { yes, no, unknown };
+Existence vm_exists(Services& services, TaskContext& task, const VmRecord& vm);
+Existence disk_exists(Services& services, TaskContext& task, const DiskRecord& disk);
+
+}  // namespace slipway::director
