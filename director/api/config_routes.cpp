@@ -3,6 +3,7 @@
 #include "base/yaml.hpp"
 #include "director/api/routes.hpp"
 #include "director/api/text_diff.hpp"
+#include "director/domain/resurrection.hpp"
 
 namespace slipway::director::api {
 namespace {
@@ -135,8 +136,9 @@ Response remove(ApiServices& services, const Request& request) {
 }  // namespace
 
 void check_config(const std::string& type, const std::string& content) {
-  if (!parse_yaml(content, type + " config").is_object())
-    throw Error(Fault::invalid, type + " config: expected a YAML mapping", 440001);
+  const Json config = parse_yaml(content, type + " config");
+  if (!config.is_object()) throw Error(Fault::invalid, type + " config: expected a YAML mapping", 440001);
+  if (type == "resurrection") parse_resurrection_config(config);
 }
 
 void add_config_routes(Routes& routes, ApiServices& services) {

@@ -19,7 +19,10 @@ struct DirectorApi::State {
     api::add_instance_routes(routes, services);
     api::add_instance_task_routes(routes, services, settings);
     api::add_event_routes(routes, services);
+    api::add_problem_routes(routes, services);
+    api::add_snapshot_routes(routes, services);
     api::add_resource_routes(routes, services);
+    api::add_resurrection_routes(routes, services);
     api::add_config_server_routes(routes, services);
   }
   ApiServices services;

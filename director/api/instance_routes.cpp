@@ -7,27 +7,6 @@
 namespace slipway::director::api {
 namespace {
 
-constexpr int deployment_not_found = 70000;
-constexpr int instance_not_found = 70001;
-
-std::string deployment_in_path(ApiServices& services, const Request& request) {
-  const auto& name = request.path_param("deployment");
-  if (!services.stores.deployments.find(name))
-    throw Error(Fault::not_found, "Deployment '" + name + "' doesn't exist", deployment_not_found);
-  return name;
-}
-
-TaskRecord task_for(const std::string& type, const std::string& description, const std::string& deployment,
-                    Json arguments) {
-  TaskRecord task;
-  task.type = type;
-  task.description = description;
-  task.deployment = deployment;
-  arguments["deployment"] = deployment;
-  task.arguments = std::move(arguments);
-  return task;
-}
-
 // Whether the VM is missed when it is away: not of an instance that never had one, or has one only
 // while its errand runs.
 bool expects_vm(const InstanceRecord& instance, const VmRecord* vm) {
@@ -60,7 +39,7 @@ Rows rows_of(ApiServices& services, const std::string& deployment) {
 }
 
 Response list_instances(ApiServices& services, const Request& request) {
-  const auto rows = rows_of(services, deployment_in_path(services, request));
+  const auto rows = rows_of(services, known_deployment(services, request));
   std::map<InstanceId, const VmRecord*> active;
   for (const auto& vm : rows.vms)
     if (vm.active) active[vm.instance] = &vm;
@@ -75,7 +54,7 @@ Response list_instances(ApiServices& services, const Request& request) {
 }
 
 Response list_vms(ApiServices& services, const Request& request) {
-  const auto rows = rows_of(services, deployment_in_path(services, request));
+  const auto rows = rows_of(services, known_deployment(services, request));
   std::map<InstanceId, const InstanceRecord*> instances;
   for (const auto& instance : rows.instances) instances[instance.id] = &instance;
   Json list = Json::array();
@@ -94,21 +73,10 @@ Response list_vms(ApiServices& services, const Request& request) {
 Response list_or_fetch(ApiServices& services, const Request& request, const Caller& caller, bool only_with_vm) {
   if (text(request, "format") != "full")
     return only_with_vm ? list_vms(services, request) : list_instances(services, request);
-  const auto deployment = deployment_in_path(services, request);
+  const auto deployment = known_deployment(services, request);
   return submit(services, request, caller,
-                task_for("fetch_instances", only_with_vm ? "retrieve vm-stats" : "retrieve instance-stats", deployment,
+                task_of_deployment("fetch_instances", only_with_vm ? "retrieve vm-stats" : "retrieve instance-stats", deployment,
                          {{"full", true}, {"only_with_vm", only_with_vm}}));
-}
-
-// By id or by index.
-InstanceRecord instance_in_path(ApiServices& services, const Request& request, const std::string& deployment) {
-  const auto& group = request.path_param("group");
-  const auto& wanted = request.path_param("id");
-  for (auto& instance : services.stores.instances.of_deployment(deployment))
-    if (instance.group == group && (instance.id.value == wanted || std::to_string(instance.index) == wanted))
-      return instance;
-  throw Error(Fault::not_found, "Instance '" + group + "/" + wanted + "' doesn't exist in deployment '" + deployment + "'",
-              instance_not_found);
 }
 
 std::string state_asked(const std::string& state) {
@@ -119,7 +87,7 @@ std::string state_asked(const std::string& state) {
 }
 
 Response change(ApiServices& services, const Request& request, const Caller& caller, bool one) {
-  const auto deployment = deployment_in_path(services, request);
+  const auto deployment = known_deployment(services, request);
   const auto state = state_asked(text(request, "state"));
   Json arguments = {{"group", "*"}, {"instance", ""}, {"state", state}, {"options", query_as_json(request)}};
   std::string what = deployment;
@@ -133,13 +101,13 @@ Response change(ApiServices& services, const Request& request, const Caller& cal
     what = instance.group + "/" + instance.id.value;
   }
   return submit(services, request, caller,
-                task_for("change_instances", "change state of " + what + " to " + state, deployment,
+                task_of_deployment("change_instances", "change state of " + what + " to " + state, deployment,
                          std::move(arguments)));
 }
 
 // `--no-converge`: one instance, as it was deployed last.
 Response act(ApiServices& services, const Request& request, const Caller& caller) {
-  const auto deployment = deployment_in_path(services, request);
+  const auto deployment = known_deployment(services, request);
   const auto instance = instance_in_path(services, request, deployment);
   const auto& action = request.path_param("action");
   std::map<std::string, std::string> states = {{"start", "started"},
@@ -151,7 +119,7 @@ Response act(ApiServices& services, const Request& request, const Caller& caller
   auto options = query_as_json(request);
   options["no_converge"] = "true";
   return submit(services, request, caller,
-                task_for("change_instances", action + " instance " + instance.group + "/" + instance.id.value, deployment,
+                task_of_deployment("change_instances", action + " instance " + instance.group + "/" + instance.id.value, deployment,
                          {{"group", instance.group},
                           {"instance", instance.id.value},
                           {"state", states[action]},
@@ -160,7 +128,7 @@ Response act(ApiServices& services, const Request& request, const Caller& caller
 }
 
 Response ignore(ApiServices& services, const Request& request) {
-  const auto deployment = deployment_in_path(services, request);
+  const auto deployment = known_deployment(services, request);
   auto instance = instance_in_path(services, request, deployment);
   const auto body = request.json_body(1u << 20);
   Problems problems;
@@ -168,19 +136,6 @@ Response ignore(ApiServices& services, const Request& request) {
   problems.throw_if_any("ignoring an instance");
   services.stores.instances.update(instance);
   return Response::empty(200);
-}
-
-Response scan_and_fix(ApiServices& services, const Request& request, const Caller& caller) {
-  const auto deployment = deployment_in_path(services, request);
-  const auto body = request.json_body();
-  Problems problems;
-  const auto jobs = JsonReader(body, "request", problems).object("jobs");
-  for (const auto& [group, ids] : jobs.items())
-    if (!ids.is_array() || !std::all_of(ids.begin(), ids.end(), [](const Json& id) { return id.is_string(); }))
-      problems.add("jobs." + group, "expected a list of instance ids");
-  problems.throw_if_any("scan and fix");
-  return submit(services, request, caller,
-                task_for("scan_and_fix", "scan and fix", deployment, {{"jobs", jobs}}));
 }
 
 }  // namespace
@@ -202,8 +157,6 @@ void add_instance_routes(Routes& routes, ApiServices& services) {
       [&](Request& request, const Caller& caller) { return act(services, request, caller); });
   add("PUT", "/instance_groups/{group}/{id}/ignore", Need::deployment_admin,
       [&](Request& request, const Caller&) { return ignore(services, request); });
-  add("PUT", "/scan_and_fix", Need::deployment_admin,
-      [&](Request& request, const Caller& caller) { return scan_and_fix(services, request, caller); });
 }
 
 }  // namespace slipway::director::api

@@ -6,6 +6,8 @@ namespace slipway::director::api {
 namespace {
 
 constexpr int unauthorized_code = 600000;
+constexpr int deployment_not_found = 70000;
+constexpr int instance_not_found = 70001;
 
 int status_of(Fault fault) {
   switch (fault) {
@@ -103,6 +105,34 @@ Response submit(ApiServices& services, const Request& request, const Caller& cal
   }
   const auto submitted = services.queue.submit(std::move(task));
   return Response::redirect("/tasks/" + std::to_string(submitted.id));
+}
+
+std::string known_deployment(ApiServices& services, const Request& request) {
+  const auto& name = request.path_param("deployment");
+  if (!services.stores.deployments.find(name))
+    throw Error(Fault::not_found, "Deployment '" + name + "' doesn't exist", deployment_not_found);
+  return name;
+}
+
+InstanceRecord instance_in_path(ApiServices& services, const Request& request, const std::string& deployment) {
+  const auto& group = request.path_param("group");
+  const auto& wanted = request.path_param("id");
+  for (auto& instance : services.stores.instances.of_deployment(deployment))
+    if (instance.group == group && (instance.id.value == wanted || std::to_string(instance.index) == wanted))
+      return instance;
+  throw Error(Fault::not_found, "Instance '" + group + "/" + wanted + "' doesn't exist in deployment '" + deployment + "'",
+              instance_not_found);
+}
+
+TaskRecord task_of_deployment(const std::string& type, const std::string& description, const std::string& deployment,
+                              Json arguments) {
+  TaskRecord task;
+  task.type = type;
+  task.description = description;
+  task.deployment = deployment;
+  arguments["deployment"] = deployment;
+  task.arguments = std::move(arguments);
+  return task;
 }
 
 std::string text_body(Request& request, std::size_t max_bytes) { return request.body->read_all(max_bytes); }

@@ -61,7 +61,16 @@ std::int64_t id_in_path(const Request& request, const std::string& name);  // Fa
 Json query_as_json(const Request& request);  // every query value as a text
 std::vector<std::string> comma_list(const std::string& text);
 
-// Fault::invalid unless the content is a YAML mapping.
+// What a path below /deployments/{deployment} names. Fault::not_found (70000, 70001).
+std::string known_deployment(ApiServices& services, const Request& request);
+InstanceRecord instance_in_path(ApiServices& services, const Request& request,
+                                const std::string& deployment);  // {group}, {id}: its id or index
+
+// A task of a deployment; its arguments get "deployment".
+TaskRecord task_of_deployment(const std::string& type, const std::string& description,
+                              const std::string& deployment, Json arguments = Json::object());
+
+// Fault::invalid unless the content is a YAML mapping that is right for its type.
 void check_config(const std::string& type, const std::string& content);
 
 // Each adds the routes of one subject. The references outlive the routes.
@@ -74,7 +83,10 @@ void add_deployment_routes(Routes& routes, ApiServices& services);
 void add_instance_routes(Routes& routes, ApiServices& services);
 void add_instance_task_routes(Routes& routes, ApiServices& services, const ApiSettings& settings);
 void add_event_routes(Routes& routes, ApiServices& services);
+void add_problem_routes(Routes& routes, ApiServices& services);
+void add_snapshot_routes(Routes& routes, ApiServices& services);
 void add_resource_routes(Routes& routes, ApiServices& services);
+void add_resurrection_routes(Routes& routes, ApiServices& services);
 void add_config_server_routes(Routes& routes, ApiServices& services);
 
 }  // namespace slipway::director::api

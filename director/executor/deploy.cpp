@@ -210,7 +210,6 @@ Json Deploy::apply_spec(const PlannedInstance& planned, const RenderedInstance& 
   }
   const auto* group = desired_.manifest.find_group(planned.group);
   const Json first = templates.empty() ? Json::object() : templates.front();
-  const auto* group = desired_.manifest.find_group(planned.group);
   Json hashes = Json::object();
   for (const auto& [job, hash] : rendered.template_hashes) hashes[job] = hash;
   return {{"deployment", request_.deployment},
@@ -233,8 +232,7 @@ Json Deploy::apply_spec(const PlannedInstance& planned, const RenderedInstance& 
           {"template_hashes", hashes},
           {"networks", planned.networks},
           {"persistent_disk", planned.disk_size_mib},
-          {"lifecycle", group && group->lifecycle == Lifecycle::errand ? "errand" : "service"},
-          {"update", {{"update_watch_time", group ? to_text(group->update.update_watch_time) : ""}}},
+          {"update", {{"update_watch_time", to_text(group->update.update_watch_time)}}},
           {"stemcell", {{"name", planned.stemcell.name}, {"version", planned.stemcell.version}}},
           {"vm_cloud_properties", planned.vm_cloud_properties},
           {"env", planned.env},
