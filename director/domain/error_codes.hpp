@@ -18,6 +18,7 @@ inline constexpr int stemcell_alias_taken = 50005;
 inline constexpr int stemcell_both_name_and_os = 50006;
 
 inline constexpr int instance_not_found = 70001;
+inline constexpr int target_state_undefined = 70007;
 inline constexpr int job_not_found = 70009;
 
 inline constexpr int compilation_unknown_network = 120001;
@@ -43,6 +44,7 @@ inline constexpr int group_several_disks = 140013;
 inline constexpr int missing_link = 140014;
 inline constexpr int group_azs_missing = 140017;
 inline constexpr int group_unknown_az = 140018;
+inline constexpr int instance_ignored = 140021;
 inline constexpr int group_several_sizes = 140022;
 inline constexpr int group_unknown_job = 140029;
 
@@ -83,17 +85,24 @@ inline constexpr int invalid_migrated_from = 190018;
 inline constexpr int stemcells_missing = 190019;
 inline constexpr int ignored_instances_changed = 190020;
 inline constexpr int ignored_instances_deleted = 190021;
+inline constexpr int duplicate_variable = 190022;
 
 inline constexpr int disk_type_size = 200001;
 inline constexpr int features_format = 210001;
 
 inline constexpr int invalid_canonical_name = 420001;
 inline constexpr int bad_manifest = 440001;
+inline constexpr int config_not_found = 440012;
+inline constexpr int agent_silent = 450002;
 
 inline constexpr int errand_not_runnable = 510000;
-
+inline constexpr int runtime_release_version = 530001;
 inline constexpr int addon_release_missing = 530002;
+inline constexpr int runtime_release_conflict = 530003;
+inline constexpr int addon_filter_job = 530004;
+inline constexpr int addon_filter_stemcell = 530005;
 inline constexpr int addon_deployment_filter = 530006;
+inline constexpr int runtime_several_tags = 530006;
 
 inline constexpr int variable_name_missing = 540002;
 inline constexpr int variable_name_syntax = 540004;

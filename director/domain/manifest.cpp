@@ -102,36 +102,6 @@ void refuse_v1_keys(HashReader& in) {
   }
 }
 
-void parse_variables(HashReader& in, Manifest& out) {
-  std::set<std::string> seen;
-  const auto* value = in.find("variables");
-  if (value != nullptr && !value->is_array()) {
-    in.complain("variables", "is " + shown(*value) + ", expected is a list", code::variables_format);
-    return;
-  }
-  const auto& list = in.array_or_empty("variables");
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    const auto place = item_place("variables", i);
-    if (!list[i].is_object()) {
-      in.problems().add(place, "is " + shown(list[i]) + ", expected is a hash", code::variables_format);
-      continue;
-    }
-    HashReader item(list[i], place, in.problems());
-    VariableDefinition variable;
-    for (const auto* key : {"name", "type"}) {
-      if (!item.has(key)) item.complain(key, "is required and missing", code::variables_format);
-    }
-    variable.name = item.text_or("name", "");
-    variable.type = item.text_or("type", "");
-    variable.update_mode = item.text_or("update_mode", "");
-    variable.options = item.hash_or_empty("options");
-    if (!variable.name.empty() && !seen.insert(variable.name).second) {
-      item.complain("name", "'" + variable.name + "' is defined twice", code::variables_format);
-    }
-    out.variables.push_back(std::move(variable));
-  }
-}
-
 Features parse_features(HashReader& in) {
   Features out;
   const auto* value = in.find("features");
@@ -155,52 +125,6 @@ Features parse_features(HashReader& in) {
                      code::features_unknown_type);
   }
   return out;
-}
-
-AddonRule parse_rule(HashReader& in, const std::string& key) {
-  AddonRule rule;
-  if (!in.has(key)) return rule;
-  rule.given = true;
-  HashReader item(in.hash_or_empty(key), in.place(key), in.problems());
-  const auto& jobs = item.array_or_empty("jobs");
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    HashReader job(jobs[i], item_place(item.place("jobs"), i), in.problems());
-    auto name = job.text("name");
-    rule.jobs.emplace_back(std::move(name), job.text("release"));
-  }
-  const auto& stemcells = item.array_or_empty("stemcell");
-  for (std::size_t i = 0; i < stemcells.size(); ++i) {
-    HashReader stemcell(stemcells[i], item_place(item.place("stemcell"), i), in.problems());
-    rule.stemcell_os.push_back(stemcell.text("os"));
-  }
-  rule.instance_groups = item.texts_or_empty("instance_groups");
-  rule.networks = item.texts_or_empty("networks");
-  rule.azs = item.texts_or_empty("azs");
-  rule.teams = item.texts_or_empty("teams");
-  rule.deployments = item.texts_or_empty("deployments");
-  if (item.has("deployments")) {
-    item.complain("deployments", "is allowed in a runtime config only", code::addon_deployment_filter);
-  }
-  const auto lifecycle = item.text_or("lifecycle", "");
-  if (lifecycle == "errand") rule.lifecycle = Lifecycle::errand;
-  else if (lifecycle == "service") rule.lifecycle = Lifecycle::service;
-  else if (!lifecycle.empty()) {
-    item.complain("lifecycle", "is '" + lifecycle + "'; allowed are 'service' and 'errand'", code::invalid_lifecycle);
-  }
-  return rule;
-}
-
-void parse_addons(HashReader& in, Manifest& out) {
-  const auto& list = in.array_or_empty("addons");
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    HashReader item(list[i], item_place("addons", i), in.problems());
-    Addon addon;
-    addon.name = item.text("name");
-    addon.jobs = parse_jobs(item, "addon '" + addon.name + "'", out);
-    addon.include = parse_rule(item, "include");
-    addon.exclude = parse_rule(item, "exclude");
-    out.addons.push_back(std::move(addon));
-  }
 }
 
 void parse_groups(HashReader& in, Manifest& out) {
@@ -259,6 +183,8 @@ std::optional<WatchTime> WatchTime::parse(std::string_view text) {
   if (!min || !max || *max < *min) return std::nullopt;
   return WatchTime{std::chrono::milliseconds(*min), std::chrono::milliseconds(*max)};
 }
+
+std::string WatchTime::to_string() const { return std::to_string(min.count()) + "-" + std::to_string(max.count()); }
 
 std::string to_string(VmStrategy strategy) {
   return strategy == VmStrategy::delete_create ? "delete-create" : "create-swap-delete";
@@ -328,6 +254,38 @@ std::map<std::string, std::string> parse_tags(HashReader& in) {
   return tags;
 }
 
+std::vector<VariableDefinition> parse_variables(HashReader& in) {
+  std::vector<VariableDefinition> out;
+  std::set<std::string> seen;
+  const auto* value = in.find("variables");
+  if (value != nullptr && !value->is_array()) {
+    in.complain("variables", "is " + shown(*value) + ", expected is a list", code::variables_format);
+    return out;
+  }
+  const auto& list = in.array_or_empty("variables");
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const auto place = item_place(in.place("variables"), i);
+    if (!list[i].is_object()) {
+      in.problems().add(place, "is " + shown(list[i]) + ", expected is a hash", code::variables_format);
+      continue;
+    }
+    HashReader item(list[i], place, in.problems());
+    VariableDefinition variable;
+    for (const auto* key : {"name", "type"}) {
+      if (!item.has(key)) item.complain(key, "is required and missing", code::variables_format);
+    }
+    variable.name = item.text_or("name", "");
+    variable.type = item.text_or("type", "");
+    variable.update_mode = item.text_or("update_mode", "");
+    variable.options = item.hash_or_empty("options");
+    if (!variable.name.empty() && !seen.insert(variable.name).second) {
+      item.complain("name", "'" + variable.name + "' is defined twice", code::variables_format);
+    }
+    out.push_back(std::move(variable));
+  }
+  return out;
+}
+
 Manifest parse_manifest(const Json& manifest) {
   Problems problems;
   HashReader in(manifest, "", problems);
@@ -345,8 +303,8 @@ Manifest parse_manifest(const Json& manifest) {
   out.properties = in.hash_or_empty("properties");
   out.features = parse_features(in);
   parse_groups(in, out);
-  parse_addons(in, out);
-  parse_variables(in, out);
+  out.addons = parse_addons(in, out.releases, false);
+  out.variables = parse_variables(in);
   problems.throw_if_any("the manifest");
   return out;
 }

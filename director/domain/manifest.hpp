@@ -32,6 +32,7 @@ struct WatchTime {
   std::chrono::milliseconds min{0}, max{0};
 
   static std::optional<WatchTime> parse(std::string_view text);  // "30000" or "1000-30000"
+  std::string to_string() const;
   bool operator==(const WatchTime&) const = default;
 };
 
@@ -128,7 +129,8 @@ struct AddonRule {                   // empty lists do not restrict
   std::vector<std::pair<std::string, std::string>> jobs;  // name, release
   std::vector<std::string> instance_groups, stemcell_os, networks, azs, teams, deployments;
   std::optional<Lifecycle> lifecycle;
-  bool given = false;
+
+  bool empty() const;
 };
 struct Addon {
   std::string name;
@@ -148,6 +150,7 @@ struct Features {
 struct Manifest {
   std::string name;
   std::vector<ReleaseUse> releases;
+  std::vector<ReleaseUse> runtime_releases;  // of runtime configs: needed where an addon of theirs applies
   std::vector<StemcellUse> stemcells;
   UpdateRules update;
   std::vector<InstanceGroup> instance_groups;

@@ -12,29 +12,33 @@ namespace {
 constexpr std::int64_t most_instances = 100'000;
 constexpr std::int64_t most_disk_mib = std::int64_t{1} << 40;
 
-std::vector<std::string> release_names(const Manifest& manifest) {
+std::vector<std::string> names_of(const std::vector<ReleaseUse>& releases) {
   std::vector<std::string> names;
-  for (const auto& release : manifest.releases) names.push_back(release.name);
+  for (const auto& release : releases) names.push_back(release.name);
   return names;
+}
+
+bool lists(const std::vector<ReleaseUse>& releases, const std::string& name) {
+  return std::any_of(releases.begin(), releases.end(), [&](const ReleaseUse& release) { return release.name == name; });
 }
 
 std::string joined(const std::string& place, const std::string& key) { return place.empty() ? key : place + "." + key; }
 
-JobUse parse_job(const Json& value, const std::string& place, const std::string& owner, const Manifest& manifest,
-                 Problems& problems) {
+JobUse parse_job(const Json& value, const std::string& place, const std::string& owner,
+                 const std::vector<ReleaseUse>& releases, int code_unlisted, Problems& problems) {
   HashReader in(value, place, problems);
   JobUse job;
   job.name = in.text("name");
   job.release = in.text_or("release", "");
-  if (job.release.empty() && manifest.releases.size() == 1) job.release = manifest.releases.front().name;
+  if (job.release.empty() && releases.size() == 1) job.release = releases.front().name;
   if (job.release.empty()) {
     in.complain("release", "is required: job '" + job.name + "' of " + owner + " does not say which release it is from",
                 code::missing_field);
-  } else if (manifest.find_release(job.release) == nullptr) {
+  } else if (!lists(releases, job.release)) {
     in.complain("release",
                 "job '" + job.name + "' of " + owner + " is from the unlisted release '" + job.release +
-                    "'; listed are " + quoted_list(release_names(manifest)),
-                code::group_unknown_release);
+                    "'; listed are " + quoted_list(names_of(releases)),
+                code_unlisted);
   }
   if (in.has("properties")) job.properties = in.hash_or_empty("properties");
   job.consumes = parse_consumes(in);
@@ -178,13 +182,14 @@ void parse_migrated_from(HashReader& in, InstanceGroup& group) {
 
 }  // namespace
 
-std::vector<JobUse> parse_jobs(HashReader& in, const std::string& owner, const Manifest& manifest) {
+std::vector<JobUse> parse_jobs(HashReader& in, const std::string& owner, const std::vector<ReleaseUse>& releases,
+                               int code_unlisted) {
   std::vector<JobUse> jobs;
   std::set<std::string> seen;
   const auto& list = in.array_or_empty("jobs");
   for (std::size_t i = 0; i < list.size(); ++i) {
     const auto place = item_place(in.place("jobs"), i);
-    auto job = parse_job(list[i], place, owner, manifest, in.problems());
+    auto job = parse_job(list[i], place, owner, releases, code_unlisted, in.problems());
     if (!job.name.empty() && !seen.insert(job.name).second) {
       in.problems().add(joined(place, "name"), owner + " has job '" + job.name + "' twice", code::group_invalid_jobs);
     }
@@ -207,7 +212,7 @@ InstanceGroup parse_instance_group(const Json& value, const std::string& place, 
   std::set<std::string> distinct;
   std::erase_if(group.azs, [&](const std::string& az) { return !distinct.insert(az).second; });
 
-  group.jobs = parse_jobs(in, "group '" + group.name + "'", manifest);
+  group.jobs = parse_jobs(in, "group '" + group.name + "'", manifest.releases, code::group_unknown_release);
   parse_size(in, group);
   group.stemcell = in.text("stemcell");
   if (!group.stemcell.empty() && manifest.find_stemcell(group.stemcell) == nullptr) {

@@ -15,8 +15,13 @@ UpdateRules parse_update(const Json& value, const std::string& place, const Upda
 
 std::map<std::string, std::string> parse_tags(HashReader& in);
 
-// `jobs` of a group or an addon.
-std::vector<JobUse> parse_jobs(HashReader& in, const std::string& owner, const Manifest& manifest);
+// `jobs` of a group or an addon; `code_unlisted` is for one from a release that is not among these.
+std::vector<JobUse> parse_jobs(HashReader& in, const std::string& owner, const std::vector<ReleaseUse>& releases,
+                               int code_unlisted);
+
+std::vector<Addon> parse_addons(HashReader& in, const std::vector<ReleaseUse>& releases, bool in_runtime_config);
+
+std::vector<VariableDefinition> parse_variables(HashReader& in);
 
 InstanceGroup parse_instance_group(const Json& value, const std::string& place, const Manifest& manifest,
                                    Problems& problems);

@@ -135,6 +135,8 @@ struct DeploymentRecord {
   std::string name;
   std::string manifest;            // raw text of the last success, empty before the first
   std::string attempted_manifest;  // raw text of the last attempt
+  std::int64_t revision = 0;       // how many manifests succeeded so far: the name of `manifest`
+  std::optional<Timestamp> succeeded_at;
   std::vector<std::int64_t> cloud_config_ids, runtime_config_ids;
   std::vector<std::string> teams;
 };

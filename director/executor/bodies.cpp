@@ -2,7 +2,10 @@
 
 #include <set>
 
+#include "director/domain/error_codes.hpp"
+#include "director/domain/reader.hpp"
 #include "director/executor/deploy.hpp"
+#include "director/executor/instance_action.hpp"
 
 namespace slipway::director {
 
@@ -44,20 +47,74 @@ DeploymentRecord existing(Services& services, const std::string& name) {
   return *deployment;
 }
 
-// start, stop, restart, recreate: a deploy of what runs now, narrowed to some instances.
+// To what runs: the last manifest that succeeded, with the configs and variables it ran with.
+DeployRequest converging(const DeploymentRecord& deployment) {
+  DeployRequest request{.deployment = deployment.name, .manifest = deployment.manifest, .keep_manifest = true};
+  if (deployment.cloud_config_ids.empty()) return request;
+  request.configs = {deployment.cloud_config_ids, deployment.runtime_config_ids};
+  return request;
+}
+
+// What a diff answered and `bosh deploy` sends back: the configs the operator was shown.
+ConfigChoice shown_configs(const Json& query) {
+  ConfigChoice choice;
+  const auto text = text_of(query, "context");
+  if (text.empty()) return choice;
+  const Json context = parse_json(text, "context");
+  Problems problems;
+  HashReader in(context, "context", problems);
+  for (auto [key, target] : {std::pair{"cloud_config_ids", &choice.cloud}, std::pair{"runtime_config_ids", &choice.runtime}}) {
+    if (!in.has(key)) continue;
+    for (const auto& id : in.array_or_empty(key)) {
+      if (!id.is_number_integer()) in.complain(key, "holds " + shown(id) + ", expected are ids", code::wrong_type);
+      else (*target ? **target : target->emplace()).push_back(id.get<std::int64_t>());
+    }
+    if (!*target) target->emplace();
+  }
+  problems.throw_if_any("options");
+  // A first look at a director without a cloud config gives an empty list: the latest is meant.
+  if (choice.cloud && choice.cloud->empty()) choice.cloud.reset();
+  return choice;
+}
+
+// Which manifest an operator's command converges to, so that nobody is surprised by an old one.
+void tell_revision(TaskContext& task, const DeploymentRecord& deployment) {
+  const auto when = deployment.succeeded_at ? " of " + to_rfc3339(*deployment.succeeded_at) : "";
+  const auto name = "manifest revision " + std::to_string(deployment.revision) + when;
+  TaskContext::Stage stage(task, "Converging", 1);
+  stage.run(name, [](TaskContext::Step&) {});
+  if (deployment.attempted_manifest == deployment.manifest) return;
+  task.warning("the last deploy of '" + deployment.name + "' did not succeed; this goes by " + name +
+               ", not by the manifest attempted since. `--no-converge` goes by what the instance was last deployed as");
+}
+
+// `--no-converge`.
+std::string act(Services& services, TaskContext& task, const std::string& deployment) {
+  const auto& arguments = task.task().arguments;
+  const auto options = options_of(arguments);
+  return act_on_instance(services, task,
+                         {.deployment = deployment,
+                          .instance = InstanceId{text_of(arguments, "instance")},
+                          .action = text_of(arguments, "action"),
+                          .hard = truth(options, "hard"),
+                          .skip_drain = truth(options, "skip_drain") || text_of(options, "skip_drain") == "*",
+                          .ignore_unresponsive_agent = truth(options, "ignore_unresponsive_agent")});
+}
+
+}  // namespace
+
 std::string change_instances(Services& services, JobTemplateCache& templates, TaskContext& task) {
   const auto& arguments = task.task().arguments;
   const auto deployment = existing(services, text_of(arguments, "deployment"));
+  if (truth(options_of(arguments), "no_converge")) return act(services, task, deployment.name);
   if (deployment.manifest.empty()) {
     throw Error(
         Fault::conflict,
         "deployment '" + deployment.name + "' has not been deployed with success yet; deploy it first",
         190014);
   }
-  DeployRequest request{.deployment = deployment.name,
-                        .manifest = deployment.manifest,
-                        .options = deploy_options(options_of(arguments)),
-                        .keep_manifest = true};
+  auto request = converging(deployment);
+  request.options = deploy_options(options_of(arguments));
   auto& options = request.options;
   options.only_group = text_of(arguments, "group") == "*" ? "" : text_of(arguments, "group");
   options.only_instance = text_of(arguments, "instance");
@@ -69,10 +126,9 @@ std::string change_instances(Services& services, JobTemplateCache& templates, Ta
   } else {
     options.set_state = instance_state_from_string(state);
   }
+  tell_revision(task, deployment);
   return Deploy(services, templates, task, std::move(request)).run();
 }
-
-}  // namespace
 
 DeployOptions deploy_options(const Json& query) {
   DeployOptions options;
@@ -100,7 +156,8 @@ DeployOptions deploy_options(const Json& query) {
 void register_deployment_tasks(TaskQueue& queue, Services& services, JobTemplateCache& templates) {
   queue.register_type("create_deployment", [&](TaskContext& task) {
     DeployRequest request{.manifest = text_of(task.task().arguments, "manifest"),
-                          .options = deploy_options(options_of(task.task().arguments))};
+                          .options = deploy_options(options_of(task.task().arguments)),
+                          .configs = shown_configs(options_of(task.task().arguments))};
     return Deploy(services, templates, task, std::move(request)).run();
   });
   queue.register_type("delete_deployment", [&](TaskContext& task) {

@@ -14,6 +14,10 @@ void register_deployment_tasks(TaskQueue& queue, Services& services, JobTemplate
 // Options as the REST query gives them. All problems at once.
 DeployOptions deploy_options(const Json& query);
 
+// start, stop, restart, recreate by the task's arguments: converging to the last manifest that
+// succeeded, or, with the option `no_converge`, by the one instance's stored spec.
+std::string change_instances(Services& services, JobTemplateCache& templates, TaskContext& task);
+
 // One JSON line an instance, as `bosh instances` and `bosh vms` read it.
 void list_instances(Services& services, TaskContext& task, const std::string& deployment, bool only_with_vm);
 

@@ -117,12 +117,26 @@ std::string Compiler::dependency_key(const Need& need) const {
   return dependency_tree(owner_of(need.package_id)).dump();
 }
 
+std::optional<CompiledPackageRecord> Compiler::find_compiled(const Need& need) const {
+  return services_.stores.releases.find_compiled(need.package_id, need.stemcell_os, need.stemcell_version,
+                                                 dependency_key(need));
+}
+
+std::vector<std::string> Compiler::names_of_missing(const std::vector<Need>& needs) const {
+  std::vector<std::string> names;
+  for (const auto& need : needs) {
+    if (find_compiled(need)) continue;
+    const auto owner = owner_of(need.package_id);
+    names.push_back(owner.release->name + "/" + owner.package->name + " for " + need.stemcell_os + "/" +
+                    need.stemcell_version);
+  }
+  return names;
+}
+
 std::map<Need, CompiledPackageRecord> Compiler::compile(const std::vector<Need>& needs) {
   std::vector<Need> missing;
   for (const auto& need : needs) {
-    auto found = services_.stores.releases.find_compiled(need.package_id, need.stemcell_os,
-                                                         need.stemcell_version, dependency_key(need));
-    if (found) {
+    if (auto found = find_compiled(need)) {
       compiled_.emplace(need, std::move(*found));
     } else {
       missing.push_back(need);

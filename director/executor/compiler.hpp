@@ -27,7 +27,11 @@ class Compiler {
   std::map<Assignment::PackageNeed, CompiledPackageRecord> compile(
       const std::vector<Assignment::PackageNeed>& needs);
 
+  // "release/package for os/version" of each that compile() would have to make. Changes nothing.
+  std::vector<std::string> names_of_missing(const std::vector<Assignment::PackageNeed>& needs) const;
+
  private:
+  std::optional<CompiledPackageRecord> find_compiled(const Assignment::PackageNeed& need) const;
   struct Worker;
   struct Owner {
     const ReleaseRecord* release = nullptr;

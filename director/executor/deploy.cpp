@@ -8,7 +8,7 @@
 #include "director/executor/compiler.hpp"
 #include "director/executor/dns.hpp"
 #include "director/executor/world.hpp"
-#include "director/variables/variables.hpp"
+#include "director/planner/forecast.hpp"
 
 namespace slipway::director {
 
@@ -43,7 +43,9 @@ std::string Deploy::run() {
   const Json manifest = parse();
   const auto lock = services_.locks.acquire("lock:deployment:" + request_.deployment, task_.task().id, 10s);
   plan(manifest);
-  if (!request_.options.dry_run) {
+  if (request_.options.dry_run) {
+    report();
+  } else {
     change();
     finish();
   }
@@ -62,11 +64,15 @@ void Deploy::plan(const Json& manifest) {
       throw;
     }
   });
-  if (!request_.options.dry_run) compile();
+  if (!request_.options.dry_run) {
+    if (some_are_silent()) decide_changes();  // refuses before minutes are spent on compiling
+    compile();
+  }
   decide_changes();
 }
 
 void Deploy::change() {
+  tell_decisions();
   remove_obsolete();
   take_over_addresses();
   create_missing();
@@ -86,14 +92,20 @@ void Deploy::prepare(const Json& manifest) {
       stores.deployments.record_attempt(request_.deployment, request_.manifest, services_.clock.now());
     }
   }
-  Variables variables(stores.variable_values, services_.settings.director_name, services_.clock);
-  if (!request_.options.dry_run) variable_ids_ = variables.generate(manifest, request_.deployment);
-  auto cloud = read_cloud_config(services_, request_.deployment);
-  cloud_config_ids_ = cloud.ids;
-  desired_.cloud = std::move(cloud.config);
-  desired_.manifest = parse_manifest(variables.interpolate(manifest, request_.deployment));
+  const auto use = request_.keep_manifest     ? VariableUse::pinned
+                   : request_.options.dry_run ? VariableUse::preview
+                                              : VariableUse::generate;
+  if (manifest.contains("properties")) {
+    task_.deprecation("'properties' at the top of the manifest are deprecated: give each job its own");
+  }
+  auto inputs = read_inputs(services_, request_.deployment, manifest, request_.configs, use);
+  variable_ids_ = std::move(inputs.variable_ids);
+  cloud_config_ids_ = std::move(inputs.cloud_config_ids);
+  runtime_config_ids_ = std::move(inputs.runtime_config_ids);
+  desired_.cloud = std::move(inputs.cloud);
+  desired_.manifest = std::move(inputs.manifest);
   desired_.options = request_.options;
-  world_ = read_world(services_, task_, request_.deployment, desired_.manifest, request_.options);
+  world_ = read_world(services_, task_, request_.deployment, desired_.manifest);
   world_.az_numbers = az_numbers(stores.dns_numbers, desired_.cloud, request_.options.dry_run);
   assign_instances();
 }
@@ -236,28 +248,18 @@ Json Deploy::apply_spec(const PlannedInstance& planned, const RenderedInstance& 
           {"stemcell", {{"name", planned.stemcell.name}, {"version", planned.stemcell.version}}},
           {"vm_cloud_properties", planned.vm_cloud_properties},
           {"env", planned.env},
+          {"cpi", planned.cpi},
+          {"update", {{"update_watch_time", desired_.manifest.find_group(planned.group)->update.update_watch_time.to_string()}}},
           {"tags", planned.tags},
           {"properties", Json::object()}};
 }
 
-void Deploy::decide_changes() {
-  std::map<InstanceId, RenderedSummary> summaries;
-  for (const auto& planned : assignment_.instances) {
-    packages_[planned.id] = packages_of(planned);
-    const auto& rendered = *rendered_by_id_.at(planned.id);
-    RenderedSummary summary{.configuration_hash = rendered.configuration_hash};
-    for (const auto& [job, hash] : rendered.template_hashes) summary.template_hashes[job] = hash;
-    summaries.emplace(planned.id, std::move(summary));
-  }
-  plan_ = decide(desired_, world_, assignment_, summaries, packages_);
-  for (const auto& change : plan_.changes) {
-    changes_[change.id] = &change;
-    std::string reasons;
-    for (const auto& reason : change.reasons) reasons += (reasons.empty() ? "" : "; ") + reason.text;
-    task_.debug("plan: " + change.name + ": " + to_string(change.action) +
-                (reasons.empty() ? "" : " because " + reasons));
-  }
-  task_.debug("plan hash " + plan_.hash);
+// What was done once helps to say how long it will take.
+void Deploy::timed(const std::string& group, const std::string& action, const std::function<void()>& work) {
+  const auto begun = services_.clock.monotonic();
+  work();
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(services_.clock.monotonic() - begun);
+  services_.stores.change_durations.add(request_.deployment, {group, action, took});
 }
 
 bool Deploy::skips_drain(const std::string& group) const {
@@ -291,7 +293,9 @@ void Deploy::remove_obsolete() {
   for (const auto* instance : obsolete) {
     task_.checkpoint();
     stage.run(instance->record.name(), [&](TaskContext::Step& step) {
-      updater.remove(*instance, {.skip_drain = skips_drain(instance->record.group)}, step);
+      timed(instance->record.group, to_string(Action::remove), [&] {
+        updater.remove(*instance, {.skip_drain = skips_drain(instance->record.group)}, step);
+      });
     });
   }
 }
@@ -320,8 +324,9 @@ void Deploy::create_missing() {
     const auto actual = actual_.find(planned.id);
     const Json current = actual == actual_.end() ? Json::object() : actual->second->record.spec;
     specs_[planned.id] = apply_spec(planned, *rendered_by_id_.at(planned.id), current);
-    if (change->second->action == Action::create && planned.state != InstanceState::detached)
-      missing.push_back(planned.id);
+    const bool is_missing = change->second->action == Action::create && planned.state != InstanceState::detached;
+    const bool is_spare = change->second->action == Action::recreate && planned.swap;
+    if (is_missing || is_spare) missing.push_back(planned.id);
   }
   if (missing.empty()) return;
   TaskContext::Stage stage(task_, "Creating missing vms", static_cast<int>(missing.size()));
@@ -329,7 +334,10 @@ void Deploy::create_missing() {
   parallel_for(missing.size(), services_.settings.max_parallel, [&](std::size_t i) {
     task_.checkpoint();
     const auto job = job_for(missing[i], false);
-    stage.run(job.planned->name(), [&](TaskContext::Step&) { updater.create_vm(job); });
+    stage.run(job.planned->name(), [&](TaskContext::Step&) {
+      timed(job.planned->group, vm_creation,
+            [&] { job.planned->swap ? static_cast<void>(updater.create_spare(job)) : updater.create_vm(job); });
+    });
   });
 }
 
@@ -340,8 +348,9 @@ void Deploy::update_batch(const Batch& batch, TaskContext::Stage& stage) {
         task_.checkpoint();
         const auto job = job_for(batch.instances[i], batch.canary);
         stage.run(job.planned->name() + (batch.canary ? " (canary)" : ""), [&](TaskContext::Step& step) {
-          with_context("updating " + job.planned->group + "/" + job.planned->id.value,
-                       [&] { updater.update(job, step); });
+          with_context("updating " + job.planned->group + "/" + job.planned->id.value, [&] {
+            timed(job.planned->group, to_string(job.change->action), [&] { updater.update(job, step); });
+          });
         });
       });
 }
@@ -365,6 +374,15 @@ void Deploy::update_partitions() {
   }
 }
 
+// Once all is done no instance needs a second VM: what there is was left by attempts that died, or
+// stands for a plan that nobody wants any more.
+void Deploy::remove_spares() {
+  VmSteps vms(services_, task_);
+  for (const auto& vm : services_.stores.vms.of_deployment(request_.deployment)) {
+    if (!vm.instance.empty() && !vm.active) vms.remove(vm);
+  }
+}
+
 void Deploy::finish() {
   auto& stores = services_.stores;
   publish_dns(services_, task_);
@@ -379,10 +397,12 @@ void Deploy::finish() {
   parallel_for(agents.size(), services_.settings.max_parallel,
                [&](std::size_t i) { steps.run_script(agents[i], "post-deploy"); });
 
+  remove_spares();
   for (const auto& address : assignment_.released_ips) stores.ips.release(address);
   auto deployment = stores.deployments.find_or_create(request_.deployment, services_.clock.now());
   deployment.manifest = request_.manifest;
   deployment.cloud_config_ids = cloud_config_ids_;
+  deployment.runtime_config_ids = runtime_config_ids_;
   const ReleaseIndex releases(world_.releases);
   std::set<std::int64_t> release_ids, stemcell_ids;
   for (const auto& planned : assignment_.instances) {
@@ -398,6 +418,7 @@ void Deploy::finish() {
   stores.deployments.record_success(deployment, {release_ids.begin(), release_ids.end()},
                                     {stemcell_ids.begin(), stemcell_ids.end()}, services_.clock.now());
   stores.variable_values.pin(request_.deployment, variable_ids_);
+  stores.shared_links.replace(request_.deployment, assignment_.shared_links);
 }
 
 }  // namespace slipway::director

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "director/executor/inputs.hpp"
 #include "director/executor/instance_updater.hpp"
 #include "director/executor/render.hpp"
 #include "director/planner/plan.hpp"
@@ -15,7 +16,9 @@ struct DeployRequest {
   std::string deployment;  // checked against the manifest's name; empty: taken from it
   std::string manifest;    // raw YAML
   DeployOptions options;
-  bool keep_manifest = false;  // converge to what runs: the attempt is not a new manifest
+  ConfigChoice configs;
+  // Converge to what runs, with the variables it runs with: the attempt is not a new manifest.
+  bool keep_manifest = false;
 };
 
 // The life of a deploy, from the manifest to the last post-deploy script. Called again after a
@@ -43,11 +46,16 @@ class Deploy {
   void render();
   void compile();
   void decide_changes();
+  bool some_are_silent() const;
+  void tell_decisions();
+  void report();
+  void timed(const std::string& group, const std::string& action, const std::function<void()>& work);
   void remove_obsolete();
   void take_over_addresses();
   void create_missing();
   void update_partitions();
   void update_batch(const Batch& batch, TaskContext::Stage& stage);
+  void remove_spares();
   void finish();
   Json apply_spec(const PlannedInstance& planned, const RenderedInstance& rendered, const Json& current_spec);
   Json packages_of(const PlannedInstance& planned) const;
@@ -64,7 +72,7 @@ class Deploy {
   World world_;
   Assignment assignment_;
   Plan plan_;
-  std::vector<std::int64_t> variable_ids_, cloud_config_ids_;
+  std::vector<std::int64_t> variable_ids_, cloud_config_ids_, runtime_config_ids_;
   std::vector<InstanceId> inserted_;  // by reserve(), nothing is made for them yet
   std::vector<std::string> reserved_;
   std::map<InstanceId, const PlannedInstance*> planned_;

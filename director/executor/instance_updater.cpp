@@ -1,6 +1,7 @@
 #include "director/executor/instance_updater.hpp"
 
 #include "director/executor/care/snapshot_steps.hpp"
+#include "director/executor/dns.hpp"
 
 namespace slipway::director {
 
@@ -92,6 +93,38 @@ void InstanceUpdater::carry_on(const InstanceJob& job, TaskContext::Step& step) 
   record_done(job, job.apply_spec);
 }
 
+VmRecord InstanceUpdater::create_spare(const InstanceJob& job) {
+  auto vm = vms_.create(order_for(job));
+  vms_.settle(vm);
+  steps_.apply(vm.agent, identity_only(job.apply_spec));
+  return vm;
+}
+
+// The old VM goes only when the new one runs: until its jobs are stopped it serves.
+void InstanceUpdater::swap_vm(const InstanceJob& job, TaskContext::Step& step) {
+  const auto& old = *job.actual->vm;
+  step.status("creating VM");
+  const auto fresh = create_spare(job);
+  step.status("installing packages");
+  vms_.agent(fresh.agent).run("prepare", Json::array({job.apply_spec}));
+  StopRequest request;
+  request.next.keep_vm = false;
+  request.skip_drain = job.skip_drain;
+  request.next_spec = job.apply_spec;
+  steps_.stop(old.agent, request, step);
+  step.status("swapping VMs");
+  for (const auto& disk : job.actual->disks) {
+    if (disk.state == DiskState::active) steps_.detach(old, disk, true);
+  }
+  ensure_disk(job, fresh);
+  // From here on the new one is the instance's, and whoever comes back after a crash goes on with it.
+  services_.stores.vms.set_active(fresh.agent);
+  publish_dns(services_, task_);  // its addresses are others
+  bring_up(job, fresh, step);
+  step.status("deleting VM");
+  vms_.remove(old);
+}
+
 // Afterwards the instance has exactly the disk it shall have, mounted.
 void InstanceUpdater::ensure_disk(const InstanceJob& job, const VmRecord& vm) {
   auto& disks = services_.stores.disks;
@@ -125,6 +158,11 @@ void InstanceUpdater::update(const InstanceJob& job, TaskContext::Step& step) {
   if (detach) {
     if (job.actual && job.actual->vm)
       give_up_vm(*job.actual, job.skip_drain, Json(), step);  // nothing to do without one
+    record_done(job, job.apply_spec);
+    return;
+  }
+  if (change.action == Action::recreate && job.planned->swap) {
+    swap_vm(job, step);
     record_done(job, job.apply_spec);
     return;
   }

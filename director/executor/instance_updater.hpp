@@ -41,6 +41,10 @@ class InstanceUpdater {
   // with its disk mounted, its lasting certificate and its identity, but without jobs.
   void create_vm(const InstanceJob& job);
 
+  // create-swap-delete: makes the VM that will take the place of the one the instance has.
+  // Nothing of the instance changes. Asked again, it is the same VM.
+  VmRecord create_spare(const InstanceJob& job);
+
   // Everything the change asks for; writes the row's progress to `step`.
   void update(const InstanceJob& job, TaskContext::Step& step);
 
@@ -57,6 +61,7 @@ class InstanceUpdater {
  private:
   void mark_dirty(const PlannedInstance& planned);
   void record_done(const InstanceJob& job, const Json& spec);
+  void swap_vm(const InstanceJob& job, TaskContext::Step& step);
   void update_in_place(const InstanceJob& job, const VmRecord& vm, TaskContext::Step& step);
   void bring_up(const InstanceJob& job, const VmRecord& vm, TaskContext::Step& step);
   void take_snapshots(const InstanceId& id);  // its jobs are stopped

@@ -14,12 +14,14 @@
 #include "director/agents/agent_access.hpp"
 #include "director/agents/agent_client.hpp"
 #include "director/blobstore/blobstore.hpp"
-#include "director/store/dns_numbers.hpp"
+#include "director/store/change_durations.hpp"
 #include "director/store/director_attributes.hpp"
+#include "director/store/dns_numbers.hpp"
 #include "director/store/dns_versions.hpp"
 #include "director/store/errand_runs.hpp"
 #include "director/store/orphaned_vms.hpp"
 #include "director/store/problems.hpp"
+#include "director/store/shared_links.hpp"
 #include "director/store/snapshots.hpp"
 #include "director/store/stores.hpp"
 #include "director/store/temporary_blobs.hpp"
@@ -49,11 +51,13 @@ struct Stores {
         releases(db),
         stemcells(db),
         configs(db),
-        variable_values(db, std::move(key)),
+        variable_values(db, key),
+        shared_links(db, std::move(key)),
         events(db),
         journal(db),
         dns_numbers(db),
         dns_versions(db),
+        change_durations(db),
         errand_runs(db),
         temporary_blobs(db),
         problems(db),
@@ -69,10 +73,12 @@ struct Stores {
   Stemcells stemcells;
   Configs configs;
   VariableValues variable_values;
+  SharedLinks shared_links;
   Events events;
   Journal journal;
   DnsNumbers dns_numbers;
   DnsVersions dns_versions;
+  ChangeDurations change_durations;
   ErrandRuns errand_runs;
   TemporaryBlobs temporary_blobs;
   ProblemReports problems;

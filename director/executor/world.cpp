@@ -1,27 +1,47 @@
 #include "director/executor/world.hpp"
 
+#include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/parallel.hpp"
-#include "base/yaml.hpp"
-#include "director/variables/variables.hpp"
 
 namespace slipway::director {
 
 namespace {
+
+// The other deployments whose links the manifest's jobs name.
+std::set<std::string> linked_deployments(const Manifest& manifest, const std::string& deployment) {
+  std::set<std::string> names;
+  const auto gather = [&](const std::vector<JobUse>& jobs) {
+    for (const auto& job : jobs) {
+      for (const auto& [link, consumer] : job.consumes) names.insert(consumer.deployment);
+    }
+  };
+  for (const auto& group : manifest.instance_groups) gather(group.jobs);
+  for (const auto& addon : manifest.addons) gather(addon.jobs);
+  names.erase("");
+  names.erase(deployment);
+  return names;
+}
+
+bool names_release(const Manifest& manifest, const std::string& name) {
+  const auto& added = manifest.runtime_releases;
+  return manifest.find_release(name) != nullptr ||
+         std::any_of(added.begin(), added.end(), [&](const ReleaseUse& use) { return use.name == name; });
+}
+
+}  // namespace
 
 void ask_agent(Services& services, ActualInstance& instance) {
   try {
     const Json state =
         services.agents.request(instance.vm->agent, "get_state", Json::array(), services.settings.state_wait);
     instance.job_state = state.value("job_state", "");
-  } catch (const Error&) {
+  } catch (const Error& error) {
+    if (error.fault() == Fault::cancelled) throw;
     instance.responsive = false;
   }
-}
-
-bool concerns(const ActualInstance& instance, const DeployOptions& options) {
-  return options.only_group.empty() || options.only_group == instance.record.group;
 }
 
 // The active one comes first.
@@ -68,7 +88,7 @@ std::optional<ActualInstance> stored_instance(Stores& stores, const InstanceId& 
 }
 
 World read_world(Services& services, TaskContext& task, const std::string& deployment,
-                 const Manifest& manifest, const DeployOptions& options) {
+                 const Manifest& manifest) {
   World world;
   auto& stores = services.stores;
   world.instances = stored_instances(stores, deployment);
@@ -77,26 +97,15 @@ World read_world(Services& services, TaskContext& task, const std::string& deplo
     task.checkpoint();
     if (instance.vm) ask_agent(services, instance);
   });
-  Problems silent;
-  for (const auto& instance : world.instances) {
-    const bool matters =
-        instance.vm && !instance.responsive && !instance.record.ignore && concerns(instance, options);
-    if (matters && !options.fix) {
-      silent.add(instance.record.group + "/" + instance.record.id.value,
-                 "its agent does not answer; repair it with `bosh deploy --fix`, `bosh recreate --fix` or "
-                 "`bosh cck`",
-                 450002);
-    }
-  }
-  silent.throw_if_any("instances of deployment '" + deployment + "'");
-
   world.reserved_ips = stores.ips.all();
   for (const auto& release : stores.releases.all()) {
-    if (manifest.find_release(release.name)) world.releases.push_back(release);
+    if (names_release(manifest, release.name)) world.releases.push_back(release);
   }
   world.stemcells = stores.stemcells.all();
   world.director_addresses = services.settings.own_addresses;
   world.dns_domain = services.settings.dns_domain;
+  if (const auto record = stores.deployments.find(deployment)) world.teams = record->teams;
+  world.shared_links = stores.shared_links.of(linked_deployments(manifest, deployment));
   return world;
 }
 
@@ -105,23 +114,6 @@ DnsNumbers::ByName az_numbers(DnsNumbers& numbers, const CloudConfig& cloud, boo
   std::vector<std::string> names;
   for (const auto& az : cloud.azs) names.push_back(az.name);
   return numbers.ensure(DnsNumberKind::az, names);
-}
-
-CurrentCloud read_cloud_config(Services& services, const std::string& deployment) {
-  CurrentCloud current;
-  std::vector<NamedConfig> configs;
-  Variables variables(services.stores.variable_values, services.settings.director_name, services.clock);
-  for (const auto& config : services.stores.configs.list("cloud", "", 1)) {
-    const Json content = parse_yaml(config.content, "cloud config '" + config.name + "'");
-    configs.push_back({config.name, variables.interpolate(content, deployment)});
-    current.ids.push_back(config.id);
-  }
-  if (configs.empty()) {
-    throw Error(Fault::invalid, "there is no cloud config yet; set one with `bosh update-cloud-config FILE`",
-                440001);
-  }
-  current.config = parse_cloud_config(configs);
-  return current;
 }
 
 }  // namespace slipway::director

@@ -9,10 +9,12 @@
 namespace slipway::director {
 
 // Everything the planner has to know of a deployment and of what it shares with others.
-// Running agents are asked for their state, all at once; with `fix` a silent one is noted,
-// without it a silent one fails the task before anything is changed.
+// Running agents are asked for their state, all at once; a silent one is noted.
 World read_world(Services& services, TaskContext& task, const std::string& deployment,
-                 const Manifest& manifest, const DeployOptions& options);
+                 const Manifest& manifest);
+
+// Its agent's state, or that it is silent. Precondition: the instance has a VM.
+void ask_agent(Services& services, ActualInstance& instance);
 
 // A deployment's instances with what the store knows of each; nobody is asked.
 std::vector<ActualInstance> stored_instances(Stores& stores, const std::string& deployment);
@@ -20,12 +22,5 @@ std::optional<ActualInstance> stored_instance(Stores& stores, const InstanceId& 
 
 // What stands for the zones in DNS queries. A dry run numbers none.
 DnsNumbers::ByName az_numbers(DnsNumbers& numbers, const CloudConfig& cloud, bool dry_run);
-
-// The latest cloud configs, joined, and their ids.
-struct CurrentCloud {
-  CloudConfig config;
-  std::vector<std::int64_t> ids;
-};
-CurrentCloud read_cloud_config(Services& services, const std::string& deployment);
 
 }  // namespace slipway::director

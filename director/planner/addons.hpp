@@ -5,6 +5,7 @@
 namespace slipway::director {
 
 // The manifest with each addon's jobs added to the groups it is meant for.
-Manifest with_addons(const Manifest& manifest, const Resolution& resolution, Problems& problems);
+Manifest with_addons(const Manifest& manifest, const Resolution& resolution, const std::vector<std::string>& teams,
+                     Problems& problems);
 
 }  // namespace slipway::director

@@ -8,6 +8,7 @@
 #include "director/domain/reader.hpp"
 #include "director/planner/addons.hpp"
 #include "director/planner/addresses.hpp"
+#include "director/planner/changes.hpp"
 #include "director/planner/links.hpp"
 #include "director/planner/networks.hpp"
 #include "director/planner/placement.hpp"
@@ -39,7 +40,7 @@ class Assigner {
  public:
   Assigner(const Desired& desired, const World& world, Random& random)
       : desired_(desired), world_(world), random_(random), resolution_(desired.manifest, world, problems_),
-        manifest_(with_addons(desired.manifest, resolution_, problems_)),
+        manifest_(with_addons(desired.manifest, resolution_, world.teams, problems_)),
         addresses_(world.reserved_ips, world.director_addresses) {}
 
   Assignment run() {
@@ -72,9 +73,12 @@ class Assigner {
   void elect_bootstrap(std::size_t first);
   PlannedInstance plan_instance(const InstanceGroup& group, const Seat& seat, int index);
   void set_machine(const InstanceGroup& group, PlannedInstance& out) const;
+  bool swaps(const InstanceGroup& group, const Seat& seat, PlannedInstance planned) const;
   void set_networks(const InstanceGroup& group, const Seat& seat, PlannedInstance& out);
   std::optional<Ipv4> address_for(const InstanceGroup& group, const NetworkUse& use, const Network& network,
-                                  const Seat& seat, const InstanceId& id);
+                                  const Seat& seat, const PlannedInstance& planned);
+  std::optional<Ipv4> held_address(const NetworkUse& use, const Network& network, const Seat& seat,
+                                   const PlannedInstance& planned) const;
   std::optional<Ipv4> static_address(const InstanceGroup& group, Ipv4 ip, const InstanceId& id);
   void link_groups();
   void set_template_spec(const InstanceGroup& group, const LinkGroup::Member& member, PlannedInstance& out) const;
@@ -241,8 +245,25 @@ PlannedInstance Assigner::plan_instance(const InstanceGroup& group, const Seat& 
     }
   }
   set_machine(group, out);
+  out.swap = swaps(group, seat, out);
   set_networks(group, seat, out);
   return out;
+}
+
+// Known before the addresses are, because both VMs need some at the same time.
+bool Assigner::swaps(const InstanceGroup& group, const Seat& seat, PlannedInstance planned) const {
+  const auto* actual = seat.existing;
+  if (group.update.vm_strategy != VmStrategy::create_swap_delete || actual == nullptr || !actual->vm) return false;
+  const bool runs = actual->responsive && actual->record.state == InstanceState::started &&
+                    planned.state == InstanceState::started && actual->vm->cpi == planned.cpi;
+  if (!runs || actual->record.ignore || !in_scope(desired_.options, actual->record)) return false;
+  for (const auto& use : group.networks) {
+    const bool is_vip = desired_.cloud.find_network(use.name)->type == NetworkType::vip;
+    if (is_vip || !use.static_ips.empty()) return false;  // no second VM can have these
+  }
+  // What the cloud makes of a size given by need is not known here.
+  if (planned.vm_resources) planned.vm_cloud_properties = actual->vm->cloud_properties;
+  return ChangeDetector(desired_, world_).needs_other_vm(planned, *actual);
 }
 
 void Assigner::set_machine(const InstanceGroup& group, PlannedInstance& out) const {
@@ -283,33 +304,49 @@ std::optional<Ipv4> Assigner::static_address(const InstanceGroup& group, Ipv4 ip
 }
 
 std::optional<Ipv4> Assigner::address_for(const InstanceGroup& group, const NetworkUse& use, const Network& network,
-                                          const Seat& seat, const InstanceId& id) {
+                                          const Seat& seat, const PlannedInstance& planned) {
   if (network.type == NetworkType::dynamic) return std::nullopt;
   if (const auto at = seat.static_ips.find(use.name); at != seat.static_ips.end()) {
-    return static_address(group, at->second, id);
+    return static_address(group, at->second, planned.id);
   }
-  if (seat.existing != nullptr) {
-    for (const auto& record : seat.existing->ips) {
-      const auto ip = Ipv4::parse(record.address);
-      if (ip && record.network == use.name && AddressBook::may_keep(network, seat.az, *ip)) return ip;
-    }
-  }
+  if (const auto held = held_address(use, network, seat, planned)) return held;
   const auto ip = addresses_.take_lowest(network, seat.az);
   if (!ip && exhausted_.insert(use.name + " " + seat.az).second) {
     const auto az = seat.az.empty() ? "" : " in availability zone '" + seat.az + "'";
     problems_.add(place_of(group),
                   "network '" + use.name + "' has no free address left" + az +
-                      "; enlarge a range, release reserved addresses or ask for fewer instances",
+                      (planned.swap ? "; with create-swap-delete each VM that is replaced needs a second one meanwhile"
+                                    : "; enlarge a range, release reserved addresses or ask for fewer instances"),
                   code::no_free_address);
   }
   return ip;
+}
+
+// Of the addresses it has already the one its VM has, or, where another VM is made beside that,
+// one it does not have: an interrupted attempt left it.
+std::optional<Ipv4> Assigner::held_address(const NetworkUse& use, const Network& network, const Seat& seat,
+                                           const PlannedInstance& planned) const {
+  if (seat.existing == nullptr) return std::nullopt;
+  std::string of_vm;
+  if (seat.existing->vm && seat.existing->vm->networks.contains(use.name)) {
+    of_vm = seat.existing->vm->networks[use.name].value("ip", "");
+  }
+  std::optional<Ipv4> found;
+  for (const auto& record : seat.existing->ips) {
+    const auto ip = Ipv4::parse(record.address);
+    if (!ip || record.network != use.name || !AddressBook::may_keep(network, seat.az, *ip)) continue;
+    const bool is_vms = record.address == of_vm;
+    if (planned.swap ? !is_vms : is_vms) return ip;
+    if (!planned.swap && !found) found = ip;
+  }
+  return found;
 }
 
 void Assigner::set_networks(const InstanceGroup& group, const Seat& seat, PlannedInstance& out) {
   const auto index_host = std::to_string(out.index);
   for (const auto& use : group.networks) {
     const auto& network = *desired_.cloud.find_network(use.name);
-    const auto ip = address_for(group, use, network, seat, out.id);
+    const auto ip = address_for(group, use, network, seat, out);
     auto settings = network_settings(network, use, out.az, ip);
     const auto by_index = dns_name(index_host, group.name, use.name, manifest_.name, world_.dns_domain);
     settings["dns_record_name"] = by_index;

@@ -105,8 +105,8 @@ bool is_idle_errand(const Desired& desired, const std::string& group, const Actu
 
 // An in-flight or failed change left its VM as the record of the VM says, not as the last
 // successful spec does; so everything a VM is made of is compared with that record.
-void ChangeDetector::compare_vm(const PlannedInstance& planned, const ActualInstance& actual,
-                                InstanceChange& out) const {
+void ChangeDetector::compare_machine(const PlannedInstance& planned, const ActualInstance& actual,
+                                     InstanceChange& out) const {
   const auto& vm = *actual.vm;
   const auto& stemcell = vm.stemcell;
   if (stemcell.name != planned.stemcell.name || stemcell.version != planned.stemcell.version) {
@@ -120,8 +120,14 @@ void ChangeDetector::compare_vm(const PlannedInstance& planned, const ActualInst
         "cloud properties " + differing_keys(vm.cloud_properties, planned.vm_cloud_properties) + " changed");
   }
   if (vm.env != planned.env) add(out, "env", "env " + differing_keys(vm.env, planned.env) + " changed");
-  const auto networks = network_difference(without_dns(vm.networks), without_dns(planned.networks));
-  if (!networks.empty()) add(out, "networks", networks);
+}
+
+bool ChangeDetector::needs_other_vm(const PlannedInstance& planned, const ActualInstance& actual) const {
+  InstanceChange out;
+  compare_machine(planned, actual, out);
+  bool new_vm = !out.reasons.empty();
+  compare_requests(planned, actual, out, new_vm);
+  return new_vm;
 }
 
 void ChangeDetector::compare_requests(const PlannedInstance& planned, const ActualInstance& actual,
@@ -245,7 +251,9 @@ InstanceChange ChangeDetector::detect(const PlannedInstance& planned, const Actu
     add(out, "state", "state " + to_string(actual->record.state) + " → detached, its VM goes");
     return out;
   }
-  compare_vm(planned, *actual, out);
+  compare_machine(planned, *actual, out);
+  const auto networks = network_difference(without_dns(actual->vm->networks), without_dns(planned.networks));
+  if (!networks.empty()) add(out, "networks", networks);
   bool new_vm = !out.reasons.empty();
   compare_requests(planned, *actual, out, new_vm);
   compare_jobs(planned, *actual, rendered, packages, out);
@@ -288,10 +296,12 @@ std::vector<Json> foreseen_cpi_calls(const World& world, const PlannedInstance* 
   const bool removes = change.action == Action::remove || change.action == Action::recreate ||
                        (change.action == Action::update && change.target == InstanceState::detached);
   const bool creates = change.action == Action::create || change.action == Action::recreate;
-  if (removes && !vm.is_null()) {
-    if (disk != nullptr) call("detach_disk", {vm, disk->cid.value});
+  const bool swaps = planned != nullptr && planned->swap && change.action == Action::recreate;
+  const auto give_up_vm = [&] {
+    if (disk != nullptr && !swaps) call("detach_disk", {vm, disk->cid.value});
     call("delete_vm", Json::array({vm}));
-  }
+  };
+  if (removes && !vm.is_null() && !swaps) give_up_vm();
   if (planned == nullptr) return calls;
   if (creates) {
     const auto stemcell = std::find_if(world.stemcells.begin(), world.stemcells.end(), [&](const StemcellRecord& record) {
@@ -302,6 +312,7 @@ std::vector<Json> foreseen_cpi_calls(const World& world, const PlannedInstance* 
     const Json disks = disk == nullptr ? Json::array() : Json::array({disk->cid.value});
     call("create_vm", {Json(), cid, planned->vm_cloud_properties, planned->networks, disks, Json()});
     call("set_vm_metadata", {Json(), planned->tags});
+    if (disk != nullptr && swaps) call("detach_disk", {vm, disk->cid.value});
     if (disk != nullptr) call("attach_disk", {Json(), disk->cid.value});
   }
   const Json target = creates ? Json() : vm;
@@ -312,6 +323,7 @@ std::vector<Json> foreseen_cpi_calls(const World& world, const PlannedInstance* 
     }
     if (disk != nullptr) call("detach_disk", {target, disk->cid.value});
   }
+  if (swaps) give_up_vm();
   return calls;
 }
 

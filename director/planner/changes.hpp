@@ -14,8 +14,11 @@ class ChangeDetector {
                         const Json* packages) const;
   InstanceChange removal(const ActualInstance& actual) const;
 
+  // Whether it needs another VM whatever its addresses will be. Precondition: it has a VM.
+  bool needs_other_vm(const PlannedInstance& planned, const ActualInstance& actual) const;
+
  private:
-  void compare_vm(const PlannedInstance& planned, const ActualInstance& actual, InstanceChange& out) const;
+  void compare_machine(const PlannedInstance& planned, const ActualInstance& actual, InstanceChange& out) const;
   void compare_requests(const PlannedInstance& planned, const ActualInstance& actual, InstanceChange& out,
                         bool& new_vm) const;
   void compare_jobs(const PlannedInstance& planned, const ActualInstance& actual, const RenderedSummary* rendered,

@@ -6,6 +6,7 @@
 
 #include "director/domain/error_codes.hpp"
 #include "director/domain/names.hpp"
+#include "director/planner/static_split.hpp"
 
 namespace slipway::director {
 
@@ -66,6 +67,22 @@ class StaticPool {
     return !stack.empty();
   }
 
+  // What is still to be given, and after split(): in which AZ each of it is.
+  StaticChoices left() const {
+    StaticChoices out;
+    for (const auto& [ip, azs] : azs_of_) {
+      if (claimed_.count(ip) == 0) out.emplace(Ipv4{ip}, azs);
+    }
+    return out;
+  }
+  void split(const StaticSplit& az_of) {
+    by_az_.clear();
+    for (auto at = az_of.rbegin(); at != az_of.rend(); ++at) {
+      azs_of_[at->first.value] = {at->second};
+      by_az_[at->second].push_back(at->first);
+    }
+  }
+
   void claim(Ipv4 ip) { claimed_.insert(ip.value); }
   Ipv4 take_in(const std::string& az) {
     const auto ip = by_az_[az].back();
@@ -108,6 +125,7 @@ class GroupPlacement {
       if (wants_disk_) seat_pinned(has_disk);
     } else {
       seat_owners_of_static_ips();
+      split_static_ips();
       seat_by_free_static_ips();
     }
     while (seats_left() > 0) {
@@ -221,6 +239,16 @@ class GroupPlacement {
       });
       if (complete) seat(candidate, zone, std::move(kept));
     }
+  }
+
+  // Addresses that several AZs could use are settled on one, so that seats can be spread evenly.
+  void split_static_ips() {
+    std::vector<StaticChoices> left;
+    for (const auto& pool : pools_) left.push_back(pool.left());
+    std::map<std::string, std::size_t> placed;
+    for (const auto& zone : zones_) placed[zone.name] = zone.placed;
+    const auto split = split_evenly(left, placed);
+    for (std::size_t i = 0; split && i < pools_.size(); ++i) pools_[i].split(split->at(i));
   }
 
   void seat_by_free_static_ips() {

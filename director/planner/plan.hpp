@@ -50,6 +50,7 @@ struct World {
   Json shared_links = Json::array();            // `shared_links` of other deployments' assignments, joined
   std::string dns_domain = "bosh";
   std::map<std::string, std::int64_t> az_numbers;  // what stands for a zone in DNS queries; others get the next ones
+  std::vector<std::string> teams;               // whose deployment it is
 };
 struct Desired {
   Manifest manifest;                         // interpolated
@@ -66,6 +67,8 @@ struct PlannedInstance {
   bool bootstrap = false;
   std::string az;
   InstanceState state = InstanceState::started;
+  // create-swap-delete: its new VM is made beside the old one, with addresses of its own.
+  bool swap = false;
   StemcellRef stemcell;
   std::string cpi;
   Json networks = Json::object();            // as create_vm takes them, plus dns_record_name

@@ -45,6 +45,7 @@ Resolution::Resolution(const Manifest& manifest, const World& world, Problems& p
   for (std::size_t i = 0; i < manifest.releases.size(); ++i) {
     resolve_release(manifest.releases[i], item_place("releases", i), problems);
   }
+  for (const auto& use : manifest.runtime_releases) resolve_runtime_release(use);
   for (std::size_t i = 0; i < manifest.stemcells.size(); ++i) {
     resolve_stemcell(manifest.stemcells[i], item_place("stemcells", i), problems);
   }
@@ -75,6 +76,24 @@ void Resolution::resolve_release(const ReleaseUse& use, const std::string& place
   for (const auto& job : found->jobs) resolved.jobs.emplace(job.name, &job);
   for (const auto& package : found->packages) resolved.packages.emplace(package.name, &package);
   releases_.emplace(use.name, std::move(resolved));
+}
+
+// One version of a release runs in a deployment, whoever names it.
+void Resolution::resolve_runtime_release(const ReleaseUse& use) {
+  const auto* listed = release(use.name);
+  auto& problems = runtime_problems_[use.name];
+  if (listed == nullptr) {
+    resolve_release(use, "runtime config, release '" + use.name + "'", problems);
+  } else if (listed->record->version != use.version) {
+    problems.add("runtime config, release '" + use.name + "'",
+                 "is version '" + use.version + "' there and '" + listed->record->version + "' in the manifest",
+                 code::runtime_release_conflict);
+  }
+}
+
+void Resolution::demand_for_addon(const std::string& name, Problems& problems) const {
+  const auto found = runtime_problems_.find(name);
+  if (found != runtime_problems_.end()) problems.append(found->second);
 }
 
 void Resolution::resolve_stemcell(const StemcellUse& use, const std::string& place, Problems& problems) {

@@ -23,16 +23,20 @@ class Resolution {
   Resolution(const Manifest& manifest, const World& world, Problems& problems);
 
   const ResolvedRelease* release(const std::string& name) const;  // nullptr: a problem was told
+  // For an addon that applies: tells what is wrong with its release, which nobody else may need.
+  void demand_for_addon(const std::string& release, Problems& problems) const;
   const StemcellRef* stemcell(const std::string& alias) const;
   bool stemcell_on_cpi(const StemcellRef& stemcell, const std::string& cpi) const;
 
  private:
   void resolve_release(const ReleaseUse& use, const std::string& place, Problems& problems);
+  void resolve_runtime_release(const ReleaseUse& use);
   void resolve_stemcell(const StemcellUse& use, const std::string& place, Problems& problems);
 
   const World& world_;
   std::unordered_map<std::string, ResolvedRelease> releases_;
   std::unordered_map<std::string, StemcellRef> stemcells_;
+  std::unordered_map<std::string, Problems> runtime_problems_;  // by release, told on demand
 };
 
 // The packages that `group` runs with, dependencies first, appended to `needs` without repeats.

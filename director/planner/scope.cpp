@@ -17,9 +17,15 @@ bool in_scope(const DeployOptions& options, const InstanceRecord& record) {
 void check_scope(const Desired& desired, const World& world, Problems& problems) {
   const auto& options = desired.options;
   if (options.only_group.empty() && options.only_instance.empty()) return;
-  const bool found = std::any_of(world.instances.begin(), world.instances.end(),
-                                 [&](const ActualInstance& instance) { return in_scope(options, instance.record); });
-  if (found) return;
+  const auto found = std::find_if(world.instances.begin(), world.instances.end(),
+                                  [&](const ActualInstance& instance) { return in_scope(options, instance.record); });
+  if (found != world.instances.end()) {
+    // Passing over it in silence is right for a whole group, not where it is what was asked for.
+    if (!options.only_instance.empty() && found->record.ignore) {
+      problems.add("instance '" + found->record.name() + "'", "is ignored; unignore it first", code::instance_ignored);
+    }
+    return;
+  }
   std::set<std::string> known;
   for (const auto& instance : world.instances) {
     if (!options.only_group.empty() && instance.record.group != options.only_group) continue;

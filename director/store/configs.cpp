@@ -59,6 +59,10 @@ std::optional<ConfigRecord> Configs::find(std::int64_t id) {
   return found;
 }
 
+std::optional<ConfigRecord> Configs::version(std::int64_t id) {
+  return rows::first(db_.run(std::string(columns) + "WHERE id = :1", {id}), read);
+}
+
 std::vector<ConfigRecord> Configs::list(const std::string& type, const std::string& name, int limit) {
   std::string where = "WHERE deleted = 0";
   std::vector<sql::Value> values;

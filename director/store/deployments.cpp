@@ -5,7 +5,8 @@ namespace slipway::director {
 namespace {
 
 constexpr std::string_view columns =
-    "SELECT id, name, manifest, attempted_manifest, cloud_config_ids, runtime_config_ids, teams FROM deployments ";
+    "SELECT id, name, manifest, attempted_manifest, cloud_config_ids, runtime_config_ids, teams, revision, "
+    "succeeded_at FROM deployments ";
 
 DeploymentRecord read(const sql::Row& row) {
   DeploymentRecord deployment;
@@ -16,6 +17,8 @@ DeploymentRecord read(const sql::Row& row) {
   deployment.cloud_config_ids = rows::json(row, "cloud_config_ids").get<std::vector<std::int64_t>>();
   deployment.runtime_config_ids = rows::json(row, "runtime_config_ids").get<std::vector<std::int64_t>>();
   deployment.teams = rows::json(row, "teams").get<std::vector<std::string>>();
+  deployment.revision = row.integer("revision");
+  deployment.succeeded_at = rows::maybe_time(row, "succeeded_at");
   return deployment;
 }
 
@@ -71,8 +74,9 @@ void Deployments::record_success(const DeploymentRecord& deployment, const std::
                                  const std::vector<std::int64_t>& stemcell_ids, Timestamp now) {
   db_.transaction([&](sql::Session& session) {
     rows::expect_one(
-        session.run("UPDATE deployments SET manifest = :1, attempted_manifest = :1, cloud_config_ids = :2, "
-                    "runtime_config_ids = :3, teams = :4, succeeded_at = :5 WHERE name = :6",
+        session.run("UPDATE deployments SET manifest = :1, cloud_config_ids = :2, "
+                    "runtime_config_ids = :3, teams = :4, succeeded_at = :5, revision = CASE WHEN manifest = :1 THEN "
+                    "revision ELSE revision + 1 END WHERE name = :6",
                     {deployment.manifest, rows::value(Json(deployment.cloud_config_ids)),
                      rows::value(Json(deployment.runtime_config_ids)), rows::value(Json(deployment.teams)),
                      rows::value(now), deployment.name}),

@@ -152,6 +152,7 @@ class Configs {
   ConfigRecord put(const std::string& type, const std::string& name, const std::string& content,
                    std::optional<std::int64_t> expected_latest_id, Timestamp now);
   std::optional<ConfigRecord> find(std::int64_t id);
+  std::optional<ConfigRecord> version(std::int64_t id);  // deleted ones too: deployments may still use it
   // Newest first per (type, name); `limit` versions of each.
   std::vector<ConfigRecord> list(const std::string& type, const std::string& name, int limit);
   bool remove(const std::string& type, const std::string& name);

@@ -1,6 +1,5 @@
-#include "base/digest.hpp"
-#include "base/tls.hpp"
 #include "director/store/rows.hpp"
+#include "director/store/sealed.hpp"
 #include "director/store/stores.hpp"
 
 namespace slipway::director {
@@ -14,22 +13,15 @@ std::optional<sql::Row> select_latest(sql::Session& session, const std::string& 
   return result.rows.front();
 }
 
-// The name is part of what is sealed: a value moved to another name does not open.
-std::string seal_value(const Secret& key, const std::string& name, const Json& value) {
-  return base64_encode(tls::seal(key, dump(value), name));
-}
-
 VariableRecord read(const Secret& key, const sql::Row& row) {
   const auto name = row.text("name");
-  const auto plain = with_context("variable '" + name + "'",
-                                  [&] { return tls::open_sealed(key, base64_decode(row.text("sealed")), name); });
-  return {row.integer("id"), name, parse_json(plain.reveal(), "variable '" + name + "'")};
+  return {row.integer("id"), name, sealed::open(key, name, row.text("sealed"), "variable '" + name + "'")};
 }
 
-VariableRecord store(sql::Session& session, const std::string& name, const std::string& sealed, const Json& value,
+VariableRecord store(sql::Session& session, const std::string& name, const std::string& text, const Json& value,
                      Timestamp now) {
   const auto id = session.insert("INSERT INTO variable_values (name, sealed, created_at) VALUES (:1, :2, :3)",
-                                 {name, sealed, rows::value(now)});
+                                 {name, text, rows::value(now)});
   return {id, name, value};
 }
 
@@ -46,18 +38,18 @@ std::optional<VariableRecord> VariableValues::find(std::int64_t id) {
 }
 
 VariableRecord VariableValues::put(const std::string& name, const Json& value, Timestamp now) {
-  const auto sealed = seal_value(key_, name, value);
+  const auto text = sealed::close(key_, name, value);
   VariableRecord stored;
-  db_.transaction([&](sql::Session& session) { stored = store(session, name, sealed, value, now); });
+  db_.transaction([&](sql::Session& session) { stored = store(session, name, text, value, now); });
   return stored;
 }
 
 VariableRecord VariableValues::put_if_absent(const std::string& name, const Json& value, Timestamp now) {
-  const auto sealed = seal_value(key_, name, value);
+  const auto text = sealed::close(key_, name, value);
   VariableRecord stored;
   db_.transaction([&](sql::Session& session) {
     const auto before = select_latest(session, name);
-    stored = before ? read(key_, *before) : store(session, name, sealed, value, now);
+    stored = before ? read(key_, *before) : store(session, name, text, value, now);
   });
   return stored;
 }

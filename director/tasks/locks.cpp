@@ -20,19 +20,35 @@ constexpr auto look_again = 1s;  // for locks that another process lets go
 // The reason is the holding task's own description.
 struct Holder {
   TaskId task = 0;
-  std::string description;
+  std::string description, user;
+  std::chrono::milliseconds age{0};
 };
+
+// "75 s", "12 min", "3 h 5 min"
+std::string shown(std::chrono::milliseconds age) {
+  const auto seconds = age.count() / 1000;
+  if (seconds < 120) return std::to_string(seconds) + " s";
+  if (seconds < 7200) return std::to_string(seconds / 60) + " min";
+  return std::to_string(seconds / 3600) + " h " + std::to_string(seconds / 60 % 60) + " min";
+}
+
+std::string shown(const Holder& holder) {
+  std::string text = "locking task id is " + std::to_string(holder.task);
+  if (!holder.description.empty()) text += " (" + holder.description + ")";
+  if (!holder.user.empty()) text += " of user '" + holder.user + "'";
+  return text + ", which has held it for " + shown(holder.age);
+}
 
 std::optional<Holder> try_take(sql::Session& session, const std::string& name, TaskId task, const std::string& holder,
                                Timestamp now) {
   const auto found = session.run(
-      "SELECT l.task_id, l.holder, l.expires_at, t.state, t.description FROM locks l LEFT JOIN tasks t ON t.id = "
-      "l.task_id WHERE l.name = :1",
+      "SELECT l.task_id, l.holder, l.expires_at, l.acquired_at, t.state, t.description, t.username FROM locks l LEFT "
+      "JOIN tasks t ON t.id = l.task_id WHERE l.name = :1",
       {name});
   const auto expires_at = rows::value(now + time_to_live);
   if (found.rows.empty()) {
-    session.run("INSERT INTO locks (name, task_id, holder, expires_at) VALUES (:1, :2, :3, :4)",
-                {name, task, holder, expires_at});
+    session.run("INSERT INTO locks (name, task_id, holder, expires_at, acquired_at) VALUES (:1, :2, :3, :4, :5)",
+                {name, task, holder, expires_at, rows::value(now)});
     return std::nullopt;
   }
   const auto& row = found.rows.front();
@@ -40,9 +56,13 @@ std::optional<Holder> try_take(sql::Session& session, const std::string& name, T
   const bool left_behind = rows::time(row, "expires_at") < now || (state && is_final(task_state_from_string(*state)));
   // A task that was taken over finds the lock its dead director held for it.
   const bool inherited = row.integer("task_id") == task && row.text("holder") != holder;
-  if (!left_behind && !inherited) return Holder{row.integer("task_id"), row.maybe_text("description").value_or("")};
-  session.run("UPDATE locks SET task_id = :1, holder = :2, expires_at = :3 WHERE name = :4",
-              {task, holder, expires_at, name});
+  const auto since = rows::time(row, "acquired_at");
+  if (!left_behind && !inherited) {
+    return Holder{row.integer("task_id"), row.maybe_text("description").value_or(""),
+                  row.maybe_text("username").value_or(""), now - since};
+  }
+  session.run("UPDATE locks SET task_id = :1, holder = :2, expires_at = :3, acquired_at = :4 WHERE name = :5",
+              {task, holder, expires_at, rows::value(inherited ? since : now), name});
   return std::nullopt;
 }
 
@@ -182,9 +202,7 @@ std::unique_ptr<Locks::Held> Locks::acquire(const std::string& name, TaskId task
     }
     const auto monotonic = state.clock.monotonic();
     if (monotonic >= deadline) {
-      const auto why = other->description.empty() ? "" : " (" + other->description + ")";
-      throw Error(Fault::conflict, "Failed to acquire lock for " + name + ": locking task id is " +
-                                       std::to_string(other->task) + why);
+      throw Error(Fault::conflict, "Failed to acquire lock for " + name + ": " + shown(*other));
     }
     std::unique_lock lock(state.mutex);
     state.clock.wait_until(lock, state.changed, std::min<Instant>(deadline, monotonic + look_again));

@@ -11,19 +11,25 @@ using namespace slipway;
 using namespace slipway::director;
 using namespace std::chrono_literals;
 
-TEST_CASE("a held lock is refused after the wait and the error names the holding task and why") {
+TEST_CASE("a held lock is refused after the wait and the error names the holding task, its user, its age and why") {
   StoreFixture store;
   ManualClock clock;
   Tasks tasks(store.db, store.folder.path().string());
   TaskRecord task;
   task.type = "create_deployment";
   task.description = "create deployment";
+  task.user = "ops";
   const auto holder = tasks.insert(task, store.now);
   Locks locks(store.db, clock, "d1");
   const auto held = locks.acquire("lock:deployment:etcd", holder.id, 0s);
+  for (int minutes = 0; minutes < 10; ++minutes) {
+    clock.advance(60s);
+    locks.renew_now();
+  }
   const auto before = clock.monotonic();
   CHECK_THROWS_WITH_AS(locks.acquire("lock:deployment:etcd", 99, 10s),
-                       "Failed to acquire lock for lock:deployment:etcd: locking task id is 1 (create deployment)",
+                       "Failed to acquire lock for lock:deployment:etcd: locking task id is 1 (create deployment) of user "
+                       "'ops', which has held it for 10 min",
                        Error);
   CHECK(clock.monotonic() - before >= 10s);
   CHECK_FALSE(held->lost());

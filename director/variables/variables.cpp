@@ -12,15 +12,8 @@
 
 namespace slipway::director {
 
-namespace {
-
-struct Definition {
-  std::string name, place, type, mode, ca;  // name and ca are absolute
-  Json options = Json::object();
-};
-
 // CAs before what they sign, else in the order given. A circle is a problem.
-class SigningOrder {
+class Variables::SigningOrder {
  public:
   SigningOrder(const std::vector<Definition>& definitions, Problems& problems)
       : definitions_(definitions), problems_(problems) {
@@ -55,6 +48,8 @@ class SigningOrder {
   std::vector<std::size_t> order_;
 };
 
+namespace {
+
 std::string update_mode(HashReader& in, bool converge) {
   const auto mode = in.text_or("update_mode", converge ? "converge" : "no-overwrite");
   if (mode != "no-overwrite" && mode != "overwrite" && mode != "converge") {
@@ -70,57 +65,85 @@ std::string Variables::absolute(const std::string& name, const std::string& depl
   return name.starts_with('/') ? name : "/" + director_name_ + "/" + deployment + "/" + name;
 }
 
-std::vector<std::int64_t> Variables::generate(const Json& manifest, const std::string& deployment) {
-  Problems problems;
-  HashReader top(manifest, "", problems);
-  const bool converge = HashReader(top.hash_or_empty("features"), "features", problems).boolean_or("converge_variables", false);
-  std::vector<Definition> definitions;
-  const auto& list = top.array_or_empty("variables");
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    HashReader in(list[i], item_place("variables", i), problems);
-    const auto name = in.text("name");
-    if (const auto wrong = name_problem(name); !name.empty() && !wrong.empty()) {
-      in.complain("name", "'" + name + "' " + wrong, code::variable_name_syntax);
+void Variables::pin(const std::string& deployment) {
+  pinned_ = true;
+  for (auto& record : values_.pinned(deployment)) held_[record.name] = std::move(record);
+}
+
+std::optional<VariableRecord> Variables::find(const std::string& name) const {
+  if (const auto held = held_.find(name); held != held_.end()) return held->second;
+  return values_.latest(name);
+}
+
+VariableRecord Variables::keep(const std::string& name, const Json& value, bool is_first) {
+  if (!stores_) return held_[name] = {0, name, value};
+  return is_first ? values_.put_if_absent(name, value, clock_.now()) : values_.put(name, value, clock_.now());
+}
+
+std::vector<Variables::Definition> Variables::definitions(const std::vector<const Json*>& documents,
+                                                          const std::string& deployment, Problems& problems) const {
+  HashReader manifest(*documents.front(), "", problems);
+  const bool converge =
+      HashReader(manifest.hash_or_empty("features"), "features", problems).boolean_or("converge_variables", false);
+  std::vector<Definition> found;
+  for (const auto* document : documents) {
+    HashReader top(*document, "", problems);
+    const auto& list = top.array_or_empty("variables");
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      HashReader in(list[i], item_place("variables", i), problems);
+      const auto name = in.text("name");
+      if (const auto wrong = name_problem(name); !name.empty() && !wrong.empty()) {
+        in.complain("name", "'" + name + "' " + wrong, code::variable_name_syntax);
+      }
+      Definition definition{absolute(name, deployment), in.place(), in.text("type"), update_mode(in, converge), "",
+                            in.hash_or_empty("options")};
+      const auto ca = HashReader(definition.options, in.place("options"), problems).text_or("ca", "");
+      if (!ca.empty()) definition.ca = absolute(ca, deployment);
+      found.push_back(std::move(definition));
     }
-    Definition definition{absolute(name, deployment), in.place(), in.text("type"), update_mode(in, converge), "",
-                          in.hash_or_empty("options")};
-    if (const auto ca = HashReader(definition.options, in.place("options"), problems).text_or("ca", ""); !ca.empty()) {
-      definition.ca = absolute(ca, deployment);
-    }
-    definitions.push_back(std::move(definition));
   }
-  const auto order = SigningOrder(definitions, problems).run();
+  return found;
+}
+
+std::vector<std::int64_t> Variables::generate(const std::vector<const Json*>& documents, const std::string& deployment) {
+  std::set<std::int64_t> ids;
+  if (pinned_) {
+    for (const auto& [name, record] : held_) ids.insert(record.id);
+    return {ids.begin(), ids.end()};
+  }
+  Problems problems;
+  const auto wanted = definitions(documents, deployment, problems);
+  const auto order = SigningOrder(wanted, problems).run();
   problems.throw_if_any("variables");
 
-  std::set<std::int64_t> ids;
   const FindCa find_ca = [&](const std::string& name) -> std::optional<Json> {
-    auto record = values_.latest(absolute(name, deployment));
+    auto record = find(absolute(name, deployment));
     if (!record) return std::nullopt;
     ids.insert(record->id);
     return std::move(record->value);
   };
   for (const auto i : order) {
-    const auto& definition = definitions[i];
-    const auto before = values_.latest(definition.name);
-    const bool keep = before && (definition.mode == "no-overwrite" ||
+    const auto& definition = wanted[i];
+    const auto before = find(definition.name);
+    const bool fits = before && (definition.mode == "no-overwrite" ||
                                  (definition.mode == "converge" &&
                                   still_fits(definition.type, definition.options, before->value, find_ca)));
-    if (keep) {
+    if (fits) {
       ids.insert(before->id);
       continue;
     }
     const auto options = interpolate(definition.options, deployment);
     const auto value = generate_value(definition.type, options, definition.place, find_ca, clock_.now(), problems);
-    if (!value) continue;
-    const auto stored = before ? values_.put(definition.name, *value, clock_.now())
-                               : values_.put_if_absent(definition.name, *value, clock_.now());
-    ids.insert(stored.id);
+    if (value) ids.insert(keep(definition.name, *value, !before).id);
   }
   problems.throw_if_any("variables");
 
-  for (const auto& placeholder : find_placeholders(manifest)) {
-    if (const auto record = values_.latest(absolute(placeholder.name, deployment))) ids.insert(record->id);
+  for (const auto* document : documents) {
+    for (const auto& placeholder : find_placeholders(*document)) {
+      if (const auto record = find(absolute(placeholder.name, deployment))) ids.insert(record->id);
+    }
   }
+  ids.erase(0);  // not stored
   return {ids.begin(), ids.end()};
 }
 
@@ -136,7 +159,7 @@ Json Variables::interpolate(const Json& manifest, const std::string& deployment)
     const auto name = absolute(placeholder.name, deployment);
     const auto [at, fresh] = read.try_emplace(name);
     if (fresh) {
-      if (auto record = values_.latest(name)) at->second = std::move(record->value);
+      if (auto record = find(name)) at->second = std::move(record->value);
     }
     if (!at->second) {
       problems.add(placeholder.text, "variable '" + name + "' has no value; define it under 'variables' or set it",

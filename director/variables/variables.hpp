@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,10 +18,18 @@ class Variables {
   Variables(VariableValues& values, std::string director_name, Clock& clock)
       : values_(values), director_name_(std::move(director_name)), clock_(clock) {}
 
-  // Makes what the manifest's `variables` section asks for and the store does not have yet
-  // (certificate incl. CA and alternative names, password, rsa, ssh); converge by need.
+  // From now on values are those `deployment` runs with, whatever became of them since, and
+  // generate() makes nothing.
+  void pin(const std::string& deployment);
+
+  // From now on what generate() makes is kept in this object and not stored.
+  void preview() { stores_ = false; }
+
+  // Makes what the `variables` sections of the documents ask for and the store does not have yet
+  // (certificate incl. CA and alternative names, password, rsa, ssh); converge by need. The first
+  // document is the manifest, the others are configs that are used with it.
   // Returns the ids the deployment is now pinned to.
-  std::vector<std::int64_t> generate(const Json& manifest, const std::string& deployment);
+  std::vector<std::int64_t> generate(const std::vector<const Json*>& documents, const std::string& deployment);
 
   // The manifest with every placeholder replaced. All unknown names at once as Fault::invalid.
   Json interpolate(const Json& manifest, const std::string& deployment) const;
@@ -27,9 +37,21 @@ class Variables {
   std::string absolute(const std::string& name, const std::string& deployment) const;
 
  private:
+  struct Definition {
+    std::string name, place, type, mode, ca;  // name and ca are absolute
+    Json options = Json::object();
+  };
+  class SigningOrder;
+  std::optional<VariableRecord> find(const std::string& name) const;
+  VariableRecord keep(const std::string& name, const Json& value, bool is_first);
+  std::vector<Definition> definitions(const std::vector<const Json*>& documents, const std::string& deployment,
+                                              Problems& problems) const;
+
   VariableValues& values_;
   std::string director_name_;
   Clock& clock_;
+  bool stores_ = true, pinned_ = false;
+  std::map<std::string, VariableRecord> held_;  // by name: pinned, or made without storing
 };
 
 }  // namespace slipway::director

@@ -21,7 +21,10 @@ struct Fixture {
   ManualClock clock;
   Variables variables{values, "dir", clock};
 
-  std::vector<std::int64_t> generate(const std::string& yaml) { return variables.generate(parse_yaml(yaml, "m"), "dep"); }
+  std::vector<std::int64_t> generate(const std::string& yaml) {
+    const auto manifest = parse_yaml(yaml, "m");
+    return variables.generate({&manifest}, "dep");
+  }
   Json value(const std::string& name) { return values.latest("/dir/dep/" + name)->value; }
   Json interpolate(const Json& document) { return variables.interpolate(document, "dep"); }
   void put(const std::string& name, const Json& value_given) { values.put(name, value_given, clock.now()); }
@@ -158,4 +161,38 @@ TEST_CASE("a hash cannot stand inside text, and a value is never searched again"
   fixture.put("/nested", "((/h))");
   CHECK(code_of([&] { fixture.interpolate({{"x", "y((/h))"}}); }) == code::variable_placement);
   CHECK(fixture.interpolate({{"x", "y((/nested))"}})["x"] == "y((/h))");
+}
+
+TEST_CASE("a preview makes values that are used and not stored") {
+  Fixture fixture;
+  fixture.variables.preview();
+  CHECK(fixture.generate("variables: [{name: ca, type: certificate, options: {is_ca: true, common_name: ca}},"
+                         " {name: leaf, type: certificate, options: {ca: ca, common_name: leaf}}]")
+            .empty());
+  const auto shown = fixture.interpolate({{"cert", "((leaf.certificate))"}, {"ca", "((ca.certificate))"}});
+  tls::verify(shown["cert"], shown["ca"], fixture.clock.now());
+  CHECK_FALSE(fixture.values.latest("/dir/dep/ca"));
+  CHECK_FALSE(fixture.values.latest("/dir/dep/leaf"));
+}
+
+TEST_CASE("a pinned deployment goes on with its values after they were rotated") {
+  Fixture fixture;
+  const std::string yaml = "variables: [{name: pw, type: password}]\nx: ((pw))";
+  const auto ids = fixture.generate(yaml);
+  const auto before = fixture.value("pw");
+  fixture.values.pin("dep", ids);
+  fixture.put("/dir/dep/pw", "rotated");
+  Variables later(fixture.values, "dir", fixture.clock);
+  later.pin("dep");
+  const auto manifest = parse_yaml(yaml, "m");
+  CHECK(later.generate({&manifest}, "dep") == ids);
+  CHECK(later.interpolate(manifest, "dep")["x"] == before);
+  CHECK(fixture.interpolate(manifest)["x"] == "rotated");
+}
+
+TEST_CASE("configs define variables too") {
+  Fixture fixture;
+  const Json manifest = Json::object(), config = parse_yaml("variables: [{name: /all, type: password}]", "c");
+  CHECK(fixture.variables.generate({&manifest, &config}, "dep").size() == 1);
+  CHECK(fixture.values.latest("/all"));
 }

@@ -99,12 +99,21 @@ TEST_CASE("recreate replaces every VM and keeps addresses and disks") {
   CHECK(world.inconsistencies() == std::vector<std::string>{});
 }
 
-TEST_CASE("a lost VM fails a plain deploy, which names the way out, and comes back with fix") {
+TEST_CASE("a lost VM costs its own instance only, fails a deploy that must touch it, and comes back with fix") {
   DirectorWorld world;
   world.deploy(simple_manifest(3));
   const auto lost = world.vm("server", 1);
   world.cloud.lose_vm(*lost.cid);
-  CHECK_THROWS_WITH_AS(world.deploy(simple_manifest(3)), doctest::Contains("--fix"), Error);
+  world.deploy(simple_manifest(3));
+  CHECK(std::any_of(world.events.begin(), world.events.end(), [](const std::string& line) {
+    return line.find("\"type\":\"warning\"") != std::string::npos && line.find("its agent does not answer") != std::string::npos;
+  }));
+  const auto calls = world.cpi.calls();
+  const auto applied = count(world.agents.calls(world.vm("server", 0).agent), "apply");
+  CHECK_THROWS_WITH_AS(world.deploy(simple_manifest(4, "two")), doctest::Contains("--fix"), Error);
+  CHECK(world.cpi.calls() == calls);
+  CHECK(count(world.agents.calls(world.vm("server", 0).agent), "apply") == applied);
+  CHECK(world.stores.instances.of_deployment("dep").size() == 3);
   world.deploy(simple_manifest(3), {.fix = true});
   CHECK(world.vm("server", 1).cid != lost.cid);
   CHECK(world.agents.job_state(world.vm("server", 1).agent) == "running");
@@ -276,4 +285,82 @@ TEST_CASE("bad input is told with place and value, and nothing is made for it") 
     CHECK(world.stores.ips.all().empty());
   }
   CHECK(world.cloud.violations() == std::vector<std::string>{});
+}
+
+namespace {
+
+std::string swapping(int instances, const std::string& rest) {
+  auto manifest = simple_manifest(instances);
+  manifest.replace(manifest.find("update: {"), 9, "update: {vm_strategy: create-swap-delete, ");
+  return manifest + rest;
+}
+
+}  // namespace
+
+TEST_CASE("create-swap-delete lets the old VM serve until the new one is there, and takes disk and identity over") {
+  DirectorWorld world;
+  world.deploy(swapping(2, ""));
+  const auto old_vm = world.vm("server", 0);
+  const auto disk = world.stores.disks.of_instance(old_vm.instance).at(0).cid;
+  int vms_at_stop = 0;
+  world.agents.before = [&](const AgentId& agent, const std::string& method) {
+    if (agent == old_vm.agent && method == "stop") vms_at_stop = static_cast<int>(world.cloud.vms().size());
+  };
+  world.deploy(swapping(2, "  env: {new: true}\n"));
+  CHECK(vms_at_stop == 4);
+  const auto new_vm = world.vm("server", 0);
+  CHECK(new_vm.instance == old_vm.instance);
+  CHECK(new_vm.cid != old_vm.cid);
+  CHECK(new_vm.networks["default"]["ip"] != old_vm.networks["default"]["ip"]);
+  CHECK(world.cloud.find_disk(disk)->attached_to == new_vm.cid);
+  CHECK(world.agents.job_state(new_vm.agent) == "running");
+  CHECK(world.cloud.vms().size() == 2);
+  CHECK(world.stores.ips.all().size() == 2);
+  CHECK(world.inconsistencies() == std::vector<std::string>{});
+  const auto calls = world.cpi.calls();
+  world.deploy(swapping(2, "  env: {new: true}\n"));
+  CHECK(world.cpi.calls() == calls);
+}
+
+TEST_CASE("VMs made for a swap that is given up are gone after the next deploy") {
+  DirectorWorld world;
+  world.deploy(swapping(2, ""));
+  const auto first = world.vm("server", 0).cid;
+  world.agents.fail_next("prepare", "no such package");
+  CHECK_THROWS_AS(world.deploy(swapping(2, "  env: {new: true}\n")), Error);
+  CHECK(world.cloud.vms().size() == 4);
+  world.deploy(swapping(2, ""));
+  CHECK(world.vm("server", 0).cid == first);
+  CHECK(world.cloud.vms().size() == 2);
+  CHECK(world.stores.ips.all().size() == 2);
+  CHECK(world.inconsistencies() == std::vector<std::string>{});
+}
+
+TEST_CASE("a director that dies at any message of a swap finishes it after its restart") {
+  for (int at = 1;; ++at) {
+    DirectorWorld world;
+    world.deploy(swapping(1, ""));
+    int messages = 0;
+    bool struck = false;
+    world.agents.before = [&](const AgentId&, const std::string&) {
+      if (++messages == at && !struck) {
+        struck = true;
+        Death::strike();
+      }
+    };
+    const auto manifest = swapping(1, "  env: {new: true}\n");
+    try {
+      world.deploy(manifest, {}, 7);
+    } catch (const Error&) {
+    }
+    if (!struck) break;
+    world.agents.before = {};
+    world.deploy(manifest, {.fix = true}, 7);
+    CAPTURE(at);
+    REQUIRE(world.inconsistencies() == std::vector<std::string>{});
+    CHECK(world.cloud.vms().size() == 1);
+    CHECK(world.stores.ips.all().size() == 1);
+    CHECK(world.agents.job_state(world.vm("server", 0).agent) == "running");
+    CHECK(world.cloud.disks().size() == 1);
+  }
 }

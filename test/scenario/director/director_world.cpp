@@ -4,6 +4,7 @@
 
 #include "base/archive.hpp"
 #include "base/digest.hpp"
+#include "base/yaml.hpp"
 #include "director/store/schema.hpp"
 #include "director/tasks/task_context.hpp"
 
@@ -175,12 +176,32 @@ std::string DirectorWorld::run_body(std::string (*body)(Services&, TaskContext&)
   return result;
 }
 
-void DirectorWorld::run(TaskId task, const std::function<void(TaskContext&)>& work, const Json& arguments) {
+void DirectorWorld::add_release(const std::string& name, const std::string& version,
+                                const std::vector<JobSource>& jobs) {
+  ReleaseRecord release{.name = name, .version = version, .commit_hash = "abc"};
+  for (const auto& source : jobs) {
+    JobRecord job{.spec = parse_yaml(source.spec, "job.MF")};
+    job.name = job.spec.at("name").get<std::string>();
+    const auto tarball = folder.path() / (name + "-" + job.name + ".tgz");
+    ArchiveWriter writer(tarball);
+    writer.add("job.MF", source.spec);
+    writer.add("monit", "");
+    for (const auto& [file, content] : source.templates) writer.add("templates/" + file, content);
+    writer.finish();
+    job.sha1 = sha256_of_file(tarball.string());
+    job.version = job.fingerprint = job.sha1.substr(0, 12);
+    job.blob = blobs.put_file(tarball).id;
+    release.jobs.push_back(std::move(job));
+  }
+  stores.releases.insert(release, clock.now());
+}
+
+void DirectorWorld::run(TaskId task, const std::function<void(TaskContext&)>& work, Json arguments) {
   Lines event(events), result(results), debug(debugs), cpi_log(debugs);
   TaskRecord record;
   record.id = task == 0 ? next_task_++ : task;
   record.user = "operator";
-  record.arguments = arguments;
+  record.arguments = std::move(arguments);
   TaskContext context(record, clock, event, result, debug, cpi_log, [this] { return cancelled(); });
   work(context);
 }
@@ -195,6 +216,13 @@ void DirectorWorld::remove(const std::string& deployment, bool delete_disks, Tas
   run(task, [&](TaskContext& context) {
     delete_deployment(services, context, {.deployment = deployment, .delete_disks = delete_disks});
   });
+}
+
+void DirectorWorld::change_instances(const std::string& deployment, Json arguments) {
+  arguments["deployment"] = deployment;
+  run(
+      0, [&](TaskContext& context) { director::change_instances(services, templates, context); },
+      std::move(arguments));
 }
 
 std::vector<Json> DirectorWorld::list(const std::string& deployment) {
@@ -216,6 +244,16 @@ VmRecord DirectorWorld::vm(const std::string& group, int index) {
   const auto found = stores.vms.active_of(instance(group, index).id);
   if (!found) throw Error(Fault::not_found, "no VM of " + group + "/" + std::to_string(index));
   return *found;
+}
+
+std::string DirectorWorld::rendered(const std::string& group, int index, const std::string& file) {
+  const auto spec = agents.spec(vm(group, index).agent).value_or(Json::object());
+  const auto archive = spec.at("rendered_templates_archive").at("blobstore_id").get<std::string>();
+  ArchiveReader reader(blobs.path(BlobId{archive}));
+  for (ArchiveEntry entry; reader.next(entry);) {
+    if (entry.name == file) return reader.read_all(1 << 20);
+  }
+  throw Error(Fault::not_found, file + " was not rendered for " + group + "/" + std::to_string(index));
 }
 
 std::vector<std::string> DirectorWorld::inconsistencies() {

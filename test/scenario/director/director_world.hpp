@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,18 +25,28 @@ class DirectorWorld {
   // Runs a deploy as task `task`; the same number again is the same task resumed.
   void deploy(const std::string& manifest, director::DeployOptions options = {}, director::TaskId task = 0);
   void remove(const std::string& deployment, bool delete_disks, director::TaskId task = 0);
+  // Runs the task "change_instances" with these arguments.
+  void change_instances(const std::string& deployment, Json arguments);
   std::vector<Json> list(const std::string& deployment);
   void set_cloud_config(const std::string& yaml);
+  // A release without packages. Each job: job.MF as YAML, and its templates by source name.
+  struct JobSource {
+    std::string spec;
+    std::map<std::string, std::string> templates;
+  };
+  void add_release(const std::string& name, const std::string& version, const std::vector<JobSource>& jobs);
 
   // Runs a task's body with these arguments; the same number again is the same task resumed.
   std::string run_body(std::string (*body)(director::Services&, director::TaskContext&), const Json& arguments,
                        director::TaskId task = 0);
   // Runs `work` in a task context; what it threw is thrown.
   void run(director::TaskId task, const std::function<void(director::TaskContext&)>& work,
-           const Json& arguments = Json::object());
+           Json arguments = Json::object());
 
   director::InstanceRecord instance(const std::string& group, int index);
   director::VmRecord vm(const std::string& group, int index);
+  // What the instance was told to run: a file of its rendered templates, "job/path".
+  std::string rendered(const std::string& group, int index, const std::string& file);
   // Nothing is where it should not be: no rule of cloud or agents broken, every VM, disk and
   // address known to the store, and the other way round.
   std::vector<std::string> inconsistencies();

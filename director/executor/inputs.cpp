@@ -1,0 +1,71 @@
+#include "director/executor/inputs.hpp"
+
+#include "base/yaml.hpp"
+#include "director/domain/error_codes.hpp"
+#include "director/domain/runtime_config.hpp"
+#include "director/variables/variables.hpp"
+
+namespace slipway::director {
+
+namespace {
+
+struct Chosen {
+  std::vector<NamedConfig> contents;  // placeholders as they stand
+  std::vector<std::int64_t> ids;
+};
+
+Chosen choose(Configs& configs, const std::string& type, const std::optional<std::vector<std::int64_t>>& ids) {
+  std::vector<ConfigRecord> records;
+  if (!ids) records = configs.list(type, "", 1);
+  for (const auto id : ids.value_or(std::vector<std::int64_t>{})) {
+    auto record = configs.version(id);
+    if (!record || record->type != type) {
+      throw Error(Fault::not_found, type + " config " + std::to_string(id) + " does not exist", code::config_not_found);
+    }
+    records.push_back(std::move(*record));
+  }
+  Chosen out;
+  for (const auto& record : records) {
+    out.contents.push_back({record.name, parse_yaml(record.content, type + " config '" + record.name + "'")});
+    out.ids.push_back(record.id);
+  }
+  return out;
+}
+
+std::vector<NamedConfig> filled(const std::vector<NamedConfig>& configs, const Variables& variables,
+                                const std::string& deployment) {
+  std::vector<NamedConfig> out;
+  for (const auto& config : configs) out.push_back({config.name, variables.interpolate(config.content, deployment)});
+  return out;
+}
+
+}  // namespace
+
+DeployInputs read_inputs(Services& services, const std::string& deployment, const Json& manifest,
+                         const ConfigChoice& configs, VariableUse use) {
+  auto& stores = services.stores;
+  const auto cloud = choose(stores.configs, "cloud", configs.cloud);
+  if (cloud.ids.empty()) {
+    throw Error(Fault::invalid, "there is no cloud config yet; set one with `bosh update-cloud-config FILE`",
+                code::bad_manifest);
+  }
+  const auto runtime = choose(stores.configs, "runtime", configs.runtime);
+
+  Variables variables(stores.variable_values, services.settings.director_name, services.clock);
+  if (use == VariableUse::pinned) variables.pin(deployment);
+  if (use == VariableUse::preview) variables.preview();
+  std::vector<const Json*> documents{&manifest};
+  for (const auto* chosen : {&runtime, &cloud}) {
+    for (const auto& config : chosen->contents) documents.push_back(&config.content);
+  }
+  DeployInputs out;
+  out.variable_ids = variables.generate(documents, deployment);
+  out.cloud_config_ids = cloud.ids;
+  out.runtime_config_ids = runtime.ids;
+  out.cloud = parse_cloud_config(filled(cloud.contents, variables, deployment));
+  out.manifest = parse_manifest(variables.interpolate(manifest, deployment));
+  add_runtime_config(parse_runtime_config(filled(runtime.contents, variables, deployment)), out.manifest);
+  return out;
+}
+
+}  // namespace slipway::director
