@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <exception>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -69,13 +70,30 @@ struct ArchiveReader::State {
   std::uint64_t bytes = 0;
   ArchiveEntry current;
   bool readable = false;
+  Pull pull;
+  std::string pulled;
+  std::exception_ptr pull_failure;
 
   ~State() {
     archive_read_free(handle);
     if (fd >= 0) ::close(fd);
   }
 
+  // No exception may pass through libarchive: it waits here until fail().
+  static la_ssize_t pull_some(::archive*, void* self, const void** buffer) {
+    auto& state = *static_cast<State*>(self);
+    try {
+      const auto size = state.pull({state.pulled.data(), state.pulled.size()});
+      *buffer = state.pulled.data();
+      return static_cast<la_ssize_t>(size);
+    } catch (...) {
+      state.pull_failure = std::current_exception();
+      return -1;
+    }
+  }
+
   [[noreturn]] void fail() const {
+    if (pull_failure) std::rethrow_exception(pull_failure);
     throw Error(Fault::invalid, source + ": " + text_or_empty(archive_error_string(handle)) +
                                     (current.name.empty() ? "" : " (at " + shown(current.name) + ")"));
   }
@@ -151,6 +169,17 @@ ArchiveReader ArchiveReader::from_memory(std::string_view bytes, ArchiveLimits l
   ArchiveReader reader;
   reader.state_->limits = limits;
   if (archive_read_open_memory(reader.state_->handle, bytes.data(), bytes.size()) != ARCHIVE_OK) reader.state_->fail();
+  return reader;
+}
+
+ArchiveReader ArchiveReader::from_stream(Pull pull, const std::string& source, ArchiveLimits limits) {
+  ArchiveReader reader;
+  auto& state = *reader.state_;
+  state.limits = limits;
+  state.source = source;
+  state.pull = std::move(pull);
+  state.pulled.resize(block_size);
+  if (archive_read_open(state.handle, &state, nullptr, &State::pull_some, nullptr) != ARCHIVE_OK) state.fail();
   return reader;
 }
 
@@ -319,11 +348,15 @@ class Unpacker {
 
 }  // namespace
 
-void ArchiveReader::read_to_file(const std::filesystem::path& path, unsigned mode) {
+void ArchiveReader::read_to_file(const std::filesystem::path& path, unsigned mode,
+                                 const std::function<void(std::string_view chunk)>& passed) {
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode));
   if (file.get() < 0) fail_writing(path.string(), errno);
   if (::fchmod(file.get(), mode) != 0) fail_writing(path.string(), errno);
-  read_to([&](std::string_view chunk) { write_all(file.get(), chunk, path.string()); });
+  read_to([&](std::string_view chunk) {
+    write_all(file.get(), chunk, path.string());
+    if (passed) passed(chunk);
+  });
 }
 
 std::vector<ArchiveEntry> unpack(const std::filesystem::path& archive, const std::filesystem::path& folder,

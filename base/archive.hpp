@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,13 +37,19 @@ class ArchiveReader {
   explicit ArchiveReader(const std::filesystem::path& archive, ArchiveLimits limits = {});
   // Reads an archive held in memory; `bytes` must outlive the reader.
   static ArchiveReader from_memory(std::string_view bytes, ArchiveLimits limits = {});
+  // Pulls the archive's bytes from `pull`, which fills the buffer and returns how much, 0 at the end;
+  // what it throws comes out of the call that needed the bytes. `source` names it in errors.
+  using Pull = std::function<std::size_t(std::span<char>)>;
+  static ArchiveReader from_stream(Pull pull, const std::string& source, ArchiveLimits limits = {});
   ~ArchiveReader();
   ArchiveReader(ArchiveReader&&) noexcept;
 
   bool next(ArchiveEntry& entry);                        // false at the end
   std::string read_all(std::size_t max_bytes);           // the current entry, once; larger: Fault::exhausted
   void read_to(const std::function<void(std::string_view chunk)>& sink);
-  void read_to_file(const std::filesystem::path& path, unsigned mode = 0600);
+  // Every piece also goes to `passed`, so that it can be hashed on its way.
+  void read_to_file(const std::filesystem::path& path, unsigned mode = 0600,
+                    const std::function<void(std::string_view chunk)>& passed = {});
 
  private:
   ArchiveReader();

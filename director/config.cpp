@@ -26,6 +26,26 @@ std::vector<UserConfig> read_users(Config& file) {
   return users;
 }
 
+// A CPI config can choose among these and cannot bring its own.
+std::map<std::string, std::vector<std::string>> read_programs(Config& file) {
+  const Json programs = file.value("cpi.programs", Json::object(),
+                                   "programs a CPI config may name as `exec_path`: {path: [argv…]}; any other is refused");
+  Problems problems;
+  std::map<std::string, std::vector<std::string>> out;
+  if (!programs.is_object()) problems.add("cpi.programs", "has to be a mapping of paths to argv lists");
+  for (const auto& [path, command] : (programs.is_object() ? programs : Json::object()).items()) {
+    const auto place = "cpi.programs." + path;
+    if (!path.starts_with('/')) problems.add(place, "has to be an absolute path");
+    if (!command.is_array() || command.empty()) problems.add(place, "has to be a list: the program and its arguments");
+    for (const auto& word : command.is_array() ? command : Json::array()) {
+      if (word.is_string()) out[path].push_back(word.get<std::string>());
+      else problems.add(place, "has to be a list of texts");
+    }
+  }
+  problems.throw_if_any("cpi.programs");
+  return out;
+}
+
 }  // namespace
 
 DirectorConfig read_director_config(Config& in) {
@@ -71,6 +91,7 @@ DirectorConfig read_director_config(Config& in) {
       in.strings("nats.certificate_names", {}, "addresses and names in the bus certificate");
   c.cpi_command = in.strings("cpi.command", {}, "argv of the default CPI");
   c.cpi_properties = in.value("cpi.properties", Json::object(), "merged into the context of each CPI call");
+  c.cpi_programs = read_programs(in);
   c.cpi_timeout_seconds =
       static_cast<int>(in.integer("cpi.timeout_seconds", 1800, 1, 86400, "limit of one CPI call"));
   c.dns_domain = in.string("dns.domain", "bosh", "top level domain of instance names");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct DirectorConfig {
   std::vector<std::string> nats_certificate_names;
   std::vector<std::string> cpi_command;
   Json cpi_properties = Json::object();
+  std::map<std::string, std::vector<std::string>> cpi_programs;  // exec_path → argv
   int cpi_timeout_seconds = 0;
   std::string dns_domain, dns_hosts_file;
   std::vector<std::string> own_addresses;
@@ -49,6 +51,7 @@ struct InitOptions {
   std::string address;  // what agents and clients dial
   std::string name = "slipway";
   std::vector<std::string> cpi_command;
+  std::string cpi_type;  // set: a CPI config may name this command by the type's usual exec_path
   std::string dns_hosts_file;
   int port = 25555, blobstore_port = 25250, nats_port = 4222;
 };

@@ -10,6 +10,7 @@
 #include "director/agents/nats_server.hpp"
 #include "director/api/director_api.hpp"
 #include "director/blobstore/blob_handler.hpp"
+#include "director/cleanup/cleanup_task.hpp"
 #include "director/configured_cpis.hpp"
 #include "director/executor/bodies.hpp"
 #include "director/executor/care/care_tasks.hpp"
@@ -182,7 +183,7 @@ struct Director::Parts {
         authority(bus_ca(stores.variable_values, clock), clock),
         nats(nats_options(), authority, known_agents(stores.vms), log),
         agents(client_options(), random, log),
-        cpis(config),
+        cpis(config, stores, clock),
         templates(blobs),
         services{clock,
                  random,
@@ -210,6 +211,7 @@ struct Director::Parts {
     register_problem_tasks(queue, services);
     register_care_tasks(queue, services);
     register_artifact_tasks(queue, artifacts);
+    register_cleanup_task(queue, services, artifacts);
     locks.on_lost([this](TaskId task) { queue.cancel(task); });
     uploads.sweep(tasks);
     remove_expired_blobs(services);

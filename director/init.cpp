@@ -13,6 +13,11 @@ namespace {
 
 constexpr std::string_view password_alphabet = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
+Json programs_of(const InitOptions& options) {
+  if (options.cpi_type.empty()) return Json::object();
+  return {{"/var/vcap/jobs/" + options.cpi_type + "_cpi/bin/cpi", options.cpi_command}};
+}
+
 Json config_of(const InitOptions& options, const std::string& uuid, const std::string& password_hash) {
   const auto& address = options.address;
   const Json admin = {{"name", "admin"}, {"password_hash", password_hash}, {"scopes", {"bosh.admin"}}};
@@ -34,7 +39,7 @@ Json config_of(const InitOptions& options, const std::string& uuid, const std::s
         {"agent_password_file", "blobstore.password"},
         {"ca_file", "ca.crt"}}},
       {"nats", {{"listen_address", address}, {"port", options.nats_port}, {"certificate_names", {address}}}},
-      {"cpi", {{"command", options.cpi_command}}},
+      {"cpi", {{"command", options.cpi_command}, {"programs", programs_of(options)}}},
       {"dns", {{"hosts_file", options.dns_hosts_file}}},
       {"own_addresses", {address}}};
 }

@@ -145,11 +145,13 @@ Json ExecCpi::exchange(const std::string& method, Json arguments, Effect effect,
   if (!idempotency_key.empty()) request["context"]["idempotency_key"] = idempotency_key;
   if (version > 0) request["api_version"] = version;
 
-  const Redactor redactor(request);
+  const Redactor redactor(request, options_.secrets);
   const auto log = [&](const std::string& line) {
     if (observer_.log) observer_.log("[external-cpi] [" + id + "] " + line);
   };
-  log("request: " + dump(redactor.json(request)) + " with command: " + options_.command.front());
+  auto shown = redactor.json(request);
+  for (const auto& [key, value] : options_.context.items()) shown["context"][key] = Redactor::mark;
+  log("request: " + dump(shown) + " with command: " + options_.command.front());
 
   ProcessSpec spec;
   spec.argv = options_.command;

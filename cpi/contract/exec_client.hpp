@@ -16,7 +16,8 @@ struct ExecOptions {
   std::vector<std::string> command;          // argv of the CPI, e.g. {"/usr/bin/sudo", "-n", "/…/slipway-cpi-libvirt", "/…/cpi.json"}
   std::map<std::string, std::string> env;    // exact environment; empty: PATH, TMPDIR, HOME as BOSH gives
   std::string director_uuid;
-  Json context = Json::object();             // the cpi-config entry's properties, merged flat
+  Json context = Json::object();             // the cpi-config entry's properties, merged flat; not logged
+  std::vector<std::string> secrets;          // kept out of logs and errors wherever they turn up
   std::chrono::seconds timeout{1800};        // create_stemcell may take long; the process group is killed at the limit
   std::size_t max_output_bytes = 4u << 20;
   std::function<ProcessResult(const ProcessSpec&)> run = slipway::run;  // replaced where no process is wanted

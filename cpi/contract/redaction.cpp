@@ -51,8 +51,9 @@ void collect(const Json& value, bool secret, std::vector<std::string>& out) {
 
 }  // namespace
 
-Redactor::Redactor(const Json& request) {
+Redactor::Redactor(const Json& request, const std::vector<std::string>& more) {
   collect(request, false, secrets_);
+  for (const auto& secret : more) keep(secret, secrets_);
   std::sort(secrets_.begin(), secrets_.end(), [](const auto& a, const auto& b) {
     return a.size() != b.size() ? a.size() > b.size() : a < b;
   });

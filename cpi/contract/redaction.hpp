@@ -15,7 +15,8 @@ class Redactor {
  public:
   static constexpr std::string_view mark = "<redacted>";
 
-  explicit Redactor(const Json& request);
+  // `more` are secrets whose keys do not say so.
+  explicit Redactor(const Json& request, const std::vector<std::string>& more = {});
 
   // A copy of `value` with secret members replaced by `mark`; everything else is unchanged.
   Json json(const Json& value) const;

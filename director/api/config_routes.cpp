@@ -3,6 +3,7 @@
 #include "base/yaml.hpp"
 #include "director/api/routes.hpp"
 #include "director/api/text_diff.hpp"
+#include "director/domain/error_codes.hpp"
 #include "director/domain/resurrection.hpp"
 
 namespace slipway::director::api {
@@ -59,7 +60,7 @@ Response put(ApiServices& services, const Request& request) {
   const auto content = in.string("content");
   const auto* expected = in.find("expected_latest_id");
   problems.throw_if_any("config");
-  check_config(type, content);
+  check_config(services, type, name, content);
   std::optional<std::int64_t> expected_id;
   if (expected && !expected->is_null()) expected_id = id_of(*expected, "expected_latest_id");
   const auto latest = services.stores.configs.list(type, name, 1);
@@ -133,12 +134,23 @@ Response remove(ApiServices& services, const Request& request) {
   return removed(services.stores.configs.remove(type, name));
 }
 
+// Together with the other CPI configs, since all of them are one.
+void check_cpi_config(ApiServices& services, const std::string& name, Json content) {
+  std::vector<NamedConfig> all;
+  for (const auto& other : services.stores.configs.list("cpi", "", 1))
+    if (other.name != name) all.push_back({other.name, parse_yaml(other.content, "CPI config '" + other.name + "'")});
+  all.push_back({name, std::move(content)});
+  services.cpis.check(parse_cpi_config(all));
+}
+
 }  // namespace
 
-void check_config(const std::string& type, const std::string& content) {
-  const Json config = parse_yaml(content, type + " config");
-  if (!config.is_object()) throw Error(Fault::invalid, type + " config: expected a YAML mapping", 440001);
-  if (type == "resurrection") parse_resurrection_config(config);
+void check_config(ApiServices& services, const std::string& type, const std::string& name,
+                  const std::string& content) {
+  auto value = parse_yaml(content, type + " config");
+  if (!value.is_object()) throw Error(Fault::invalid, type + " config: expected a YAML mapping", code::bad_manifest);
+  if (type == "resurrection") parse_resurrection_config(value);
+  if (type == "cpi") check_cpi_config(services, name, std::move(value));
 }
 
 void add_config_routes(Routes& routes, ApiServices& services) {

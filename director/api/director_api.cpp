@@ -14,7 +14,9 @@ struct DirectorApi::State {
     api::add_task_routes(routes, services);
     api::add_config_routes(routes, services);
     api::add_legacy_config_routes(routes, services);
-    api::add_artifact_routes(routes, services);
+    api::add_release_routes(routes, services);
+    api::add_package_routes(routes, services);
+    api::add_stemcell_routes(routes, services);
     api::add_deployment_routes(routes, services);
     api::add_instance_routes(routes, services);
     api::add_instance_task_routes(routes, services, settings);

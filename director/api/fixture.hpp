@@ -73,7 +73,8 @@ struct ApiFixture : StoreFixture {
                              "create_deployment", "delete_deployment", "change_instances", "scan_and_fix",
                              "fetch_instances", "run_errand", "fetch_logs", "ssh", "cck_scan", "cck_apply",
                              "delete_orphan_disks", "orphan_disk", "attach_disk", "delete_vm", "create_snapshot",
-                             "snapshot_deployment", "delete_snapshot", "delete_deployment_snapshots"})
+                             "snapshot_deployment", "delete_snapshot", "delete_deployment_snapshots", "export_release",
+                             "cleanup_artifacts"})
       queue.register_type(type, [](TaskContext&) { return ""; });
     api = std::make_unique<DirectorApi>(
         ApiServices{clock, random, Log::discard(), stores, tasks, queue, locks, blobs, cpis, uploads}, settings);

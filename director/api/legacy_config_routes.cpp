@@ -39,13 +39,13 @@ void add(Routes& routes, ApiServices& services, const Family& family) {
   });
   routes.add("POST", family.path, Need::admin, [&services, type](Request& request, const Caller&) {
     const auto content = text_body(request);
-    check_config(type, content);
+    check_config(services, type, name_of(request), content);
     services.stores.configs.put(type, name_of(request), content, std::nullopt, services.clock.now());
     return Response::empty(201);
   });
   routes.add("POST", family.path + "/diff", Need::admin, [&services, type](Request& request, const Caller&) {
     const auto content = text_body(request);
-    check_config(type, content);
+    check_config(services, type, name_of(request), content);
     const bool redact = text(request, "redact") != "false";
     const auto latest = services.stores.configs.list(type, name_of(request), 1);
     const auto before = latest.empty() ? "" : latest.front().content;

@@ -1,4 +1,5 @@
 #include "director/api/routes.hpp"
+#include "director/cleanup/cleanable.hpp"
 
 namespace slipway::director::api {
 namespace {
@@ -91,6 +92,20 @@ Response delete_network(const Request& request) {
               network_not_found);
 }
 
+Response clean_up(ApiServices& services, const Request& request, const Caller& caller) {
+  const auto body = request.json_body(1u << 20);
+  Problems problems;
+  JsonReader in(body, "request", problems);
+  JsonReader config(in.object_or_empty("config"), "config", problems);
+  TaskRecord task;
+  task.type = "cleanup_artifacts";
+  const bool all = config.boolean_or("remove_all", false);
+  task.description = all ? "clean up all" : "clean up";
+  task.arguments = {{"remove_all", all}, {"keep_orphaned_disks", config.boolean_or("keep_orphaned_disks", false)}};
+  problems.throw_if_any("clean-up");
+  return submit(services, request, caller, std::move(task));
+}
+
 }  // namespace
 
 void add_resource_routes(Routes& routes, ApiServices& services) {
@@ -108,6 +123,12 @@ void add_resource_routes(Routes& routes, ApiServices& services) {
   routes.add("GET", "/networks", Need::read_all, [](Request& request, const Caller&) { return networks(request); });
   routes.add("DELETE", "/networks/{name}", Need::admin,
              [](Request& request, const Caller&) { return delete_network(request); });
+  routes.add("POST", "/cleanup", Need::admin,
+             [&](Request& request, const Caller& caller) { return clean_up(services, request, caller); });
+  routes.add("GET", "/cleanup/dryrun", Need::admin, [&](Request& request, const Caller&) {
+    const CleanupOptions options{flag(request, "remove_all"), flag(request, "keep_orphaned_disks")};
+    return Response::json(200, to_json(find_cleanable(services.stores, options)));
+  });
 }
 
 }  // namespace slipway::director::api

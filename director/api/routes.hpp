@@ -70,15 +70,18 @@ InstanceRecord instance_in_path(ApiServices& services, const Request& request,
 TaskRecord task_of_deployment(const std::string& type, const std::string& description,
                               const std::string& deployment, Json arguments = Json::object());
 
-// Fault::invalid unless the content is a YAML mapping that is right for its type.
-void check_config(const std::string& type, const std::string& content);
+// Fault::invalid unless the content is a YAML mapping that is right for its type. What a placeholder will stand
+// for is not known here.
+void check_config(ApiServices& services, const std::string& type, const std::string& name, const std::string& content);
 
 // Each adds the routes of one subject. The references outlive the routes.
 void add_info_routes(Routes& routes, ApiServices& services, const ApiSettings& settings);
 void add_task_routes(Routes& routes, ApiServices& services);
 void add_config_routes(Routes& routes, ApiServices& services);
 void add_legacy_config_routes(Routes& routes, ApiServices& services);
-void add_artifact_routes(Routes& routes, ApiServices& services);
+void add_release_routes(Routes& routes, ApiServices& services);
+void add_package_routes(Routes& routes, ApiServices& services);
+void add_stemcell_routes(Routes& routes, ApiServices& services);
 void add_deployment_routes(Routes& routes, ApiServices& services);
 void add_instance_routes(Routes& routes, ApiServices& services);
 void add_instance_task_routes(Routes& routes, ApiServices& services, const ApiSettings& settings);

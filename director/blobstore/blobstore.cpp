@@ -69,11 +69,12 @@ StoredBlob Blobstore::publish(IncomingBlob& blob, BlobId id) {
   return stored;
 }
 
-StoredBlob Blobstore::put_file(const fs::path& source) {
-  const auto id = new_id();
-  IncomingBlob blob(folder_ / "incoming", id);
+StoredBlob Blobstore::put_file(const fs::path& source, const BlobId& id) {
+  if (!id.empty()) (void)place(id);
+  const auto name = new_id();
+  IncomingBlob blob(folder_ / "incoming", name);
   blob.copy_from(source);
-  return publish(blob, BlobId{id});
+  return publish(blob, id.empty() ? BlobId{name} : id);
 }
 
 StoredBlob Blobstore::put(http::BodyReader& body, const BlobId& id) {

@@ -29,7 +29,8 @@ class Blobstore {
   // `incoming`. `random` outlives the object.
   Blobstore(std::filesystem::path folder, Random& random);
 
-  StoredBlob put_file(const std::filesystem::path& source);       // copied (reflinked where possible)
+  // Copied (reflinked where possible); a new id when empty.
+  StoredBlob put_file(const std::filesystem::path& source, const BlobId& id = {});
   StoredBlob put(http::BodyReader& body, const BlobId& id = {});  // streamed; a new id when empty
   std::filesystem::path path(const BlobId& id) const;             // Fault::not_found
   bool exists(const BlobId& id) const;

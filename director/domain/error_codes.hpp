@@ -7,6 +7,14 @@ namespace slipway::director::code {
 inline constexpr int release_not_found = 30005;
 inline constexpr int release_version_not_found = 30006;
 
+inline constexpr int release_in_use = 30007;
+inline constexpr int release_not_of_deployment = 30011;
+inline constexpr int package_differs = 30012;
+inline constexpr int job_differs = 30013;
+inline constexpr int commit_differs = 30014;
+inline constexpr int release_digest_differs = 30015;
+inline constexpr int dependency_key_differs = 30016;
+
 inline constexpr int wrong_type = 40000;
 inline constexpr int missing_field = 40001;
 inline constexpr int below_minimum = 40002;
@@ -14,9 +22,16 @@ inline constexpr int above_maximum = 40003;
 inline constexpr int invalid_value = 40005;
 
 inline constexpr int stemcell_not_found = 50003;
+inline constexpr int stemcell_in_use = 50004;
 inline constexpr int stemcell_alias_taken = 50005;
 inline constexpr int stemcell_both_name_and_os = 50006;
 
+inline constexpr int stemcell_digest_differs = 50007;
+inline constexpr int stemcell_not_supported = 50008;
+
+inline constexpr int package_without_source = 60001;
+
+inline constexpr int deployment_not_found = 70000;
 inline constexpr int instance_not_found = 70001;
 inline constexpr int target_state_undefined = 70007;
 inline constexpr int job_not_found = 70009;
@@ -91,6 +106,8 @@ inline constexpr int disk_type_size = 200001;
 inline constexpr int features_format = 210001;
 
 inline constexpr int invalid_canonical_name = 420001;
+inline constexpr int compiled_package_missing = 430003;
+
 inline constexpr int bad_manifest = 440001;
 inline constexpr int config_not_found = 440012;
 inline constexpr int agent_silent = 450002;
@@ -104,10 +121,14 @@ inline constexpr int addon_filter_stemcell = 530005;
 inline constexpr int addon_deployment_filter = 530006;
 inline constexpr int runtime_several_tags = 530006;
 
+inline constexpr int runtime_release_version = 530001;
+
 inline constexpr int variable_name_missing = 540002;
 inline constexpr int variable_name_syntax = 540004;
 inline constexpr int variable_generation = 540005;
 inline constexpr int variable_placement = 540007;
+
+inline constexpr int duplicate_cpi = 550000;
 
 inline constexpr int variables_format = 560000;
 inline constexpr int features_unknown_type = 560001;

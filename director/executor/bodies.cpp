@@ -5,6 +5,7 @@
 #include "director/domain/error_codes.hpp"
 #include "director/domain/reader.hpp"
 #include "director/executor/deploy.hpp"
+#include "director/executor/export_release.hpp"
 #include "director/executor/instance_action.hpp"
 
 namespace slipway::director {
@@ -169,6 +170,17 @@ void register_deployment_tasks(TaskQueue& queue, Services& services, JobTemplate
   });
   queue.register_type("change_instances",
                       [&](TaskContext& task) { return change_instances(services, templates, task); });
+  queue.register_type("export_release", [&](TaskContext& task) {
+    const auto& arguments = task.task().arguments;
+    return export_release(services, task,
+                          {.deployment = text_of(arguments, "deployment"),
+                           .release = text_of(arguments, "release"),
+                           .version = text_of(arguments, "version"),
+                           .stemcell_os = text_of(arguments, "stemcell_os"),
+                           .stemcell_version = text_of(arguments, "stemcell_version"),
+                           .sha256 = truth(arguments, "sha256"),
+                           .jobs = arguments.value("jobs", std::vector<std::string>())});
+  });
   queue.register_type(
       "fetch_instances",
       [&](TaskContext& task) {

@@ -8,7 +8,7 @@
 namespace slipway::director {
 
 // Registers the tasks that touch VMs: create_deployment, delete_deployment, change_instances,
-// fetch_instances. `services` and `templates` outlive the queue.
+// fetch_instances, export_release. `services` and `templates` outlive the queue.
 void register_deployment_tasks(TaskQueue& queue, Services& services, JobTemplateCache& templates);
 
 // Options as the REST query gives them. All problems at once.

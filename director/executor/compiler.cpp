@@ -6,7 +6,11 @@
 #include <set>
 
 #include "base/parallel.hpp"
+#include "director/domain/dependency_key.hpp"
+#include "director/domain/error_codes.hpp"
+#include "director/domain/names.hpp"
 #include "director/planner/addresses.hpp"
+#include "director/planner/compiled_choice.hpp"
 #include "director/planner/networks.hpp"
 
 namespace slipway::director {
@@ -17,6 +21,12 @@ namespace {
 
 constexpr const char* group_name = "compilation";
 constexpr int address_tries = 20;
+
+const PackageRecord* find_by_name(const std::vector<PackageRecord>& packages, const std::string& name) {
+  const auto found =
+      std::find_if(packages.begin(), packages.end(), [&](const auto& package) { return package.name == name; });
+  return found == packages.end() ? nullptr : &*found;
+}
 
 // What is left to do, handed out to workers as soon as its dependencies are there.
 class WorkList {
@@ -70,9 +80,9 @@ class WorkList {
 }  // namespace
 
 Compiler::Owner Compiler::owner_of(std::int64_t package_id) const {
-  for (const auto& release : world_.releases) {
-    for (const auto& package : release.packages) {
-      if (package.id == package_id) return {&release, &package};
+  for (const auto& used : releases_) {
+    for (const auto& package : used.record->packages) {
+      if (package.id == package_id) return {&used, &package};
     }
   }
   throw Error(Fault::internal, "package " + std::to_string(package_id) + " belongs to no release");
@@ -82,12 +92,11 @@ Compiler::Owner Compiler::owner_of(std::int64_t package_id) const {
 std::vector<Need> Compiler::dependencies_of(const Need& need) const {
   std::vector<Need> found;
   const auto owner = owner_of(need.package_id);
-  const ReleaseIndex releases(world_.releases);
   for (const auto& name : owner.package->dependencies) {
-    const auto* package = releases.package(*owner.release, name);
+    const auto* package = find_by_name(owner.used->record->packages, name);
     if (!package)
       throw Error(Fault::invalid, "package " + owner.package->name + " depends on " + name +
-                                      ", which release " + owner.release->name + " does not have");
+                                      ", which release " + owner.used->record->name + " does not have");
     const Need next{package->id, need.stemcell_os, need.stemcell_version};
     for (auto& deeper : dependencies_of(next)) {
       if (std::find(found.begin(), found.end(), deeper) == found.end()) found.push_back(std::move(deeper));
@@ -97,37 +106,23 @@ std::vector<Need> Compiler::dependencies_of(const Need& need) const {
   return found;
 }
 
-// [[name, version, [its own …]], …], sorted by name.
-Json Compiler::dependency_tree(const Owner& owner) const {
-  Json tree = Json::array();
-  const ReleaseIndex releases(world_.releases);
-  auto names = owner.package->dependencies;
-  std::sort(names.begin(), names.end());
-  for (const auto& name : names) {
-    const auto* package = releases.package(*owner.release, name);
-    Json entry = {package->name, package->version};
-    if (Json deeper = dependency_tree({owner.release, package}); !deeper.empty())
-      entry.push_back(std::move(deeper));
-    tree.push_back(std::move(entry));
-  }
-  return tree;
+std::string Compiler::dependency_key(const Owner& owner) const {
+  return director::dependency_key(dependency_graph(owner.used->record->packages), owner.package->name);
 }
 
-std::string Compiler::dependency_key(const Need& need) const {
-  return dependency_tree(owner_of(need.package_id)).dump();
-}
-
-std::optional<CompiledPackageRecord> Compiler::find_compiled(const Need& need) const {
-  return services_.stores.releases.find_compiled(need.package_id, need.stemcell_os, need.stemcell_version,
-                                                 dependency_key(need));
+std::optional<CompiledPackageRecord> Compiler::find_compiled(const Need& need, const Owner& owner) const {
+  const auto known = services_.stores.releases.compiled_of(need.package_id);
+  const auto* found = choose_compiled(known, *owner.package, need, dependency_key(owner), owner.used->exported_from);
+  if (!found) return std::nullopt;
+  return *found;
 }
 
 std::vector<std::string> Compiler::names_of_missing(const std::vector<Need>& needs) const {
   std::vector<std::string> names;
   for (const auto& need : needs) {
-    if (find_compiled(need)) continue;
     const auto owner = owner_of(need.package_id);
-    names.push_back(owner.release->name + "/" + owner.package->name + " for " + need.stemcell_os + "/" +
+    if (find_compiled(need, owner)) continue;
+    names.push_back(owner.used->record->name + "/" + owner.package->name + " for " + need.stemcell_os + "/" +
                     need.stemcell_version);
   }
   return names;
@@ -135,16 +130,39 @@ std::vector<std::string> Compiler::names_of_missing(const std::vector<Need>& nee
 
 std::map<Need, CompiledPackageRecord> Compiler::compile(const std::vector<Need>& needs) {
   std::vector<Need> missing;
+  Problems problems;
   for (const auto& need : needs) {
-    if (auto found = find_compiled(need)) {
+    const auto owner = owner_of(need.package_id);
+    if (auto found = find_compiled(need, owner)) {
       compiled_.emplace(need, std::move(*found));
+    } else if (!owner.used->exported_from.empty() || owner.package->blob.empty()) {
+      cannot_compile(need, owner, problems);
     } else {
       missing.push_back(need);
     }
   }
+  problems.throw_if_any("packages that have no source here");
   remove_leftovers();
   if (!missing.empty()) compile_missing(missing);
   return compiled_;
+}
+
+void Compiler::cannot_compile(const Need& need, const Owner& owner, Problems& problems) {
+  const auto& release = *owner.used->record;
+  const auto place = "release '" + release.name + "/" + release.version + "'";
+  const auto package = "package '" + owner.package->name + "/" + owner.package->version + "' ";
+  if (owner.used->exported_from.empty()) {
+    problems.add(place,
+                 package + "has no source and was not compiled for stemcell '" + need.stemcell_os + "/" +
+                     need.stemcell_version + "'; upload the release with source, or compiled for this stemcell",
+                 code::package_without_source);
+    return;
+  }
+  std::vector<std::string> stemcells;
+  for (const auto& from : owner.used->exported_from) stemcells.push_back(from.os + "/" + from.version);
+  problems.add(place,
+               package + "was compiled on none of the stemcells of 'exported_from': " + quoted_list(stemcells),
+               code::compiled_package_missing);
 }
 
 void Compiler::remove_leftovers() {
@@ -220,7 +238,7 @@ CompiledPackageRecord Compiler::compile_one(const Need& need, const VmRecord& vm
   CompiledPackageRecord record{.package_id = package.id,
                                .stemcell_os = need.stemcell_os,
                                .stemcell_version = need.stemcell_version,
-                               .dependency_key = dependency_key(need)};
+                               .dependency_key = dependency_key(owner)};
   const Json answer = vms_.agent(vm.agent).run(
       "compile_package", Json::array({package.blob.value, package.sha1, package.name,
                                       package.version + "." + std::to_string(record.build), dependencies}));
@@ -301,7 +319,7 @@ VmRecord Compiler::create_worker(const StemcellRef& stemcell, int number) {
   order.index = number;
   order.az = compilation.az;
   const auto* az = cloud_.find_az(compilation.az);
-  order.cpi = az ? az->cpi : "";
+  order.cpi = az ? az->cpi : world_.default_cpi;
   order.stemcell = stemcell;
   order.env = compilation.env;
   order.tags = {{"compiling", deployment_}};

@@ -11,19 +11,28 @@
 
 namespace slipway::director {
 
+// One version of a release in use, and the stemcells its compiled packages have to be of, if any.
+struct UsedRelease {
+  const ReleaseRecord* record = nullptr;
+  std::vector<ReleaseUse::ExportedFrom> exported_from;
+};
+
 // Compiles what is not in the cache, on compilation VMs that work side by side and go at the
 // end, whatever happens. A package is compiled once for a stemcell and a set of dependencies.
 class Compiler {
  public:
   Compiler(Services& services, TaskContext& task, std::string deployment, const CloudConfig& cloud,
-           const World& world)
+           const World& world, std::vector<UsedRelease> releases)
       : services_(services),
         task_(task),
         deployment_(std::move(deployment)),
         cloud_(cloud),
         world_(world),
+        releases_(std::move(releases)),
         vms_(services, task) {}
 
+  // `needs` are packages of the releases given, dependencies included. Fault::invalid with all packages
+  // that are not there compiled and have no source (60001), or not as `exported_from` asks (430003).
   std::map<Assignment::PackageNeed, CompiledPackageRecord> compile(
       const std::vector<Assignment::PackageNeed>& needs);
 
@@ -31,16 +40,16 @@ class Compiler {
   std::vector<std::string> names_of_missing(const std::vector<Assignment::PackageNeed>& needs) const;
 
  private:
-  std::optional<CompiledPackageRecord> find_compiled(const Assignment::PackageNeed& need) const;
   struct Worker;
   struct Owner {
-    const ReleaseRecord* release = nullptr;
+    const UsedRelease* used = nullptr;
     const PackageRecord* package = nullptr;
   };
   Owner owner_of(std::int64_t package_id) const;
+  std::optional<CompiledPackageRecord> find_compiled(const Assignment::PackageNeed& need, const Owner& owner) const;
   std::vector<Assignment::PackageNeed> dependencies_of(const Assignment::PackageNeed& need) const;
-  Json dependency_tree(const Owner& owner) const;
-  std::string dependency_key(const Assignment::PackageNeed& need) const;
+  std::string dependency_key(const Owner& owner) const;
+  static void cannot_compile(const Assignment::PackageNeed& need, const Owner& owner, Problems& problems);
   void compile_missing(const std::vector<Assignment::PackageNeed>& missing);
   CompiledPackageRecord compile_one(const Assignment::PackageNeed& need, const VmRecord& vm);
   VmRecord create_worker(const StemcellRef& stemcell, int number);
@@ -55,6 +64,7 @@ class Compiler {
   std::string deployment_;
   const CloudConfig& cloud_;
   const World& world_;
+  std::vector<UsedRelease> releases_;
   VmSteps vms_;
   std::mutex mutex_;
   std::map<Assignment::PackageNeed, CompiledPackageRecord> compiled_;

@@ -9,6 +9,7 @@
 #include "director/executor/dns.hpp"
 #include "director/executor/world.hpp"
 #include "director/planner/forecast.hpp"
+#include "director/planner/resolve.hpp"
 
 namespace slipway::director {
 
@@ -66,6 +67,8 @@ void Deploy::plan(const Json& manifest) {
   });
   if (!request_.options.dry_run) {
     if (some_are_silent()) decide_changes();  // refuses before minutes are spent on compiling
+    const auto used = uses();
+    services_.stores.deployments.add_uses(request_.deployment, used.release_ids, used.stemcell_ids);
     compile();
   }
   decide_changes();
@@ -180,8 +183,32 @@ void Deploy::render() {
   for (const auto& instance : world_.instances) actual_[instance.record.id] = &instance;
 }
 
+// All that the manifest lists, whether or not an instance runs a job of theirs.
+std::vector<UsedRelease> Deploy::releases_in_use() const {
+  std::vector<UsedRelease> used;
+  Problems told_before;
+  const Resolution resolution(desired_.manifest, world_, told_before);
+  for (const auto& wish : desired_.manifest.releases) {
+    if (const auto* found = resolution.release(wish.name)) used.push_back({found->record, wish.exported_from});
+  }
+  return used;
+}
+
+Deploy::Uses Deploy::uses() const {
+  std::set<std::int64_t> release_ids, stemcell_ids;
+  for (const auto& used : releases_in_use()) release_ids.insert(used.record->id);
+  for (const auto& planned : assignment_.instances) {
+    for (const auto& stemcell : world_.stemcells) {
+      const bool used = stemcell.name == planned.stemcell.name &&
+                        stemcell.version == planned.stemcell.version && stemcell.cpi == planned.cpi;
+      if (used) stemcell_ids.insert(stemcell.id);
+    }
+  }
+  return {{release_ids.begin(), release_ids.end()}, {stemcell_ids.begin(), stemcell_ids.end()}};
+}
+
 void Deploy::compile() {
-  Compiler compiler(services_, task_, request_.deployment, desired_.cloud, world_);
+  Compiler compiler(services_, task_, request_.deployment, desired_.cloud, world_, releases_in_use());
   compiled_ = compiler.compile(assignment_.packages);
 }
 
@@ -403,20 +430,8 @@ void Deploy::finish() {
   deployment.manifest = request_.manifest;
   deployment.cloud_config_ids = cloud_config_ids_;
   deployment.runtime_config_ids = runtime_config_ids_;
-  const ReleaseIndex releases(world_.releases);
-  std::set<std::int64_t> release_ids, stemcell_ids;
-  for (const auto& planned : assignment_.instances) {
-    for (const auto& job : planned.jobs) {
-      release_ids.insert(releases.release(job.release, job.release_version).id);
-    }
-    for (const auto& stemcell : world_.stemcells) {
-      const bool used = stemcell.name == planned.stemcell.name &&
-                        stemcell.version == planned.stemcell.version && stemcell.cpi == planned.cpi;
-      if (used) stemcell_ids.insert(stemcell.id);
-    }
-  }
-  stores.deployments.record_success(deployment, {release_ids.begin(), release_ids.end()},
-                                    {stemcell_ids.begin(), stemcell_ids.end()}, services_.clock.now());
+  const auto used = uses();
+  stores.deployments.record_success(deployment, used.release_ids, used.stemcell_ids, services_.clock.now());
   stores.variable_values.pin(request_.deployment, variable_ids_);
   stores.shared_links.replace(request_.deployment, assignment_.shared_links);
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "director/executor/compiler.hpp"
 #include "director/executor/inputs.hpp"
 #include "director/executor/instance_updater.hpp"
 #include "director/executor/render.hpp"
@@ -44,6 +45,11 @@ class Deploy {
   void reserve();
   void give_back();
   void render();
+  struct Uses {
+    std::vector<std::int64_t> release_ids, stemcell_ids;
+  };
+  std::vector<UsedRelease> releases_in_use() const;
+  Uses uses() const;
   void compile();
   void decide_changes();
   bool some_are_silent() const;

@@ -51,7 +51,7 @@ void Deploy::report() {
   for (const auto& past : services_.stores.change_durations.of(request_.deployment)) {
     history.add(past.group, past.action, past.took);
   }
-  Compiler compiler(services_, task_, request_.deployment, desired_.cloud, world_);
+  Compiler compiler(services_, task_, request_.deployment, desired_.cloud, world_, releases_in_use());
   report_plan(task_, {.plan = plan_,
                       .history = history,
                       .max_parallel = services_.settings.max_parallel,

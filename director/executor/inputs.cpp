@@ -63,6 +63,7 @@ DeployInputs read_inputs(Services& services, const std::string& deployment, cons
   out.cloud_config_ids = cloud.ids;
   out.runtime_config_ids = runtime.ids;
   out.cloud = parse_cloud_config(filled(cloud.contents, variables, deployment));
+  for (auto& az : out.cloud.azs) az.cpi = services.cpis.current_name(az.cpi);
   out.manifest = parse_manifest(variables.interpolate(manifest, deployment));
   add_runtime_config(parse_runtime_config(filled(runtime.contents, variables, deployment)), out.manifest);
   return out;

@@ -14,11 +14,13 @@
 #include "director/agents/agent_access.hpp"
 #include "director/agents/agent_client.hpp"
 #include "director/blobstore/blobstore.hpp"
+#include "director/domain/cpi_config.hpp"
 #include "director/store/change_durations.hpp"
 #include "director/store/director_attributes.hpp"
 #include "director/store/dns_numbers.hpp"
 #include "director/store/dns_versions.hpp"
 #include "director/store/errand_runs.hpp"
+#include "director/store/exported_releases.hpp"
 #include "director/store/orphaned_vms.hpp"
 #include "director/store/problems.hpp"
 #include "director/store/shared_links.hpp"
@@ -38,6 +40,10 @@ class Cpis {
   // The CPI of a cpi-config entry ("" is the default one). Fault::invalid when there is none.
   virtual std::shared_ptr<cpi::Cpi> open(const std::string& name, cpi::CallObserver observer) = 0;
   virtual std::vector<std::string> names() const = 0;
+  // What a CPI is called now that rows may know by a former name (`migrated_from`).
+  virtual std::string current_name(const std::string& name) const { return name; }
+  // Fault::invalid for a config that names a program which the director may not run.
+  virtual void check(const CpiConfig&) const {}
 };
 
 // Every store over one database.
@@ -59,6 +65,7 @@ struct Stores {
         dns_versions(db),
         change_durations(db),
         errand_runs(db),
+        exported_releases(db),
         temporary_blobs(db),
         problems(db),
         snapshots(db),
@@ -80,6 +87,7 @@ struct Stores {
   DnsVersions dns_versions;
   ChangeDurations change_durations;
   ErrandRuns errand_runs;
+  ExportedReleases exported_releases;
   TemporaryBlobs temporary_blobs;
   ProblemReports problems;
   Snapshots snapshots;

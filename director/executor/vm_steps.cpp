@@ -56,8 +56,12 @@ std::shared_ptr<cpi::Cpi> VmSteps::cpi(const std::string& name) const {
 }
 
 StemcellRecord VmSteps::find_stemcell(const VmOrder& order) const {
-  const auto found = services_.stores.stemcells.find(order.stemcell.name, order.stemcell.version, order.cpi);
-  if (found) return *found;
+  const auto wanted = services_.cpis.current_name(order.cpi);
+  for (auto& stemcell : services_.stores.stemcells.all()) {
+    const bool fits = stemcell.name == order.stemcell.name && stemcell.version == order.stemcell.version &&
+                      services_.cpis.current_name(stemcell.cpi) == wanted;
+    if (fits) return std::move(stemcell);
+  }
   throw Error(Fault::not_found,
               "stemcell " + order.stemcell.name + "/" + order.stemcell.version + " is not uploaded" +
                   (order.cpi.empty() ? "" : " to CPI '" + order.cpi + "'") +

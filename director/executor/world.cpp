@@ -97,11 +97,26 @@ World read_world(Services& services, TaskContext& task, const std::string& deplo
     task.checkpoint();
     if (instance.vm) ask_agent(services, instance);
   });
+  // Rows may know a CPI by a former name.
+  std::map<std::string, std::string> current;
+  const auto rename = [&](std::string& cpi) {
+    const auto [at, fresh] = current.try_emplace(cpi);
+    if (fresh) at->second = services.cpis.current_name(cpi);
+    cpi = at->second;
+  };
+  for (auto& instance : world.instances) {
+    if (instance.vm) rename(instance.vm->cpi);
+    for (auto& disk : instance.disks) rename(disk.cpi);
+  }
+
   world.reserved_ips = stores.ips.all();
   for (const auto& release : stores.releases.all()) {
     if (names_release(manifest, release.name)) world.releases.push_back(release);
   }
   world.stemcells = stores.stemcells.all();
+  for (auto& stemcell : world.stemcells) rename(stemcell.cpi);
+  world.cpis = services.cpis.names();
+  rename(world.default_cpi);
   world.director_addresses = services.settings.own_addresses;
   world.dns_domain = services.settings.dns_domain;
   if (const auto record = stores.deployments.find(deployment)) world.teams = record->teams;

@@ -131,8 +131,14 @@ void Assigner::check_jobs(const InstanceGroup& group) {
   const auto azs = group.azs.empty() ? std::vector<std::string>{""} : group.azs;
   for (const auto& name : azs) {
     const auto* az = desired_.cloud.find_az(name);
-    const auto cpi = az == nullptr ? "" : az->cpi;
+    const auto cpi = az == nullptr ? world_.default_cpi : az->cpi;
     if (resolution_.stemcell_on_cpi(*stemcell, cpi)) continue;
+    const auto& cpis = world_.cpis;
+    if (!cpi.empty() && std::find(cpis.begin(), cpis.end(), cpi) == cpis.end()) {
+      problems_.add("azs." + name + ".cpi",
+                    "CPI '" + cpi + "' is not in the CPI config, which has " + quoted_list(cpis), code::invalid_value);
+      continue;
+    }
     problems_.add(place_of(group),
                   "stemcell '" + stemcell->name + "/" + stemcell->version + "' is not uploaded to " +
                       (cpi.empty() ? "the default CPI" : "CPI '" + cpi + "' of availability zone '" + name + "'"),
@@ -270,7 +276,7 @@ void Assigner::set_machine(const InstanceGroup& group, PlannedInstance& out) con
   const auto& cloud = desired_.cloud;
   out.stemcell = *resolution_.stemcell(group.stemcell);
   const auto* az = cloud.find_az(out.az);
-  if (az != nullptr) out.cpi = az->cpi;
+  out.cpi = az != nullptr ? az->cpi : world_.default_cpi;
   out.vm_resources = group.vm_resources;
   const auto* type = cloud.find_vm_type(group.vm_type);
   out.vm_cloud_properties = cloud_properties_of(desired_, out, type == nullptr ? Json::object() : type->cloud_properties);

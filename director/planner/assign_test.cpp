@@ -234,8 +234,11 @@ TEST_CASE("what is not uploaded is refused with what is") {
   const auto [number, text] = with([](Json& m) { group(m)["jobs"][0]["name"] = "etcdd"; });
   CHECK(number == code::group_unknown_job);
   CHECK(text.find("it has 'etcd', 'client' and 'plain'") != std::string::npos);
-  CHECK(refusal(desired(manifest(), cloud([](Json& c) { c["azs"][0]["cpi"] = "far"; })), world()).first ==
-        code::stemcell_not_found);
+  const auto far = desired(manifest(), cloud([](Json& c) { c["azs"][0]["cpi"] = "far"; }));
+  CHECK(refusal(far, world()).first == code::invalid_value);
+  auto with_far = world();
+  with_far.cpis = {"far"};
+  CHECK(refusal(far, with_far).first == code::stemcell_not_found);
 }
 
 TEST_CASE("an older stemcell and release are used where the manifest names them") {

@@ -46,6 +46,8 @@ struct World {
   std::vector<IpRecord> reserved_ips;        // of the whole director
   std::vector<ReleaseRecord> releases;       // those the manifest can name (resolved by name)
   std::vector<StemcellRecord> stemcells;
+  std::vector<std::string> cpis;             // names an availability zone may use
+  std::string default_cpi;                   // of instances without a zone; "" unless it was migrated
   std::vector<std::string> director_addresses;  // never given to a node
   Json shared_links = Json::array();            // `shared_links` of other deployments' assignments, joined
   std::string dns_domain = "bosh";

@@ -26,13 +26,18 @@ sql::Result select(sql::Session& session, const std::string& name) {
   return session.run(std::string(columns) + "WHERE name = :1", {name});
 }
 
-void use(sql::Session& session, const std::string& table, const std::string& column, std::int64_t deployment,
-         const std::vector<std::int64_t>& ids) {
-  session.run("DELETE FROM " + table + " WHERE deployment_id = :1", {deployment});
+void add_uses_of(sql::Session& session, const std::string& table, const std::string& column, std::int64_t deployment,
+                 const std::vector<std::int64_t>& ids) {
   for (const auto id : ids)
     session.run("INSERT INTO " + table + " (deployment_id, " + column +
                     ") VALUES (:1, :2) ON CONFLICT (deployment_id, " + column + ") DO NOTHING",
                 {deployment, id});
+}
+
+void use(sql::Session& session, const std::string& table, const std::string& column, std::int64_t deployment,
+         const std::vector<std::int64_t>& ids) {
+  session.run("DELETE FROM " + table + " WHERE deployment_id = :1", {deployment});
+  add_uses_of(session, table, column, deployment, ids);
 }
 
 }  // namespace
@@ -84,6 +89,17 @@ void Deployments::record_success(const DeploymentRecord& deployment, const std::
     const auto id = select(session, deployment.name).rows.at(0).integer("id");
     use(session, "deployment_releases", "release_id", id, release_ids);
     use(session, "deployment_stemcells", "stemcell_id", id, stemcell_ids);
+  });
+}
+
+void Deployments::add_uses(const std::string& name, const std::vector<std::int64_t>& release_ids,
+                           const std::vector<std::int64_t>& stemcell_ids) {
+  db_.transaction([&](sql::Session& session) {
+    const auto found = select(session, name);
+    if (found.rows.empty()) throw Error(Fault::not_found, "deployment '" + name + "' does not exist");
+    const auto id = found.rows.front().integer("id");
+    add_uses_of(session, "deployment_releases", "release_id", id, release_ids);
+    add_uses_of(session, "deployment_stemcells", "stemcell_id", id, stemcell_ids);
   });
 }
 

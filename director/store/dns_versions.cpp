@@ -32,4 +32,13 @@ std::vector<BlobId> DnsVersions::set_blob(std::int64_t version, const BlobId& bl
   return old;
 }
 
+std::vector<BlobId> DnsVersions::blobs() {
+  return rows::all(db_.run("SELECT blob_id FROM dns_versions WHERE blob_id <> '' ORDER BY id"),
+                   [](const sql::Row& row) { return BlobId{row.text("blob_id")}; });
+}
+
+void DnsVersions::forget_blob(const BlobId& blob) {
+  db_.run("UPDATE dns_versions SET blob_id = '' WHERE blob_id = :1", {blob.value});
+}
+
 }  // namespace slipway::director

@@ -19,6 +19,8 @@ class DnsVersions {
   Published publish(const std::string& content_key, Timestamp now);
   // Forgets older versions and returns their blobs for deletion.
   std::vector<BlobId> set_blob(std::int64_t version, const BlobId& blob);
+  std::vector<BlobId> blobs();
+  void forget_blob(const BlobId& blob);  // the next publication stores a new one
 
  private:
   sql::Database& db_;

@@ -1,3 +1,4 @@
+#include "director/store/compiled_rows.hpp"
 #include "director/store/rows.hpp"
 #include "director/store/stores.hpp"
 
@@ -9,8 +10,6 @@ constexpr std::string_view release_columns =
 constexpr std::string_view job_columns = "SELECT j.id, j.name, j.version, j.fingerprint, j.blob, j.sha1, j.spec FROM jobs j ";
 constexpr std::string_view package_columns =
     "SELECT p.id, p.name, p.version, p.fingerprint, p.blob, p.sha1, p.dependencies FROM packages p ";
-constexpr std::string_view compiled_columns =
-    "SELECT id, package_id, stemcell_os, stemcell_version, dependency_key, build, blob, sha1 FROM compiled_packages ";
 
 ReleaseRecord read_release(const sql::Row& row) {
   ReleaseRecord release;
@@ -35,17 +34,6 @@ PackageRecord read_package(const sql::Row& row) {
           BlobId{row.text("blob")},
           row.text("sha1"),
           rows::json(row, "dependencies").get<std::vector<std::string>>()};
-}
-
-CompiledPackageRecord read_compiled(const sql::Row& row) {
-  return {row.integer("id"),
-          row.integer("package_id"),
-          row.text("stemcell_os"),
-          row.text("stemcell_version"),
-          row.text("dependency_key"),
-          static_cast<int>(row.integer("build")),
-          BlobId{row.text("blob")},
-          row.text("sha1")};
 }
 
 void read_parts(sql::Session& session, ReleaseRecord& release) {
@@ -91,30 +79,58 @@ std::int64_t package_row(sql::Session& session, const std::string& release, cons
       .integer("id");
 }
 
-bool in_use(sql::Session& session, const std::string& blob) {
-  return rows::exists(session,
-                      "SELECT 1 AS one FROM jobs WHERE blob = :1 UNION ALL SELECT 1 AS one FROM packages WHERE blob = "
-                      ":1 UNION ALL SELECT 1 AS one FROM compiled_packages WHERE blob = :1 LIMIT 1",
-                      {blob});
-}
-
 std::vector<std::string> blobs(const sql::Result& result) {
   return rows::all(result, [](const sql::Row& row) { return row.text("blob"); });
 }
 
+// Other releases may share the blob that is being replaced: they have the same source. The blobs that
+// may have become useless are appended to `candidates`.
+void replace_source(sql::Session& session, std::int64_t id, const PackageRecord& package,
+                    std::vector<std::string>& candidates) {
+  const auto old = session.run("SELECT blob FROM packages WHERE id = :1", {id}).rows.at(0).text("blob");
+  if (old == package.blob.value) return;
+  const std::string sharing = "SELECT id FROM packages WHERE blob = :1 AND fingerprint = :2";
+  for (auto& blob : blobs(session.run("SELECT blob FROM compiled_packages WHERE package_id IN (" + sharing + ")",
+                                      {old, package.fingerprint})))
+    candidates.push_back(std::move(blob));
+  candidates.push_back(old);
+  session.run("DELETE FROM compiled_packages WHERE package_id IN (" + sharing + ")", {old, package.fingerprint});
+  session.run("UPDATE packages SET blob = :1, sha1 = :2 WHERE blob = :3 AND fingerprint = :4",
+              {package.blob.value, package.sha1, old, package.fingerprint});
+}
+
+void replace_job(sql::Session& session, const std::string& release, const JobRecord& job,
+                 std::vector<std::string>& candidates) {
+  for (auto& blob : blobs(session.run(
+           "SELECT blob FROM jobs WHERE release_name = :1 AND name = :2 AND fingerprint = :3",
+           {release, job.name, job.fingerprint})))
+    candidates.push_back(std::move(blob));
+  session.run(
+      "UPDATE jobs SET blob = :1, sha1 = :2, spec = :3 WHERE release_name = :4 AND name = :5 AND fingerprint = :6",
+      {job.blob.value, job.sha1, rows::value(job.spec), release, job.name, job.fingerprint});
+}
+
+std::vector<BlobId> unneeded_of(sql::Session& session, const std::vector<std::string>& candidates) {
+  std::vector<BlobId> unneeded;
+  for (const auto& blob : candidates)
+    if (!blob.empty() && !blob_in_use_by_any(session, blob)) unneeded.push_back(BlobId{blob});
+  return unneeded;
+}
+
+constexpr std::string_view select_users =
+    "SELECT d.name FROM deployment_releases u JOIN deployments d ON d.id = u.deployment_id "
+    "WHERE u.release_id = :1 ORDER BY d.name";
+
 void refuse_while_in_use(sql::Session& session, std::int64_t release_id) {
-  const auto result = session.run(
-      "SELECT d.name FROM deployment_releases u JOIN deployments d ON d.id = u.deployment_id "
-      "WHERE u.release_id = :1 ORDER BY d.name",
-      {release_id});
   std::string list;
-  for (const auto& row : result.rows) list += (list.empty() ? "" : ", ") + row.text("name");
+  for (const auto& row : session.run(select_users, {release_id}).rows)
+    list += (list.empty() ? "" : ", ") + row.text("name");
   if (!list.empty()) throw Error(Fault::conflict, "release is still in use by: " + list, 30007);
 }
 
 }  // namespace
 
-std::int64_t Releases::insert(const ReleaseRecord& release, Timestamp now) {
+std::int64_t Releases::insert(const ReleaseRecord& release, Timestamp now, const CompiledByName& compiled) {
   std::int64_t id = 0;
   db_.transaction([&](sql::Session& session) {
     id = session.insert(
@@ -125,25 +141,31 @@ std::int64_t Releases::insert(const ReleaseRecord& release, Timestamp now) {
     for (const auto& job : release.jobs)
       session.run("INSERT INTO release_jobs (release_id, job_id) VALUES (:1, :2)",
                   {id, job_row(session, release.name, job)});
-    for (const auto& package : release.packages)
-      session.run("INSERT INTO release_packages (release_id, package_id) VALUES (:1, :2)",
-                  {id, package_row(session, release.name, package)});
+    for (const auto& package : release.packages) {
+      const auto row = package_row(session, release.name, package);
+      session.run("INSERT INTO release_packages (release_id, package_id) VALUES (:1, :2)", {id, row});
+      if (const auto found = compiled.find(package.name); found != compiled.end())
+        insert_compiled_row(session, row, found->second);
+    }
   });
   return id;
 }
 
-void Releases::replace_blobs(const ReleaseRecord& release) {
+std::vector<BlobId> Releases::replace_blobs(const ReleaseRecord& release, const CompiledByName& compiled) {
+  std::vector<BlobId> unneeded;
   db_.transaction([&](sql::Session& session) {
-    for (const auto& job : release.jobs)
-      session.run(
-          "UPDATE jobs SET blob = :1, sha1 = :2, spec = :3 WHERE release_name = :4 AND name = :5 AND fingerprint = :6",
-          {job.blob.value, job.sha1, rows::value(job.spec), release.name, job.name, job.fingerprint});
+    std::vector<std::string> candidates;
+    for (const auto& job : release.jobs) replace_job(session, release.name, job, candidates);
     for (const auto& package : release.packages) {
+      // Known from a compiled release so far, it gains its source here and what was compiled stays good.
       const auto id = package_row(session, release.name, package);
-      session.run("UPDATE packages SET blob = :1, sha1 = :2 WHERE id = :3", {package.blob.value, package.sha1, id});
-      session.run("DELETE FROM compiled_packages WHERE package_id = :1", {id});
+      if (!package.blob.empty()) replace_source(session, id, package, candidates);
+      if (const auto found = compiled.find(package.name); found != compiled.end())
+        candidates.push_back(replace_compiled_row(session, id, found->second).value);
     }
+    unneeded = unneeded_of(session, candidates);
   });
+  return unneeded;
 }
 
 std::optional<ReleaseRecord> Releases::find(const std::string& name, const std::string& version) {
@@ -234,51 +256,28 @@ std::vector<BlobId> Releases::remove(std::int64_t release_id) {
       for (auto& blob : blobs(session.run(query, {name}))) candidates.push_back(std::move(blob));
     session.run("DELETE " + lonely_jobs, {name});
     session.run("DELETE " + lonely_packages, {name});
-    for (const auto& blob : candidates)
-      if (!blob.empty() && !in_use(session, blob)) unneeded.push_back(BlobId{blob});
+    unneeded = unneeded_of(session, candidates);
   });
   return unneeded;
 }
 
+std::vector<std::string> Releases::deployments_using(std::int64_t release_id) {
+  return rows::all(db_.run(select_users, {release_id}), [](const sql::Row& row) { return row.text("name"); });
+}
+
 bool Releases::blob_in_use(const BlobId& blob) {
   bool used = false;
-  db_.transaction([&](sql::Session& session) { used = in_use(session, blob.value); });
+  db_.transaction([&](sql::Session& session) { used = blob_in_use_by_any(session, blob.value); });
   return used;
 }
 
-std::optional<CompiledPackageRecord> Releases::find_compiled(std::int64_t package_id, const std::string& stemcell_os,
-                                                             const std::string& stemcell_version,
-                                                             const std::string& dependency_key) {
-  return rows::first(db_.run(std::string(compiled_columns) +
-                                 "WHERE package_id = :1 AND stemcell_os = :2 AND stemcell_version = :3 AND "
-                                 "dependency_key = :4",
-                             {package_id, stemcell_os, stemcell_version, dependency_key}),
-                     read_compiled);
-}
-
-CompiledPackageRecord Releases::insert_compiled(CompiledPackageRecord compiled) {
-  db_.transaction([&](sql::Session& session) {
-    session.run(
-        "INSERT INTO compiled_packages (package_id, stemcell_os, stemcell_version, dependency_key, build, blob, sha1) "
-        "SELECT :1, :2, :3, :4, COALESCE(MAX(build), 0) + 1, :5, :6 FROM compiled_packages WHERE package_id = :1 AND "
-        "stemcell_os = :2 AND stemcell_version = :3 "
-        "ON CONFLICT (package_id, stemcell_os, stemcell_version, dependency_key) DO NOTHING",
-        {compiled.package_id, compiled.stemcell_os, compiled.stemcell_version, compiled.dependency_key,
-         compiled.blob.value, compiled.sha1});
-    compiled = read_compiled(session
-                                 .run(std::string(compiled_columns) +
-                                          "WHERE package_id = :1 AND stemcell_os = :2 AND stemcell_version = :3 AND "
-                                          "dependency_key = :4",
-                                      {compiled.package_id, compiled.stemcell_os, compiled.stemcell_version,
-                                       compiled.dependency_key})
-                                 .rows.at(0));
-  });
-  return compiled;
-}
-
-std::vector<CompiledPackageRecord> Releases::compiled_of(std::int64_t package_id) {
-  return rows::all(db_.run(std::string(compiled_columns) + "WHERE package_id = :1 ORDER BY id", {package_id}),
-                   read_compiled);
+std::map<std::int64_t, std::vector<std::string>> Releases::job_names() {
+  std::map<std::int64_t, std::vector<std::string>> names;
+  for (const auto& row : db_.run("SELECT r.release_id, j.name FROM release_jobs r JOIN jobs j ON j.id = r.job_id "
+                                 "ORDER BY r.release_id, j.name")
+                             .rows)
+    names[row.integer("release_id")].push_back(row.text("name"));
+  return names;
 }
 
 }  // namespace slipway::director

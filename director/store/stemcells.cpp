@@ -69,4 +69,20 @@ void Stemcells::remove(std::int64_t id) {
   });
 }
 
+void Stemcells::record_upload(const std::string& name, const std::string& version, const std::string& cpi) {
+  db_.run("INSERT INTO stemcell_uploads (name, version, cpi) VALUES (:1, :2, :3) ON CONFLICT (name, version, cpi) "
+          "DO NOTHING",
+          {name, version, cpi});
+}
+
+std::vector<std::string> Stemcells::uploaded_to(const std::string& name, const std::string& version) {
+  return rows::all(db_.run("SELECT cpi FROM stemcell_uploads WHERE name = :1 AND version = :2 ORDER BY cpi",
+                           {name, version}),
+                   [](const sql::Row& row) { return row.text("cpi"); });
+}
+
+void Stemcells::forget_uploads(const std::string& name, const std::string& version) {
+  db_.run("DELETE FROM stemcell_uploads WHERE name = :1 AND version = :2", {name, version});
+}
+
 }  // namespace slipway::director

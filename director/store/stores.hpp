@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,10 @@ class Deployments {
   // What runs now: the manifest, the configs and the releases and stemcells it uses.
   void record_success(const DeploymentRecord& deployment, const std::vector<std::int64_t>& release_ids,
                       const std::vector<std::int64_t>& stemcell_ids, Timestamp now);
+  // Before the first success: what an attempt works with cannot be deleted under it. Added to what is
+  // in use already.
+  void add_uses(const std::string& name, const std::vector<std::int64_t>& release_ids,
+                const std::vector<std::int64_t>& stemcell_ids);
   std::vector<std::int64_t> release_ids(const std::string& name);
   std::vector<std::int64_t> stemcell_ids(const std::string& name);
   void remove(const std::string& name);  // Fault::conflict while instances, VMs or active disks remain
@@ -101,21 +106,35 @@ class IpAddresses {
   sql::Database& db_;
 };
 
+// Compiled packages that come with a release, by the package's name; their ids are not known yet.
+using CompiledByName = std::map<std::string, CompiledPackageRecord>;
+
+struct NamedCompiledPackage {
+  std::string package;
+  CompiledPackageRecord compiled;
+};
+
 class Releases {
  public:
   explicit Releases(sql::Database& db) : db_(db) {}
-  // Jobs and packages with a known fingerprint (same release name) share the stored rows.
-  std::int64_t insert(const ReleaseRecord& release, Timestamp now);
-  void replace_blobs(const ReleaseRecord& release);  // --fix: new blobs, compiled packages dropped
+  // Jobs and packages with a known fingerprint (same release name) share the stored rows. All of the
+  // release is there afterwards, or nothing.
+  std::int64_t insert(const ReleaseRecord& release, Timestamp now, const CompiledByName& compiled = {});
+  // --fix: jobs and packages get these blobs, everywhere where the old ones were used. What was compiled
+  // from a replaced source is dropped; a package without a blob keeps its source.
+  // Blobs that nobody needs any more are returned for deletion.
+  std::vector<BlobId> replace_blobs(const ReleaseRecord& release, const CompiledByName& compiled = {});
   std::optional<ReleaseRecord> find(const std::string& name, const std::string& version);
   std::optional<ReleaseRecord> find(std::int64_t id);
   std::vector<ReleaseRecord> all();
   std::vector<ReleaseRecord> versions();        // like all(), without jobs and packages
+  std::map<std::int64_t, std::vector<std::string>> job_names();  // by the release's id
   std::vector<PackageRecord> packages_with_fingerprints(const std::vector<std::string>& fingerprints);
   std::optional<JobRecord> find_job(const std::string& release, const std::string& name,
                                     const std::string& fingerprint);
   std::optional<PackageRecord> find_package(const std::string& release, const std::string& name,
                                             const std::string& fingerprint);
+  std::vector<std::string> deployments_using(std::int64_t release_id);
   bool blob_in_use(const BlobId& blob);         // by any job, package or compiled package
   // Blobs that nobody needs any more are returned for deletion.
   std::vector<BlobId> remove(std::int64_t release_id);  // Fault::conflict (30007) while in use
@@ -123,9 +142,14 @@ class Releases {
   std::optional<CompiledPackageRecord> find_compiled(std::int64_t package_id, const std::string& stemcell_os,
                                                      const std::string& stemcell_version,
                                                      const std::string& dependency_key);
+  // The same package compiled for the same, whatever release brought it. `like`: stemcell and key.
+  std::optional<CompiledPackageRecord> find_compiled_anywhere(const std::string& name, const std::string& fingerprint,
+                                                              const CompiledPackageRecord& like);
   // Next build number is chosen here. Two compilers of one package: the second gets the first's row.
   CompiledPackageRecord insert_compiled(CompiledPackageRecord compiled);
   std::vector<CompiledPackageRecord> compiled_of(std::int64_t package_id);
+  std::vector<NamedCompiledPackage> all_compiled();
+  std::optional<BlobId> remove_compiled(std::int64_t id);  // its blob when nobody else needs it
 
  private:
   sql::Database& db_;
@@ -140,6 +164,10 @@ class Stemcells {
   std::vector<StemcellRecord> all();
   std::vector<std::string> deployments_using(std::int64_t stemcell_id);
   void remove(std::int64_t id);  // Fault::conflict (50004) while in use
+  // That the stemcell was offered to this CPI, whether or not the CPI could take its format.
+  void record_upload(const std::string& name, const std::string& version, const std::string& cpi);
+  std::vector<std::string> uploaded_to(const std::string& name, const std::string& version);
+  void forget_uploads(const std::string& name, const std::string& version);
 
  private:
   sql::Database& db_;

@@ -19,8 +19,8 @@ struct ArtifactServices {
   std::filesystem::path work_folder;  // where tarballs are downloaded to and unpacked
 };
 
-// update_stemcell, update_release {path | location, sha1, fix, rebase}, delete_stemcell
-// {name, version, force}, delete_release {name, version, force}. Each may be called again after a
+// update_stemcell {path | location, sha1, fix | refused, refused_code}, update_release {path | location,
+// sha1, fix, rebase}, delete_stemcell {name, version, force}, delete_release {name, version, force}. Each may be called again after a
 // restart: what it stored or created before is found through the journal.
 void register_artifact_tasks(TaskQueue& queue, ArtifactServices& services);
 
@@ -28,5 +28,13 @@ std::string update_stemcell(ArtifactServices& services, TaskContext& task);
 std::string update_release(ArtifactServices& services, TaskContext& task);
 std::string delete_stemcell(ArtifactServices& services, TaskContext& task);
 std::string delete_release(ArtifactServices& services, TaskContext& task);
+
+// Whether some CPI of now has not been offered the stemcell yet.
+bool stemcell_needed(Stores& stores, const Cpis& cpis, const std::string& name, const std::string& version);
+
+// The steps of the two delete tasks. Fault::conflict while a deployment uses it; with `force` what
+// cloud or blobstore refuse is noted and passed over. The caller holds the lock.
+void remove_release_version(ArtifactServices& services, TaskContext& task, const ReleaseRecord& release, bool force);
+void remove_stemcell(ArtifactServices& services, TaskContext& task, const StemcellRecord& stemcell, bool force);
 
 }  // namespace slipway::director

@@ -1,6 +1,8 @@
 #include "director/uploads/source.hpp"
 
+#include <algorithm>
 #include <fstream>
+#include <optional>
 
 #include "base/digest.hpp"
 #include "base/http/client.hpp"
@@ -10,54 +12,70 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int max_redirects = 5;
+constexpr int max_redirects = 9;
+constexpr int download_failed = 100001;
+constexpr int nothing_there = 100002;
 
 std::string text_of(const Json& arguments, const char* key) {
   const auto found = arguments.find(key);
   return found != arguments.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
+// user:password@ goes into a header and is never shown.
 struct Url {
-  std::string base, target;
+  std::string base, target, credentials;
+  std::string shown() const { return base + target; }
 };
 
 Url parse_url(const std::string& location) {
   const auto scheme_end = location.find("://");
   const auto scheme = location.substr(0, scheme_end == std::string::npos ? 0 : scheme_end);
   if (scheme != "https" && scheme != "http")
-    throw Error(Fault::invalid, "location '" + location + "': expected an https, http or file URL");
-  const auto path = location.find_first_of("/?", scheme_end + 3);
-  if (path == std::string::npos) return {location, "/"};
-  return {location.substr(0, path), (location[path] == '?' ? "/" : "") + location.substr(path)};
+    throw Error(Fault::invalid, "location: expected an https or http URL that the director can reach, not '" +
+                                    (scheme.empty() ? std::string("something without a scheme") : scheme + "://…") + "'");
+  const auto host = scheme_end + 3;
+  const auto path = std::min(location.find_first_of("/?#", host), location.size());
+  Url url;
+  const auto at = location.rfind('@', path == 0 ? 0 : path - 1);
+  const bool has_user = at != std::string::npos && at >= host && at < path;
+  if (has_user) url.credentials = http::url_decode(location.substr(host, at - host));
+  const auto host_begin = has_user ? at + 1 : host;
+  url.base = scheme + "://" + location.substr(host_begin, path - host_begin);
+  url.target = location.substr(path, location.find('#', path) - path);
+  if (!url.target.starts_with('/')) url.target.insert(0, "/");
+  return url;
 }
 
-std::string redirected(const Url& from, const std::string& to) {
-  return to.starts_with("/") ? from.base + to : to;
+// A credential goes to the host it was given for and to nobody a redirect names.
+Url redirected(const Url& from, const std::string& to) {
+  auto next = parse_url(to.starts_with("/") ? from.base + to : to);
+  if (next.base == from.base && next.credentials.empty()) next.credentials = from.credentials;
+  return next;
 }
 
-void copy_local(const std::string& location, const fs::path& target) {
-  const fs::path source = location.substr(std::string("file://").size());
-  std::error_code error;
-  if (!fs::is_regular_file(source, error)) throw Error(Fault::invalid, "location '" + location + "': no such file");
-  fs::copy_file(source, target, fs::copy_options::overwrite_existing, error);
-  if (error) throw Error(Fault::exhausted, "copying " + source.string() + ": " + error.message());
+http::ClientResponse fetch(const Url& url, const std::function<void(std::string_view)>& sink) {
+  http::ClientConfig config;
+  config.base_url = url.base;
+  config.timeout = std::chrono::seconds(120);
+  http::ClientRequest request{.target = url.target};
+  if (!url.credentials.empty()) request.headers["Authorization"] = "Basic " + base64_encode(url.credentials);
+  return http::Client(config).download(request, sink);
 }
 
 }  // namespace
 
-void download(const std::string& location, const fs::path& target, TaskContext& task) {
-  if (location.starts_with("file://")) return copy_local(location, target);
-  auto current = location;
+std::string shown_location(const std::string& location) { return parse_url(location).shown(); }
+
+void download(const std::string& location, const fs::path& target, TaskContext& task,
+              const std::function<void(std::string_view)>& passed) {
+  auto url = parse_url(location);
   for (int redirects = 0; redirects <= max_redirects; ++redirects) {
-    const auto url = parse_url(current);
-    http::ClientConfig config;
-    config.base_url = url.base;
-    config.timeout = std::chrono::seconds(120);
     std::ofstream file(target, std::ios::binary | std::ios::trunc);
-    const auto response = http::Client(config).download({.target = url.target}, [&](std::string_view bytes) {
+    const auto response = fetch(url, [&](std::string_view bytes) {
       task.checkpoint();
       file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
       if (!file) throw Error(Fault::exhausted, "storing the download: the disk is full");
+      passed(bytes);
     });
     file.close();
     if (response.status == 200) {
@@ -67,36 +85,59 @@ void download(const std::string& location, const fs::path& target, TaskContext& 
     const auto to = response.headers.find("Location");
     if (response.status < 300 || response.status > 399 || to == response.headers.end())
       throw Error(Fault::invalid,
-                  "downloading " + current + ": the server answers " + std::to_string(response.status));
-    current = redirected(url, to->second);
+                  "downloading " + url.shown() + ": the server answers " + std::to_string(response.status),
+                  response.status == 404 ? nothing_there : download_failed);
+    url = redirected(url, to->second);
   }
-  throw Error(Fault::invalid, "downloading " + location + ": more than " + std::to_string(max_redirects) +
-                                  " redirects");
+  throw Error(Fault::invalid,
+              "downloading " + shown_location(location) + ": more than " + std::to_string(max_redirects) + " redirects",
+              download_failed);
 }
+
+namespace {
+
+// Hashed while it comes in, so that nothing is read a second time.
+fs::path fetch_location(TaskContext& task, const std::string& location, const std::string& digest,
+                        const fs::path& folder, TaskContext::Stage& stage, const std::string& what, int mismatch) {
+  const auto path = folder / "download.tgz";
+  std::optional<MultiDigest> expected;
+  if (!digest.empty()) expected = MultiDigest::parse(digest);
+  std::optional<Hasher> hasher;
+  if (expected) hasher.emplace(expected->kind());
+  stage.run("Downloading remote " + what, [&](auto&) {
+    download(location, path, task, [&](std::string_view bytes) {
+      if (hasher) hasher->update(bytes);
+    });
+  });
+  if (!expected) return path;
+  stage.run("Verifying remote " + what, [&](auto&) {
+    const auto actual = hasher->hex();
+    if (expected->matches(expected->kind(), actual)) return;
+    throw Error(Fault::invalid,
+                "location '" + shown_location(location) + "': expected is the digest " + expected->hex() +
+                    ", what came has " + actual,
+                mismatch);
+  });
+  return path;
+}
+
+}  // namespace
 
 UploadedFile::~UploadedFile() {
   const auto path = text_of(task_.task().arguments, "path");
   if (path.empty() || task_.cancelled()) return;
   std::error_code ignored;
-  fs::remove(path, ignored);
+  fs::remove_all(path, ignored);
 }
 
-fs::path fetch_source(TaskContext& task, const fs::path& folder, TaskContext::Stage& stage, const std::string& what) {
+fs::path fetch_source(TaskContext& task, const fs::path& folder, TaskContext::Stage& stage, const std::string& what,
+                      int mismatch) {
   const auto& arguments = task.task().arguments;
-  fs::path path = text_of(arguments, "path");
   const auto location = text_of(arguments, "location");
-  if (!location.empty()) {
-    path = folder / "download.tgz";
-    stage.run("Downloading remote " + what, [&](auto&) { download(location, path, task); });
-  } else if (!fs::exists(path)) {
-    throw Error(Fault::invalid, "the uploaded file is gone; upload it again");
-  }
-  const auto digest = text_of(arguments, "sha1");
-  if (!digest.empty())
-    stage.run("Verifying remote " + what, [&](auto&) {
-      with_context(location.empty() ? "the uploaded " + what : "location '" + location + "'",
-                   [&] { verify_file(path.string(), MultiDigest::parse(digest)); });
-    });
+  if (!location.empty())
+    return fetch_location(task, location, text_of(arguments, "sha1"), folder, stage, what, mismatch);
+  fs::path path = text_of(arguments, "path");
+  if (!fs::exists(path)) throw Error(Fault::invalid, "the uploaded file is gone; upload it again");
   return path;
 }
 

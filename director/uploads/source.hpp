@@ -23,16 +23,22 @@ class UploadedFile {
 };
 
 // The tarball of an upload task: the file that came with the request, or one fetched from
-// `location` (https, http or file) into `folder`, in bounded memory. Its digest is verified when
-// the arguments name one.
+// `location` (https or http) into `folder`, in bounded memory. What is fetched is compared with the
+// digest in the arguments, if there is one; Fault::invalid with the code `mismatch` when it differs.
 std::filesystem::path fetch_source(TaskContext& task, const std::filesystem::path& folder,
-                                   TaskContext::Stage& stage, const std::string& what);
+                                   TaskContext::Stage& stage, const std::string& what, int mismatch);
 
 // Runs `action`, which reads the tarball. What cannot be read is called by what the user sent,
 // not by where it lies, and the error says what was expected.
 void read_upload(const std::string& what, const std::filesystem::path& tarball, const std::function<void()>& action);
 
-// Fault::invalid for an unusable location or an answer other than 200; follows five redirects.
-void download(const std::string& location, const std::filesystem::path& target, TaskContext& task);
+// Every piece also goes to `passed`. Fault::invalid for an unusable location or an answer other than
+// 200 (100002 for 404, else 100001); follows nine redirects. A file of the director's own host is no
+// location: whoever may upload must not be able to read there.
+void download(const std::string& location, const std::filesystem::path& target, TaskContext& task,
+              const std::function<void(std::string_view)>& passed);
+
+// The location without its password, for messages.
+std::string shown_location(const std::string& location);
 
 }  // namespace slipway::director

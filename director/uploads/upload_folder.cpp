@@ -65,6 +65,31 @@ class NewFile {
   bool kept_ = false;
 };
 
+// Hashes what passes, when somebody wants to know.
+class HashedBody final : public http::BodyReader {
+ public:
+  HashedBody(http::BodyReader& body, const std::optional<MultiDigest>& digest) : body_(body), digest_(digest) {
+    if (digest_) hasher_.emplace(digest_->kind());
+  }
+  std::size_t read(std::span<char> out) override {
+    const auto size = body_.read(out);
+    if (hasher_) hasher_->update({out.data(), size});
+    return size;
+  }
+  std::optional<std::uint64_t> length() const override { return body_.length(); }
+  void verify() {
+    if (!hasher_) return;
+    const auto actual = hasher_->hex();
+    if (!digest_->matches(digest_->kind(), actual))
+      throw Error(Fault::invalid, "the upload: expected is the digest " + digest_->hex() + ", what came has " + actual);
+  }
+
+ private:
+  http::BodyReader& body_;
+  const std::optional<MultiDigest>& digest_;
+  std::optional<Hasher> hasher_;
+};
+
 }  // namespace
 
 UploadFolder::UploadFolder(fs::path folder, Random& random) : folder_(std::move(folder)), random_(random) {
@@ -72,39 +97,60 @@ UploadFolder::UploadFolder(fs::path folder, Random& random) : folder_(std::move(
   fs::permissions(folder_, fs::perms::owner_all);
 }
 
-fs::path UploadFolder::receive(http::BodyReader& body) {
+// From its first byte to the end of `action` an upload is in progress, afterwards fresh: a sweep leaves
+// both alone.
+fs::path UploadFolder::arrive(const http::BodyReader& body, const std::string& ending,
+                              const std::function<void(const fs::path& part, const fs::path& whole)>& action) {
   if (const auto length = body.length()) require_space(folder_, *length);
-  const auto name = folder_ / random_.uuid();
-  auto part = name;
-  part += ".part";
-  auto whole = name;
-  whole += ".tgz";
+  const auto name = (folder_ / random_.uuid()).string();
+  const fs::path part = name + ".part", whole = name + ending;
   {
     std::lock_guard lock(mutex_);
-    fresh_.insert(part);
+    in_progress_.insert(part);
     fresh_.insert(whole);
   }
   try {
+    action(part, whole);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(part, ignored);
+    std::lock_guard lock(mutex_);
+    in_progress_.erase(part);
+    fresh_.erase(whole);
+    throw;
+  }
+  std::lock_guard lock(mutex_);
+  in_progress_.erase(part);
+  return whole;
+}
+
+fs::path UploadFolder::receive(http::BodyReader& body, const std::optional<MultiDigest>& digest) {
+  return arrive(body, ".tgz", [&](const fs::path& part, const fs::path& whole) {
     NewFile file(part);
+    HashedBody hashed(body, digest);
     std::vector<char> chunk(256u << 10);
     std::uint64_t total = 0;
-    while (const auto count = body.read(chunk)) {
+    while (const auto count = hashed.read(chunk)) {
       file.write(std::span<const char>(chunk).first(count));
       total += count;
     }
     if (const auto length = body.length(); length && *length != total)
       throw Error(Fault::invalid, "the upload broke off after " + std::to_string(total) + " of " +
                                       std::to_string(*length) + " bytes");
+    hashed.verify();
     file.keep_as(whole);
-  } catch (...) {
-    std::lock_guard lock(mutex_);
-    fresh_.erase(part);
-    fresh_.erase(whole);
-    throw;
-  }
-  std::lock_guard lock(mutex_);
-  fresh_.erase(part);
-  return whole;
+  });
+}
+
+fs::path UploadFolder::receive_stemcell(http::BodyReader& body, const std::optional<MultiDigest>& digest,
+                                        const StemcellIntake::Wanted& wanted) {
+  return arrive(body, ".stemcell", [&](const fs::path& part, const fs::path& whole) {
+    fs::create_directory(part);
+    HashedBody hashed(body, digest);
+    StemcellIntake::receive(hashed, part, wanted);
+    hashed.verify();
+    fs::rename(part, whole);
+  });
 }
 
 void UploadFolder::sweep(Tasks& tasks) {
@@ -120,6 +166,7 @@ void UploadFolder::sweep(Tasks& tasks) {
   std::lock_guard lock(mutex_);
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
+    if (in_progress_.contains(entry.path())) continue;
     if (needed.contains(entry.path())) {
       fresh_.erase(entry.path());
       continue;

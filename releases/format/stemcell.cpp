@@ -1,5 +1,7 @@
 #include "releases/format/stemcell.hpp"
 
+#include <map>
+#include <optional>
 #include <system_error>
 
 #include "base/archive.hpp"
@@ -19,6 +21,36 @@ std::string text_of(const Json& object, const char* key) {
   if (!object.is_object() || found == object.end() || found->is_null()) return {};
   return found->is_string() ? found->get<std::string>() : dump(*found);
 }
+
+// Hashes of an image on its way. When the manifest stands behind it, or names no usable digest, nobody
+// knows yet which one counts.
+class ImageHashes {
+ public:
+  explicit ImageHashes(const std::string& digest) {
+    try {
+      const auto kind = MultiDigest::parse(digest).kind();
+      hashers_.emplace(kind, Hasher(kind));
+    } catch (const Error&) {
+      for (const auto kind : {DigestKind::sha1, DigestKind::sha256}) hashers_.emplace(kind, Hasher(kind));
+    }
+  }
+
+  void update(std::string_view bytes) {
+    for (auto& [kind, hasher] : hashers_) hasher.update(bytes);
+  }
+
+  void verify(const std::string& digest, const std::filesystem::path& image) {
+    const auto expected = MultiDigest::parse(digest);
+    const auto hasher = hashers_.find(expected.kind());
+    if (hasher == hashers_.end()) return verify_file(image.string(), expected);
+    const auto actual = hasher->second.hex();
+    if (!expected.matches(expected.kind(), actual))
+      throw Error(Fault::invalid, "expected is the digest " + expected.hex() + ", it has " + actual);
+  }
+
+ private:
+  std::map<DigestKind, Hasher> hashers_;
+};
 
 }  // namespace
 
@@ -56,34 +88,47 @@ StemcellManifest read_stemcell_manifest(const std::filesystem::path& tarball) {
   throw Error(Fault::invalid, "the stemcell tarball has no stemcell.MF");
 }
 
-StemcellManifest extract_stemcell(const std::filesystem::path& tarball, const std::filesystem::path& image,
-                                  std::uint64_t max_image_bytes) {
-  std::string text;
-  bool has_image = false;
+ArchiveLimits stemcell_limits(std::uint64_t max_image_bytes) {
+  return {.max_total_bytes = max_image_bytes + (64u << 20), .max_entries = 1'000};
+}
+
+TakenStemcell take_stemcell(ArchiveReader& archive, const std::filesystem::path& image,
+                            const TakeStemcellOptions& options) {
+  TakenStemcell taken;
+  std::optional<ImageHashes> hashes;
   try {
-    ArchiveReader reader(tarball, {.max_total_bytes = max_image_bytes + (64u << 20), .max_entries = 1'000});
     ArchiveEntry entry;
-    while (reader.next(entry)) {
+    while (archive.next(entry)) {
       if (entry.name == "stemcell.MF") {
-        text = reader.read_all(max_manifest_bytes);
+        taken.manifest_text = archive.read_all(max_manifest_bytes);
+        taken.manifest = parse_stemcell_manifest(taken.manifest_text, "stemcell.MF");
+        if (!hashes && options.wanted && !options.wanted(taken.manifest)) return taken;
       } else if (entry.name == "image") {
-        if (has_image) throw Error(Fault::invalid, "the stemcell tarball holds 'image' twice");
-        reader.read_to_file(image);
-        has_image = true;
+        if (hashes) throw Error(Fault::invalid, "the stemcell tarball holds 'image' twice");
+        if (entry.size > options.max_image_bytes)
+          throw Error(Fault::exhausted, "the stemcell's image is larger than " +
+                                            std::to_string(options.max_image_bytes) + " bytes");
+        hashes.emplace(taken.manifest.sha1);
+        archive.read_to_file(image, 0600, [&](std::string_view bytes) { hashes->update(bytes); });
       }
     }
-    if (text.empty()) throw Error(Fault::invalid, "the stemcell tarball has no stemcell.MF");
-    auto manifest = parse_stemcell_manifest(text, "stemcell.MF");
-    if (!has_image) throw Error(Fault::invalid, "the stemcell tarball has no image");
-    if (std::filesystem::file_size(image) > 0) {
-      with_context("the stemcell's image", [&] { verify_file(image, MultiDigest::parse(manifest.sha1)); });
-    }
-    return manifest;
+    if (taken.manifest_text.empty()) throw Error(Fault::invalid, "the stemcell tarball has no stemcell.MF");
+    if (!hashes) throw Error(Fault::invalid, "the stemcell tarball has no image");
+    if (std::filesystem::file_size(image) > 0)
+      with_context("the stemcell's image", [&] { hashes->verify(taken.manifest.sha1, image); });
+    taken.has_image = true;
+    return taken;
   } catch (...) {
     std::error_code ignored;
     std::filesystem::remove(image, ignored);
     throw;
   }
+}
+
+StemcellManifest extract_stemcell(const std::filesystem::path& tarball, const std::filesystem::path& image,
+                                  std::uint64_t max_image_bytes) {
+  ArchiveReader reader(tarball, stemcell_limits(max_image_bytes));
+  return take_stemcell(reader, image, {.max_image_bytes = max_image_bytes}).manifest;
 }
 
 }  // namespace slipway::releases

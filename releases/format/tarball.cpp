@@ -104,7 +104,7 @@ ReleaseContent read_release(const std::filesystem::path& tarball, const std::fil
   for (const auto& package : release.manifest.packages) {
     const auto part = package_folder + package.name + ".tgz";
     if (!parts.contains(part)) {
-      if (!options.has_package || !options.has_package(package)) problems.add(part, "is missing from the tarball");
+      if (!options.has_package || !options.has_package(release.manifest, package)) problems.add(part, "is missing from the tarball");
       continue;
     }
     release.package_files[package.name] = folder / part;

@@ -25,7 +25,7 @@ struct ReadReleaseOptions {
   std::uint64_t max_unpacked_bytes = 20ull << 30;
   // True when the caller holds this package (or job) already: then its tarball may be absent.
   // Source: contracts/director-api.md section 1.3.
-  std::function<bool(const ReleasePackage&)> has_package;
+  std::function<bool(const ReleaseManifest&, const ReleasePackage&)> has_package;
   std::function<bool(const ReleaseJob&)> has_job;
 };
 

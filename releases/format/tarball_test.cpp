@@ -106,7 +106,7 @@ TEST_CASE("a missing package is allowed only when it is held already") {
   sample.with_package = false;
   CHECK(contains(refusal(sample.bytes()), "packages/ruby.tgz: is missing"));
   ReadReleaseOptions options;
-  options.has_package = [](const ReleasePackage& package) { return package.fingerprint == "f2"; };
+  options.has_package = [](const ReleaseManifest&, const ReleasePackage& package) { return package.fingerprint == "f2"; };
   const TempDir folder;
   const auto release = read(sample.bytes(), folder, options);
   CHECK(!release.package_files.contains("ruby"));

@@ -62,6 +62,16 @@ figures_of_goal_9() {
     "$(median "$1" '$3')" "$(median "$1" '$9')" "$(count_of "$1")"
 }
 
+# first repeat-asked repeat-sent changed floor rival
+figures_of_goal_11() {
+  printf 'goal 11: ratio %s (target 0.7, floor is %s), repeat %s (target 0.05), baseline %s ms: cp and sha256sum; ' \
+    "$(median "$1" '$1 / $6')" "$(median "$1" '$5 / $6')" "$(median "$1" '$2 / $6')" "$(median "$1" '$6')"
+  printf 'first %s ms, %s of one pass of copy and SHA-256 (moonshot 1.05), p95 of the ratio %s, repeat asked for %s ms (moonshot 10), ' \
+    "$(median "$1" '$1')" "$(median "$1" '$1 / $5')" "$(p95 "$1" '$1 / $6')" "$(median "$1" '$2')"
+  printf 'repeat sent all the same %s ms, 1 %% changed %s (moonshot 0.15), %d repeats\n' \
+    "$(median "$1" '$3')" "$(median "$1" '$4 / $6')" "$(count_of "$1")"
+}
+
 # figures_of_goal_7 FILE AGENT_BYTES EMPTY_BYTES, samples: rss anonymous floor_rss floor_anonymous
 figures_of_goal_7() {
   printf 'goal 7: ratio %s (target 4400 KiB = %s, moonshot 3300 KiB = %s), baseline %s KiB: a program that only sets the TLS library up; ' \

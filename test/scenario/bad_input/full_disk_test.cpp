@@ -44,7 +44,7 @@ TEST_CASE("a full disk refuses what needs room, says so, and the director lives 
   SUBCASE("an upload of unknown length ends when the disk is full") {
     const auto answer = director.curl({"--upload-file", "-", "--request", "POST", "--header", "Expect:", "--header",
                                        "Content-Type: application/x-compressed", "--write-out", "%{http_code}"},
-                                      "/stemcells", std::string(200u << 20, 'x'));
+                                      "/releases", std::string(200u << 20, 'x'));
     CAPTURE(answer.standard_output);
     CHECK(answer.standard_output.find("507") != std::string::npos);
     CHECK(answer.standard_output.find("No space left") != std::string::npos);
@@ -62,11 +62,12 @@ TEST_CASE("a full disk refuses what needs room, says so, and the director lives 
     CHECK(director.running());
     std::filesystem::remove(director.state() / "filler");
   }
-  SUBCASE("a small tarball that unpacks to more than the disk ends its task") {
-    const auto stemcell = director.upload("/stemcells", sample_stemcell(std::string(200u << 20, 'z')));
-    CAPTURE(stemcell.result);
-    CHECK(stemcell.state == "error");
-    CHECK(stemcell.says("No space left"));
+  SUBCASE("a small tarball that unpacks to more than the disk is refused, or ends its task") {
+    const auto stemcell = director.send("POST", "/stemcells", sample_stemcell(std::string(200u << 20, 'z')),
+                                        "application/x-compressed");
+    CAPTURE(stemcell.body);
+    CHECK(stemcell.status == 507);
+    CHECK(stemcell.body.find("No space left") != std::string::npos);
     auto entries = SampleRelease{}.entries();
     entries.push_back({"packages/zeros.tgz", std::string(200u << 20, 'z')});
     const auto release = director.upload("/releases", tarball(entries));

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "base/digest.hpp"
+#include "base/http/server.hpp"
 #include "test/scenario/bad_input/director_process.hpp"
 #include "test/scenario/bad_input/samples.hpp"
 
@@ -85,12 +86,12 @@ TEST_CASE("a part with another digest than the manifest's is named with both dig
 }
 
 TEST_CASE("a tarball that is fetched is compared with the digest the user gave") {
-  const TempDir folder;
-  const auto path = folder.path() / "release.tgz";
-  write_file_atomically(path, SampleRelease{}.bytes());
-  const Json order = {{"location", "file://" + path.string()}, {"sha1", std::string(40, '0')}};
+  http::Server server({}, [](http::Request&) { return http::Response::text(200, SampleRelease{}.bytes()); },
+                      Log::discard());
+  const auto location = "http://127.0.0.1:" + std::to_string(server.port()) + "/release.tgz";
+  const Json order = {{"location", location}, {"sha1", std::string(40, '0')}};
   check_refused(director().follow(director().send("POST", "/releases", order.dump(), "application/json")),
-                {"file://" + path.string(), std::string(40, '0')});
+                {location, std::string(40, '0')});
 }
 
 TEST_CASE("a truncated tarball, an empty one and one that is none are refused") {

@@ -14,18 +14,6 @@ using namespace director;
 
 namespace {
 
-class OneCpi final : public Cpis {
- public:
-  explicit OneCpi(cpi::Cpi& cpi) : cpi_(cpi) {}
-  std::shared_ptr<cpi::Cpi> open(const std::string&, cpi::CallObserver) override {
-    return {&cpi_, [](cpi::Cpi*) {}};
-  }
-  std::vector<std::string> names() const override { return {""}; }
-
- private:
-  cpi::Cpi& cpi_;
-};
-
 class Lines final : public TaskOutput {
  public:
   explicit Lines(std::vector<std::string>& lines) : lines_(lines) {}
@@ -78,7 +66,7 @@ DirectorWorld::DirectorWorld()
       agents(cloud),
       renderer({.workers = 1}),
       templates(blobs),
-      cpis(std::make_unique<OneCpi>(cpi)),
+      cpis(std::make_unique<SimulatedCpis>(cpi)),
       services{clock,
                seeded,
                Log::discard(),
@@ -89,7 +77,13 @@ DirectorWorld::DirectorWorld()
                agents,
                access,
                renderer,
-               settings_in(folder.path())} {
+               settings_in(folder.path())},
+      artifacts{system_clock, random, stores, locks, blobs, *cpis, folder.path() / "work"} {
+  agents.holds_blob = [this](const std::string& blob, const std::string& digest) {
+    if (!blobs.exists(BlobId{blob})) return false;
+    verify_file(blobs.path(BlobId{blob}).string(), MultiDigest::parse(digest));
+    return true;
+  };
   agents.waited = [this](std::chrono::milliseconds time) { clock.advance(time); };
   agents.compile = [this](const std::string& package) {
     const auto content = "compiled " + package;
@@ -194,6 +188,12 @@ void DirectorWorld::add_release(const std::string& name, const std::string& vers
     release.jobs.push_back(std::move(job));
   }
   stores.releases.insert(release, clock.now());
+}
+
+std::string DirectorWorld::run_artifact(ArtifactTask body, const Json& arguments) {
+  std::string end;
+  run(0, [&](TaskContext& context) { end = body(artifacts, context); }, arguments);
+  return end;
 }
 
 void DirectorWorld::run(TaskId task, const std::function<void(TaskContext&)>& work, Json arguments) {

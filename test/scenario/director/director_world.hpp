@@ -12,7 +12,9 @@
 #include "director/executor/bodies.hpp"
 #include "director/executor/deploy.hpp"
 #include "director/executor/services.hpp"
+#include "director/uploads/artifact_tasks.hpp"
 #include "test/scenario/director/simulated_agents.hpp"
+#include "test/scenario/director/simulated_cpis.hpp"
 
 namespace slipway::test {
 
@@ -42,6 +44,9 @@ class DirectorWorld {
   // Runs `work` in a task context; what it threw is thrown.
   void run(director::TaskId task, const std::function<void(director::TaskContext&)>& work,
            Json arguments = Json::object());
+  // An upload or deletion as a task of its own; its result.
+  using ArtifactTask = std::string (*)(director::ArtifactServices&, director::TaskContext&);
+  std::string run_artifact(ArtifactTask body, const Json& arguments);
 
   director::InstanceRecord instance(const std::string& group, int index);
   director::VmRecord vm(const std::string& group, int index);
@@ -67,8 +72,9 @@ class DirectorWorld {
   SimulatedAccess access;
   director::Renderer renderer;
   director::JobTemplateCache templates;
-  std::unique_ptr<director::Cpis> cpis;
+  std::unique_ptr<SimulatedCpis> cpis;
   director::Services services;
+  director::ArtifactServices artifacts;
   std::vector<std::string> events, results, debugs;
   std::function<bool()> cancelled = [] { return false; };
 

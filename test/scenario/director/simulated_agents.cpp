@@ -52,6 +52,8 @@ Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::stri
     for (const auto& [name, package] : packages.items()) {
       if (!package.contains("blobstore_id") || !package.contains("sha1"))
         violate(agent, "package " + name + " has no blob");
+      if (holds_blob && !holds_blob(package["blobstore_id"], package["sha1"]))
+        violate(agent, "package " + name + " cannot be fetched");
     }
     state.spec = spec;
     state.has_jobs = !spec.value("configuration_hash", "").empty();

@@ -37,6 +37,8 @@ class SimulatedAgents final : public director::AgentClient {
   std::function<void(std::chrono::milliseconds)> waited;
   // Where compiled packages are put: (package name) → blob id and digest.
   std::function<std::pair<std::string, std::string>(const std::string& package)> compile;
+  // Whether the blobstore has this blob with this digest: an agent that cannot fetch a package refuses.
+  std::function<bool(const std::string& blob, const std::string& digest)> holds_blob;
 
   // What an errand's program comes to: {exit_code, stdout, stderr}, or nothing as long as it runs.
   // Asked at its start and at every look. As it is: it succeeds at once.
