@@ -21,7 +21,8 @@ struct YamlLimits {
 // Throws Fault::invalid with `source`, line and column; all duplicate keys at once.
 Json parse_yaml(std::string_view text, std::string_view source, YamlLimits limits = {});
 
-// Block style, keys in order, text quoted where YAML 1.1 would read it as something else.
+// Block style, keys in order but `name` first (it says what an item of a list is), text quoted
+// where YAML 1.1 would read it as something else.
 std::string to_yaml(const Json& value);
 
 }  // namespace slipway

@@ -77,11 +77,16 @@ class Emitter {
   void container(const Json& value, std::size_t indent) {
     bool first = true;
     if (value.is_object()) {
-      for (const auto& [key, item] : value.items()) {
+      const auto write = [&](const std::string& key, const Json& item) {
         if (!first) out_.append(indent, ' ');
         first = false;
         write_key(key, indent);
         after_key(item, indent);
+      };
+      const auto name = value.find("name");
+      if (name != value.end()) write("name", *name);
+      for (const auto& [key, item] : value.items()) {
+        if (key != "name") write(key, item);
       }
     } else {
       for (const auto& item : value) {

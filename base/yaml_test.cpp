@@ -174,6 +174,10 @@ TEST_CASE("what was written is read back the same") {
   CHECK(parse(to_yaml(long_key)) == long_key);
 }
 
+TEST_CASE("an item of a list begins with its name") {
+  CHECK(to_yaml(Json::array({{{"azs", 1}, {"name", "web"}}})) == "- name: web\n  azs: 1\n");
+}
+
 TEST_CASE("a certificate stays readable") {
   CHECK(to_yaml({{"ca", "-----BEGIN-----\nabc\n-----END-----\n"}, {"list", {"a", "b"}}}) ==
         "ca: |\n  -----BEGIN-----\n  abc\n  -----END-----\nlist:\n- a\n- b\n");

@@ -97,11 +97,6 @@ Side side_of(ApiServices& services, const Json& side, const std::string& place) 
   throw Error(Fault::invalid, place + ": expected an object with 'id' or 'content'", 440010);
 }
 
-std::string normalized(const std::string& content) {
-  if (content.empty()) return "";
-  return to_yaml(parse_yaml(content, "config"));
-}
-
 Response diff(ApiServices& services, const Request& request) {
   const auto body = request.json_body();
   Side from, to;
@@ -119,7 +114,7 @@ Response diff(ApiServices& services, const Request& request) {
     if (!latest.empty()) from = {latest.front().content, std::to_string(latest.front().id)};
   }
   return Response::json(
-      200, {{"diff", yaml_diff(normalized(from.content), normalized(to.content))}, {"from", {{"id", from.id}}}});
+      200, {{"diff", document_diff(from.content, to.content, "config")}, {"from", {{"id", from.id}}}});
 }
 
 Response removed(bool anything) {

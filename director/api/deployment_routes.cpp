@@ -117,12 +117,6 @@ Response show(ApiServices& services, const Request& request) {
              deployment.attempted_manifest.empty() ? Json(nullptr) : Json(deployment.attempted_manifest)}});
 }
 
-std::string shown(const std::string& manifest, bool redact) {
-  if (manifest.empty()) return "";
-  const auto value = parse_yaml(manifest, "manifest");
-  return to_yaml(redact ? redacted(value) : value);
-}
-
 // Works for a deployment that does not exist yet; a failure is told inside a 200.
 Response diff(Routes& routes, ApiServices& services, Request& request, const Caller& caller) {
   const auto& name = request.path_param("deployment");
@@ -133,7 +127,7 @@ Response diff(Routes& routes, ApiServices& services, Request& request, const Cal
   const bool redact = text(request, "redact") != "false";
   const auto manifest = text_body(request);
   try {
-    const auto lines = yaml_diff(shown(before ? before->manifest : "", redact), shown(manifest, redact));
+    const auto lines = document_diff(before ? before->manifest : "", manifest, "manifest", redact);
     return Response::json(200, {{"context", context}, {"diff", lines}});
   } catch (const Error& error) {
     return Response::json(200, {{"context", context},

@@ -20,12 +20,6 @@ std::string name_of(const Request& request) {
   return name.empty() ? "default" : name;
 }
 
-std::string shown(const std::string& content, bool redact) {
-  if (content.empty()) return "";
-  const auto value = parse_yaml(content, "config");
-  return to_yaml(redact ? redacted(value) : value);
-}
-
 void add(Routes& routes, ApiServices& services, const Family& family) {
   const auto type = family.type;
   routes.add("GET", family.path, Need::list, [&services, type](Request& request, const Caller&) {
@@ -49,7 +43,7 @@ void add(Routes& routes, ApiServices& services, const Family& family) {
     const bool redact = text(request, "redact") != "false";
     const auto latest = services.stores.configs.list(type, name_of(request), 1);
     const auto before = latest.empty() ? "" : latest.front().content;
-    return Response::json(200, {{"diff", yaml_diff(shown(before, redact), shown(content, redact))}});
+    return Response::json(200, {{"diff", document_diff(before, content, "config", redact)}});
   });
 }
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/digest.hpp"
+#include "base/yaml.hpp"
+
 namespace slipway::director {
 namespace {
 
@@ -113,6 +116,9 @@ std::vector<bool> lines_to_show(const std::vector<DiffLine>& lines) {
   return show;
 }
 
+const std::string hidden_value = "<redacted>";
+
+// A digest follows until the lines are compared: hidden values differ where the values do.
 Json hidden(const Json& value) {
   if (value.is_object()) {
     Json copy = Json::object();
@@ -124,7 +130,35 @@ Json hidden(const Json& value) {
     for (const auto& inner : value) copy.push_back(hidden(inner));
     return copy;
   }
-  return "<redacted>";
+  return hidden_value + sha256_hex(dump(value));
+}
+
+Json redacted(const Json& document) {
+  if (document.is_object()) {
+    Json copy = Json::object();
+    for (const auto& [key, value] : document.items())
+      copy[key] = (key == "properties" || key == "bosh") && value.is_object() ? hidden(value) : redacted(value);
+    return copy;
+  }
+  if (document.is_array()) {
+    Json copy = Json::array();
+    for (const auto& value : document) copy.push_back(redacted(value));
+    return copy;
+  }
+  return document;
+}
+
+std::string without_digest(std::string line) {
+  constexpr std::size_t digest_length = 64;
+  const auto at = line.find(hidden_value);
+  if (at != std::string::npos) line.erase(at + hidden_value.size(), digest_length);
+  return line;
+}
+
+Lines lines_of(const std::string& text, const std::string& what, bool redact) {
+  if (text.empty()) return {};
+  const auto document = parse_yaml(text, what);
+  return split(to_yaml(redact ? redacted(document) : document));
 }
 
 }  // namespace
@@ -143,8 +177,8 @@ std::vector<DiffLine> diff_lines(const Lines& from, const Lines& to) {
   return lines;
 }
 
-Json yaml_diff(const std::string& from, const std::string& to) {
-  const auto lines = diff_lines(split(from), split(to));
+Json document_diff(const std::string& from, const std::string& to, const std::string& what, bool redact) {
+  const auto lines = diff_lines(lines_of(from, what, redact), lines_of(to, what, redact));
   const auto show = lines_to_show(lines);
   Json diff = Json::array();
   for (std::size_t i = 0; i < lines.size(); ++i) {
@@ -152,24 +186,9 @@ Json yaml_diff(const std::string& from, const std::string& to) {
     Json status = nullptr;
     if (lines[i].status == LineStatus::added) status = "added";
     if (lines[i].status == LineStatus::removed) status = "removed";
-    diff.push_back(Json::array({lines[i].text, status}));
+    diff.push_back(Json::array({redact ? without_digest(lines[i].text) : lines[i].text, status}));
   }
   return diff;
-}
-
-Json redacted(const Json& manifest) {
-  if (manifest.is_object()) {
-    Json copy = Json::object();
-    for (const auto& [key, value] : manifest.items())
-      copy[key] = (key == "properties" || key == "bosh") && value.is_object() ? hidden(value) : redacted(value);
-    return copy;
-  }
-  if (manifest.is_array()) {
-    Json copy = Json::array();
-    for (const auto& value : manifest) copy.push_back(redacted(value));
-    return copy;
-  }
-  return manifest;
 }
 
 }  // namespace slipway::director

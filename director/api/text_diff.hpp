@@ -17,11 +17,10 @@ struct DiffLine {
 // everything removed and everything added. Time grows with size times difference, bounded.
 std::vector<DiffLine> diff_lines(const std::vector<std::string>& from, const std::vector<std::string>& to);
 
-// Differences of two YAML texts as the CLI shows them: what changed, and above it the keys that
-// lead there. [[line, null | "added" | "removed"], …]. Source: contracts/director-api.md 1.4.
-Json yaml_diff(const std::string& from, const std::string& to);
-
-// The manifest with every value below a `properties` or `bosh` key hidden.
-Json redacted(const Json& manifest);
+// Differences of two YAML documents as the CLI shows them: what changed, and above it the keys that
+// lead there. [[line, null | "added" | "removed"], …]. Empty text is no document. `redact` hides
+// every value below a `properties` or `bosh` key; one that changed is shown as removed and added.
+// `what` names the documents in errors. Throws Fault::invalid on text that is no YAML.
+Json document_diff(const std::string& from, const std::string& to, const std::string& what, bool redact = false);
 
 }  // namespace slipway::director

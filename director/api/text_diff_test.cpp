@@ -47,23 +47,37 @@ TEST_CASE("texts without anything in common cost bounded time") {
 }
 
 TEST_CASE("changed lines are shown below the keys that lead to them") {
-  const auto diff = yaml_diff("name: web\ninstance_groups:\n- name: a\n  instances: 1\n- name: b\n  instances: 1\n",
-                              "name: web\ninstance_groups:\n- name: a\n  instances: 1\n- name: b\n  instances: 2\n");
+  const std::string before = "name: web\ninstance_groups:\n- {instances: 1, name: a}\n- {instances: 1, name: b}\n";
+  const std::string after = "name: web\ninstance_groups:\n- {instances: 1, name: a}\n- {instances: 2, name: b}\n";
+  const auto diff = document_diff(before, after, "manifest");
   const Json expected = Json::array({Json::array({"instance_groups:", nullptr}), Json::array({"- name: b", nullptr}),
                                      Json::array({"  instances: 1", "removed"}),
                                      Json::array({"  instances: 2", "added"})});
   CHECK(diff == expected);
 }
 
-TEST_CASE("equal texts have an empty diff") { CHECK(yaml_diff("a: 1\n", "a: 1\n") == Json::array()); }
+TEST_CASE("equal documents have an empty diff, however they are laid out") {
+  CHECK(document_diff("a: 1\nb: [2]\n", "{b: [2], a: 1}\n", "manifest") == Json::array());
+}
 
 TEST_CASE("values of properties are hidden, keys and the rest are not") {
-  const Json manifest = {{"name", "web"},
-                         {"jobs", {{{"name", "j"}, {"properties", {{"password", "x"}, {"list", {1, 2}}}}}}},
-                         {"env", {{"bosh", {{"password", "y"}}}}}};
-  const auto hidden = redacted(manifest);
-  CHECK(hidden.at("name") == "web");
-  CHECK(hidden.at("jobs")[0].at("properties").at("password") == "<redacted>");
-  CHECK(hidden.at("jobs")[0].at("properties").at("list")[1] == "<redacted>");
-  CHECK(hidden.at("env").at("bosh").at("password") == "<redacted>");
+  const auto diff = document_diff("",
+                                  "name: web\njobs:\n- {name: j, properties: {password: x, list: [1]}}\n"
+                                  "env: {bosh: {password: y}}\n",
+                                  "manifest", true);
+  std::string text;
+  for (const auto& line : diff) text += line.at(0).get<std::string>() + "\n";
+  CHECK(text.find("name: web") != std::string::npos);
+  CHECK(text.find("password: \"<redacted>\"\n") != std::string::npos);
+  CHECK(text.find("- \"<redacted>\"\n") != std::string::npos);
+  for (const char* secret : {"x", "1", "y"}) CHECK(text.find(std::string(": ") + secret) == std::string::npos);
+}
+
+TEST_CASE("that a hidden value changed is shown, and not from what to what") {
+  const auto diff =
+      document_diff("properties: {a: old, b: same}\n", "properties: {a: new, b: same}\n", "manifest", true);
+  const Json expected = Json::array({Json::array({"properties:", nullptr}),
+                                     Json::array({"  a: \"<redacted>\"", "removed"}),
+                                     Json::array({"  a: \"<redacted>\"", "added"})});
+  CHECK(diff == expected);
 }
