@@ -149,6 +149,14 @@ void update_in(ArtifactServices& services, TaskContext& task, TaskContext::Stage
   services.stores.stemcells.record_upload(manifest.name, manifest.version, target.name);
 }
 
+// A CPI may give one image the same id each time: then it belongs to all stemcells that have the id.
+bool shared(ArtifactServices& services, const StemcellRecord& stemcell) {
+  const auto all = services.stores.stemcells.all();
+  return std::any_of(all.begin(), all.end(), [&](const StemcellRecord& other) {
+    return other.id != stemcell.id && other.cpi == stemcell.cpi && other.cid == stemcell.cid;
+  });
+}
+
 }  // namespace
 
 bool stemcell_needed(Stores& stores, const Cpis& cpis, const std::string& name, const std::string& version) {
@@ -185,12 +193,16 @@ void remove_stemcell(ArtifactServices& services, TaskContext& task, const Stemce
     for (const auto& user : users) list += (list.empty() ? "" : ", ") + user;
     throw Error(Fault::conflict, "Stemcell '" + name + "' is still in use by: " + list, code::stemcell_in_use);
   }
+  const auto image = services.locks.acquire("image:" + stemcell.cpi + ":" + stemcell.cid.value, task.task().id, 10s);
   const auto step = stores.journal.begin(task.task().id, "delete_stemcell", name + " " + stemcell.cpi,
                                          {{"cid", stemcell.cid.value}}, services.clock.now());
   // From here on an upload is not skipped any more.
   stores.stemcells.forget_uploads(stemcell.name, stemcell.version);
   try {
-    services.cpis.open(stemcell.cpi, task.cpi_observer())->delete_stemcell(stemcell.cid);
+    if (shared(services, stemcell))
+      task.debug("another stemcell has the same image: it stays in the cloud");
+    else
+      services.cpis.open(stemcell.cpi, task.cpi_observer())->delete_stemcell(stemcell.cid);
   } catch (const Error& error) {
     if (!force) throw;
     task.debug("going on because of force: " + std::string(error.what()));

@@ -44,6 +44,18 @@ TEST_CASE("a stemcell with a wrong image digest or a format no CPI takes is refu
   CHECK(f.cpis.cpi().calls("create_stemcell") == 0);
 }
 
+TEST_CASE("an image that another stemcell has too stays in the cloud until the last of them goes") {
+  Fixture f;
+  f.run(update_stemcell, {{"path", f.stemcell("1.0")}});
+  auto twin = f.stores.stemcells.find("debian", "1.0", "").value();
+  twin.version = "1.1";
+  f.stores.stemcells.insert(twin, f.now);
+  f.run(delete_stemcell, {{"name", "debian"}, {"version", "1.0"}});
+  CHECK(f.cpis.cpi().calls("delete_stemcell") == 0);
+  f.run(delete_stemcell, {{"name", "debian"}, {"version", "1.1"}});
+  CHECK(f.cpis.cpi().calls("delete_stemcell") == 1);
+}
+
 TEST_CASE("deleting a stemcell removes it from the cloud, unless a deployment uses it") {
   Fixture f;
   f.run(update_stemcell, {{"path", f.stemcell("1.0")}});

@@ -21,8 +21,7 @@ TEST_CASE("releases and stemcells are deleted one version at a time or all toget
   CHECK(column(lab.must_bosh({"releases"}).rows(), "version") == std::vector<std::string>{"2.0.0"});
   lab.must_bosh({"delete-release", "life"});
   CHECK(lab.must_bosh({"releases"}).rows().empty());
-  for (const char* version : {"1.0", "1.1"})
-    lab.must_bosh({"delete-stemcell", std::string("slipway-libvirt-debian-bookworm/") + version});
+  lab.must_bosh({"delete-stemcell", "slipway-libvirt-debian-bookworm/1.0"});
   CHECK(lab.must_bosh({"stemcells"}).rows().empty());
 }
 
