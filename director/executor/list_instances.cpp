@@ -1,4 +1,5 @@
 #include "base/parallel.hpp"
+#include "base/yaml.hpp"
 #include "director/executor/bodies.hpp"
 #include "director/planner/plan.hpp"
 
@@ -12,9 +13,25 @@ struct Row {
   std::vector<DiskRecord> disks;
   std::vector<IpRecord> ips;
   Json state = Json::object();  // what the agent said
+  std::string vm_type;
 };
 
 constexpr auto agent_limit = std::chrono::seconds{5};
+
+// What the manifest says of each group. Before the first success there is only the attempted one,
+// which may be anything: then nothing is said.
+std::map<std::string, std::string> vm_types_of(const DeploymentRecord& deployment) {
+  std::map<std::string, std::string> types;
+  try {
+    const auto manifest =
+        parse_yaml(deployment.manifest.empty() ? deployment.attempted_manifest : deployment.manifest, "manifest");
+    for (const auto& group : manifest.at("instance_groups"))
+      if (group.contains("vm_type")) types[group.at("name").get<std::string>()] = group.at("vm_type").get<std::string>();
+  } catch (const Error&) {
+  } catch (const Json::exception&) {
+  }
+  return types;
+}
 
 Json to_json(const Row& row, bool resurrection_paused) {
   Json ips = Json::array(), disk_cids = Json::array();
@@ -31,7 +48,7 @@ Json to_json(const Row& row, bool resurrection_paused) {
                {"dns", row.instance.dns_names},
                {"disk_cid", disk_cids.empty() ? Json() : disk_cids.front()},
                {"disk_cids", disk_cids},
-               {"vm_type", nullptr},
+               {"vm_type", row.vm_type},
                {"agent_id", nullptr},
                {"vm_cid", nullptr},
                {"active", nullptr},
@@ -58,12 +75,15 @@ Json to_json(const Row& row, bool resurrection_paused) {
 
 void list_instances(Services& services, TaskContext& task, const std::string& deployment, bool only_with_vm) {
   auto& stores = services.stores;
+  std::map<std::string, std::string> vm_types;
+  if (const auto record = stores.deployments.find(deployment)) vm_types = vm_types_of(*record);
   std::vector<Row> rows;
   for (auto& instance : stores.instances.of_deployment(deployment)) {
     Row row{.instance = std::move(instance)};
     row.vm = stores.vms.active_of(row.instance.id);
     if (only_with_vm && !row.vm) continue;
     row.disks = stores.disks.of_instance(row.instance.id);
+    row.vm_type = vm_types[row.instance.group];
     rows.push_back(std::move(row));
   }
   for (auto& ip : stores.ips.of_deployment(deployment)) {
