@@ -134,6 +134,7 @@ struct Database::State {
   // try again.
   bool writing = false;
   std::condition_variable written;
+  Around around;
 
   class WriterTurn {
    public:
@@ -235,10 +236,19 @@ Database::Database(const std::string& url, std::size_t connections) : state_(std
 
 Database::~Database() = default;
 
+void Database::interpose(Around around) { state_->around = std::move(around); }
+
 Result Database::run(std::string_view sql, const std::vector<Value>& values) {
-  const State::WriterTurn turn(*state_, !only_reads(sql));
-  State::Lease connection(*state_);
-  return connection->run(sql, values);
+  const bool changes = !only_reads(sql);
+  const auto now = [&] {
+    const State::WriterTurn turn(*state_, changes);
+    State::Lease connection(*state_);
+    return connection->run(sql, values);
+  };
+  if (!state_->around) return now();
+  Result result;
+  state_->around(sql, changes, [&] { result = now(); });
+  return result;
 }
 
 std::int64_t Database::insert(std::string_view sql, const std::vector<Value>& values) {
@@ -246,7 +256,11 @@ std::int64_t Database::insert(std::string_view sql, const std::vector<Value>& va
 }
 
 void Database::transaction(const std::function<void(Session&)>& work) {
-  for (int attempt = 1; !state_->attempt(work, attempt >= serialization_attempts);) ++attempt;
+  const auto now = [&] {
+    for (int attempt = 1; !state_->attempt(work, attempt >= serialization_attempts);) ++attempt;
+  };
+  if (!state_->around) return now();
+  state_->around("transaction", true, now);
 }
 
 void Database::migrate(const std::vector<Migration>& migrations) {

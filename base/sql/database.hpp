@@ -82,6 +82,13 @@ class Database {
   // assignments. Not to be nested, and no run() of the Database inside `work`.
   void transaction(const std::function<void(Session&)>& work);
 
+  // For tests of crashes: each statement and each transaction is done by `around`, which may keep
+  // it from happening, or its end from being heard, by throwing. `what` is the statement, or
+  // "transaction"; `changes` as far as the first word tells. Set before the first use.
+  using Around =
+      std::function<void(std::string_view what, bool changes, const std::function<void()>& action)>;
+  void interpose(Around around);
+
  private:
   struct State;
   std::unique_ptr<State> state_;

@@ -81,6 +81,18 @@ void SimulatedCloud::check_addresses(const CreateVm& request) {
   }
 }
 
+// Remembered only: which instance a VM is for is what the director says, no cloud knows.
+void SimulatedCloud::check_identity(const VmCid& described, const Json& metadata) {
+  const auto instance = metadata.value("id", std::string());
+  if (!watched_closely_ || instance.empty()) return;
+  for (const auto& [cid, vm] : vms_) {
+    if (cid != described && vm.metadata.value("id", std::string()) == instance) {
+      violations_.push_back("Instance " + instance + " has VMs '" + cid.value + "' and '" + described.value +
+                            "' at once");
+    }
+  }
+}
+
 CreatedVm SimulatedCloud::create_vm(const CreateVm& request) {
   const VmCid cid{"vm-" + request.agent.value};
   SimulatedVm vm{request.agent, request.stemcell, request.cloud_properties, request.networks, request.env};
@@ -95,6 +107,7 @@ CreatedVm SimulatedCloud::create_vm(const CreateVm& request) {
       if (network.value("type", std::string("manual")) != "vip") network["mac"] = mac_of(request.agent, name);
     }
     vms_.emplace(cid, vm);
+    ++vms_made_;
   }
   if (on_vm_created) on_vm_created(cid, vm);
   return {cid, vm.networks};
@@ -111,11 +124,21 @@ SimulatedVm SimulatedCloud::take_out(const VmCid& vm) {
 }
 
 void SimulatedCloud::delete_vm(const VmCid& vm) {
+  if (watched_closely_) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [cid, disk] : disks_) {
+      if (disk.attached_to == vm)
+        violations_.push_back("VM '" + vm.value + "' was deleted with disk '" + cid.value + "' on it");
+    }
+  }
   const auto gone = take_out(vm);
   if (on_vm_deleted) on_vm_deleted(vm, gone);
 }
 
-void SimulatedCloud::lose_vm(const VmCid& vm) { delete_vm(vm); }
+void SimulatedCloud::lose_vm(const VmCid& vm) {
+  const auto gone = take_out(vm);
+  if (on_vm_deleted) on_vm_deleted(vm, gone);
+}
 
 void SimulatedCloud::lose_disk(const DiskCid& disk) {
   const std::lock_guard lock(mutex_);
@@ -136,6 +159,7 @@ void SimulatedCloud::reboot_vm(const VmCid& vm) {
 void SimulatedCloud::set_vm_metadata(const VmCid& vm, const Json& metadata) {
   const std::lock_guard lock(mutex_);
   vm_at(vm).metadata = metadata;
+  check_identity(vm, metadata);
 }
 
 DiskCid SimulatedCloud::create_disk(std::int64_t size_mib, const Json& cloud_properties,
@@ -231,6 +255,11 @@ void SimulatedCloud::delete_network(const NetworkCid& network) {
   if (networks_.erase(network) == 0) {
     throw CpiError(ErrorType::network_not_found, "Network '" + network.value + "' does not exist");
   }
+}
+
+std::size_t SimulatedCloud::vms_made() const {
+  const std::lock_guard lock(mutex_);
+  return vms_made_;
 }
 
 std::optional<SimulatedVm> SimulatedCloud::find_vm(const VmCid& vm) const {

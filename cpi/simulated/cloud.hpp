@@ -76,6 +76,10 @@ class SimulatedCloud {
   Json create_network(const Json& subnet_definition);
   void delete_network(const NetworkCid& network);
 
+  // From now on it also remembers what a cloud permits and no director should do: two VMs that are
+  // described as one instance, a VM deleted with a disk on it.
+  void watch_closely() { watched_closely_ = true; }
+
   // Looking at the truth; tests may do so at any time.
   std::optional<SimulatedVm> find_vm(const VmCid& vm) const;
   std::optional<SimulatedVm> find_vm_of(const AgentId& agent) const;
@@ -86,6 +90,7 @@ class SimulatedCloud {
   std::map<DiskCid, SimulatedDisk> disks() const;
   std::map<SnapshotCid, SimulatedSnapshot> snapshots() const;
   std::size_t networks_created() const;
+  std::size_t vms_made() const;                 // ever, those that are gone included
   std::vector<std::string> violations() const;  // empty: nobody broke a rule
 
   // Happenings no CPI call causes.
@@ -102,11 +107,14 @@ class SimulatedCloud {
   void require_vm(const VmCid& vm) const;
   [[noreturn]] void violate(ErrorType type, const std::string& what);
   void check_addresses(const CreateVm& request);
+  void check_identity(const VmCid& vm, const Json& metadata);
   SimulatedVm take_out(const VmCid& vm);
   std::string next_id(const char* kind);
 
   mutable std::mutex mutex_;
   std::uint64_t counter_ = 0;
+  std::size_t vms_made_ = 0;
+  bool watched_closely_ = false;
   std::map<StemcellCid, SimulatedStemcell> stemcells_;
   std::map<VmCid, SimulatedVm> vms_;
   std::map<DiskCid, SimulatedDisk> disks_;
