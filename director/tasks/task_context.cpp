@@ -6,7 +6,7 @@ namespace slipway::director {
 
 TaskContext::TaskContext(TaskRecord task, Clock& clock, TaskOutput& event, TaskOutput& result, TaskOutput& debug,
                          TaskOutput& cpi, std::function<bool()> cancelled,
-                         std::function<bool()> interrupted)
+                         std::function<bool()> interrupted, std::function<bool()> held)
     : task_(std::move(task)),
       clock_(clock),
       event_(event),
@@ -14,7 +14,8 @@ TaskContext::TaskContext(TaskRecord task, Clock& clock, TaskOutput& event, TaskO
       debug_(debug),
       cpi_(cpi),
       cancelled_(std::move(cancelled)),
-      interrupted_(std::move(interrupted)) {}
+      interrupted_(std::move(interrupted)),
+      held_(std::move(held)) {}
 
 void TaskContext::checkpoint() {
   if (cancelled()) throw Error(Fault::cancelled, "Task " + std::to_string(task_.id) + " cancelled", 10001);
@@ -25,7 +26,12 @@ bool TaskContext::cancelled() const { return cancelled_() || interrupted_(); }
 bool TaskContext::interrupted() const { return interrupted_(); }
 
 TaskContext TaskContext::undisturbed() const {
-  return TaskContext(task_, clock_, event_, result_, debug_, cpi_, interrupted_, interrupted_);
+  return TaskContext(task_, clock_, event_, result_, debug_, cpi_, interrupted_, interrupted_, held_);
+}
+
+void TaskContext::require_held() const {
+  if (!held_())
+    throw Error(Fault::cancelled, "Task " + std::to_string(task_.id) + " is another director's by now", 10001);
 }
 
 void TaskContext::warning(const std::string& message) {

@@ -28,7 +28,8 @@ class TaskContext {
  public:
   TaskContext(TaskRecord task, Clock& clock, TaskOutput& event, TaskOutput& result, TaskOutput& debug,
               TaskOutput& cpi, std::function<bool()> cancelled,
-              std::function<bool()> interrupted = [] { return false; });
+              std::function<bool()> interrupted = [] { return false; },
+              std::function<bool()> held = [] { return true; });
 
   const TaskRecord& task() const { return task_; }
   Clock& clock() { return clock_; }
@@ -41,6 +42,10 @@ class TaskContext {
   // The same task, deaf to being cancelled but not to being interrupted: for what has to be put in
   // order after a cancellation. This object outlives it.
   TaskContext undisturbed() const;
+
+  // Throws Fault::cancelled when another director has taken the task over. Called before what changes
+  // something outside, a clean-up included: a director that was silent for long finds out in time.
+  void require_held() const;
 
   // One row of a stage: writes "started" now, "finished" when it dies, "failed" with the error
   // when it dies by an exception. `status()` writes "in_progress" (e.g. "installing packages").
@@ -93,7 +98,7 @@ class TaskContext {
   TaskRecord task_;
   Clock& clock_;
   TaskOutput &event_, &result_, &debug_, &cpi_;
-  std::function<bool()> cancelled_, interrupted_;
+  std::function<bool()> cancelled_, interrupted_, held_;
 };
 
 }  // namespace slipway::director

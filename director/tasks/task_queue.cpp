@@ -201,7 +201,12 @@ struct TaskQueue::State {
   std::optional<Outcome> execute(Running& current) {
     TaskContext context(current.task, clock, current.event, current.result, current.debug, current.cpi,
                         [&current] { return current.cancelled.load(); },
-                        [&current] { return current.interrupted.load(); });
+                        [&current] { return current.interrupted.load(); },
+                        [this, &current] {
+                          if (tasks.holds(current.task, options.director_id)) return true;
+                          interrupt(current);
+                          return false;
+                        });
     const auto failed = [&](TaskState state, int code, const std::string& message) -> std::optional<Outcome> {
       if (current.interrupted && !current.cancelled) return std::nullopt;
       try {

@@ -34,6 +34,7 @@ class Tasks {
   std::optional<TaskRecord> claim(const std::string& director, const std::vector<std::string>& types, Timestamp now);
   // Tasks that a dead director left processing or cancelling come back as claimed by this one.
   std::vector<TaskRecord> take_over(const std::string& director, Timestamp now, std::chrono::seconds silent_for);
+  bool holds(const TaskRecord& claimed, const std::string& director);  // false: somebody else does by now
   bool heartbeat(TaskId id, const std::string& director, Timestamp now);  // false: somebody else holds it
   // Queued becomes cancelled, processing becomes cancelling; false from any other state.
   bool request_cancel(TaskId id, Timestamp now);

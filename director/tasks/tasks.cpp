@@ -157,6 +157,12 @@ std::vector<TaskRecord> Tasks::take_over(const std::string& director, Timestamp 
   return taken;
 }
 
+bool Tasks::holds(const TaskRecord& claimed, const std::string& director) {
+  return !db_.run("SELECT id FROM tasks WHERE id = :1 AND director = :2 AND fence = :3",
+                  {claimed.id, director, claimed.fence})
+              .rows.empty();
+}
+
 bool Tasks::heartbeat(TaskId id, const std::string& director, Timestamp now) {
   return db_.run("UPDATE tasks SET heartbeat_at = :1 WHERE id = :2 AND director = :3",
                  {rows::value(now), id, director})
