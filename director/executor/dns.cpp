@@ -112,16 +112,18 @@ void publish_dns(Services& services, TaskContext& task) {
   const auto content_key = sha1_hex(content.dump());
   auto& versions = services.stores.dns_versions;
   const auto published = versions.publish(content_key, services.clock.now());
-  if (!published.is_new && !published.blob.empty()) return;
+  if (!published.is_new && !published.blob.empty()) return;  // sent, and not only written down
   content["version"] = published.version;
   const TempDir folder("dns", services.settings.work_folder);
   write_file_atomically(folder.path() / "records.json", content.dump(), 0600);
-  const auto blob = services.blobs.put_file(folder.path() / "records.json");
-  for (const auto& old : versions.set_blob(published.version, blob.id)) services.blobs.remove(old);
+  const auto blob = services.blobs.put_file(folder.path() / "records.json",
+                                            DnsVersions::blob_of(published.version, content_key));
   if (!services.settings.dns_hosts_file.empty()) {
     write_file_atomically(services.settings.dns_hosts_file, hosts_file(records), 0644);
   }
   send_to_all(services, task, Json::array({blob.id.value, blob.sha1, published.version}));
+  for (const auto& old : versions.blobs_before(published.version)) services.blobs.remove(old);
+  versions.set_sent(published.version, blob.id);
 }
 
 }  // namespace slipway::director

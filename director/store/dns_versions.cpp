@@ -20,16 +20,23 @@ DnsVersions::Published DnsVersions::publish(const std::string& content_key, Time
   return published;
 }
 
-std::vector<BlobId> DnsVersions::set_blob(std::int64_t version, const BlobId& blob) {
-  std::vector<BlobId> old;
+BlobId DnsVersions::blob_of(std::int64_t version, const std::string& content_key) {
+  return BlobId{"dns-" + std::to_string(version) + "-" + content_key};
+}
+
+std::vector<BlobId> DnsVersions::blobs_before(std::int64_t version) {
+  return rows::all(db_.run("SELECT id, content_key, blob_id FROM dns_versions WHERE id < :1 ORDER BY id", {version}),
+                   [](const sql::Row& row) {
+                     const BlobId sent{row.text("blob_id")};
+                     return sent.empty() ? blob_of(row.integer("id"), row.text("content_key")) : sent;
+                   });
+}
+
+void DnsVersions::set_sent(std::int64_t version, const BlobId& blob) {
   db_.transaction([&](sql::Session& session) {
     session.run("UPDATE dns_versions SET blob_id = :1 WHERE id = :2", {blob.value, version});
-    for (const auto& row : session.run("SELECT blob_id FROM dns_versions WHERE id < :1 AND blob_id <> ''", {version}).rows) {
-      old.push_back(BlobId{row.text("blob_id")});
-    }
     session.run("DELETE FROM dns_versions WHERE id < :1", {version});
   });
-  return old;
 }
 
 std::vector<BlobId> DnsVersions::blobs() {

@@ -14,13 +14,17 @@ class DnsVersions {
   struct Published {
     std::int64_t version = 0;
     bool is_new = false;  // this content was not the latest before
-    BlobId blob;          // empty until set_blob
+    BlobId blob;          // empty until set_sent
   };
   Published publish(const std::string& content_key, Timestamp now);
-  // Forgets older versions and returns their blobs for deletion.
-  std::vector<BlobId> set_blob(std::int64_t version, const BlobId& blob);
-  std::vector<BlobId> blobs();
-  void forget_blob(const BlobId& blob);  // the next publication stores a new one
+  // The blob of a version has its id before it is there: whoever is interrupted leaves none that
+  // nobody knows.
+  static BlobId blob_of(std::int64_t version, const std::string& content_key);
+  std::vector<BlobId> blobs_before(std::int64_t version);
+  // All agents were told and the blobs of older versions are gone: these are forgotten.
+  void set_sent(std::int64_t version, const BlobId& blob);
+  std::vector<BlobId> blobs();  // of those that were sent
+  void forget_blob(const BlobId& blob);  // the next publication stores it again
 
  private:
   sql::Database& db_;
