@@ -29,9 +29,9 @@ class Blobstore {
   // `incoming`. `random` outlives the object.
   Blobstore(std::filesystem::path folder, Random& random);
 
-  // Copied (reflinked where possible); a new id when empty.
+  // A new id when `id` is empty. A file is copied (reflinked where possible), a body streamed.
   StoredBlob put_file(const std::filesystem::path& source, const BlobId& id = {});
-  StoredBlob put(http::BodyReader& body, const BlobId& id = {});  // streamed; a new id when empty
+  StoredBlob put(http::BodyReader& body, const BlobId& id = {});
   std::filesystem::path path(const BlobId& id) const;             // Fault::not_found
   bool exists(const BlobId& id) const;
   void remove(const BlobId& id);     // fine when it is gone already

@@ -75,6 +75,16 @@ void Deploy::plan(const Json& manifest) {
 }
 
 void Deploy::change() {
+  try {
+    carry_out();
+  } catch (...) {
+    archives_.remove_unused();
+    throw;
+  }
+  archives_.remove_unused();
+}
+
+void Deploy::carry_out() {
   tell_decisions();
   remove_obsolete();
   take_over_addresses();
@@ -108,6 +118,7 @@ void Deploy::prepare(const Json& manifest) {
   desired_.cloud = std::move(inputs.cloud);
   desired_.manifest = std::move(inputs.manifest);
   desired_.options = request_.options;
+  if (!request_.options.dry_run) VmSteps(services_, task_).finish_removals(request_.deployment);
   world_ = read_world(services_, task_, request_.deployment, desired_.manifest);
   world_.az_numbers = az_numbers(stores.dns_numbers, desired_.cloud, request_.options.dry_run);
   assign_instances();
@@ -266,7 +277,7 @@ Json Deploy::apply_spec(const PlannedInstance& planned, const RenderedInstance& 
             {"version", first.value("version", "")},
             {"templates", templates}}},
           {"packages", packages_.at(planned.id)},
-          {"rendered_templates_archive", store_rendered(services_, rendered, current_spec)},
+          {"rendered_templates_archive", archives_.store(planned.id, rendered, current_spec)},
           {"configuration_hash", rendered.configuration_hash},
           {"template_hashes", hashes},
           {"networks", planned.networks},
@@ -416,7 +427,9 @@ void Deploy::finish() {
   std::vector<AgentId> agents;
   for (const auto& planned : assignment_.instances) {
     const auto change = changes_.find(planned.id);
-    const bool changed = change != changes_.end() && change->second->action != Action::none;
+    const auto actual = actual_.find(planned.id);
+    const bool changed = (change != changes_.end() && change->second->action != Action::none) ||
+                         (actual != actual_.end() && actual->second->carried_out);
     if (!changed || planned.state != InstanceState::started) continue;
     if (const auto vm = stores.vms.active_of(planned.id)) agents.push_back(vm->agent);
   }

@@ -9,6 +9,7 @@
 #include "director/executor/inputs.hpp"
 #include "director/executor/instance_updater.hpp"
 #include "director/executor/render.hpp"
+#include "director/executor/rendered_archives.hpp"
 #include "director/planner/plan.hpp"
 
 namespace slipway::director {
@@ -27,7 +28,11 @@ struct DeployRequest {
 class Deploy {
  public:
   Deploy(Services& services, JobTemplateCache& templates, TaskContext& task, DeployRequest request)
-      : services_(services), templates_(templates), task_(task), request_(std::move(request)) {}
+      : services_(services),
+        templates_(templates),
+        task_(task),
+        request_(std::move(request)),
+        archives_(services, task) {}
   std::string run();  // the task's result: "/deployments/NAME"
 
   // The parts of run(), for a task that does more with the deployment. It holds the lock, and what
@@ -52,6 +57,7 @@ class Deploy {
   Uses uses() const;
   void compile();
   void decide_changes();
+  void carry_out();
   bool some_are_silent() const;
   void tell_decisions();
   void report();
@@ -73,6 +79,7 @@ class Deploy {
   JobTemplateCache& templates_;
   TaskContext& task_;
   DeployRequest request_;
+  RenderedArchives archives_;
 
   Desired desired_;
   World world_;

@@ -25,6 +25,10 @@ EventSubject about(const char* action, const DiskRecord& disk) {
   return {action, "disk", disk.cid.value, disk.deployment, disk.group + "/" + disk.instance.value};
 }
 
+bool contains(const Json& mounted, const DiskCid& disk) {
+  return mounted.is_array() && std::find(mounted.begin(), mounted.end(), Json(disk.value)) != mounted.end();
+}
+
 std::string failing_processes(const Json& state) {
   std::string names;
   for (const auto& process : state.value("processes", Json::array())) {
@@ -101,21 +105,20 @@ void InstanceSteps::apply(const AgentId& agent, const Json& spec) {
 DiskRecord InstanceSteps::create_disk(const PlannedInstance& instance, const std::string& deployment,
                                       const VmRecord& vm) {
   auto& stores = services_.stores;
-  const Json intent = {
-      {"instance", instance.id.value}, {"size_mib", instance.disk_size_mib}, {"cpi", instance.cpi}};
-  const auto key = instance.id.value + ":" + std::to_string(instance.disk_size_mib);
-  const auto step = stores.journal.begin(task_.task().id, "create_disk", key, intent, services_.clock.now());
   // Told to the cloud: whoever asks for this instance's next disk, this task or a later one, gets
-  // the same disk until its row is written.
+  // the same disk until its row is written; this task gets it after that as well.
   std::int64_t newest = 0;
   for (const auto& known : stores.disks.of_deployment(deployment)) {
     if (known.instance == instance.id) newest = std::max(newest, known.id);
   }
-  const auto idempotency_key = services_.settings.director_uuid + "/" + key + "/" + std::to_string(newest);
-  // A disk the journal already knows was made before an interruption: it has its row.
-  if (step.outcome) {
-    if (auto known = stores.disks.find(DiskCid{step.outcome->value("disk_cid", "")})) return *known;
-  }
+  const auto key = instance.id.value + ":" + std::to_string(instance.disk_size_mib);
+  const auto step = stores.journal.begin(
+      task_.task().id, "create_disk", key,
+      {{"instance", instance.id.value},
+       {"size_mib", instance.disk_size_mib},
+       {"cpi", instance.cpi},
+       {"idempotency_key", services_.settings.director_uuid + "/" + key + "/" + std::to_string(newest)}},
+      services_.clock.now());
   DiskRecord disk;
   disk.deployment = deployment;
   disk.group = instance.group;
@@ -125,13 +128,19 @@ DiskRecord InstanceSteps::create_disk(const PlannedInstance& instance, const std
   disk.cloud_properties = instance.disk_cloud_properties;
   disk.cpi = instance.cpi;
   disk.state = DiskState::inactive;
-  recorded(services_, task_, about("create", disk), [&](EventSubject& subject) {
-    disk.cid =
-        vms_.cpi(instance.cpi)->create_disk(disk.size_mib, disk.cloud_properties, vm.cid, idempotency_key);
-    disk.id = stores.disks.insert(disk);
-    subject.object_name = disk.cid.value;
-  });
-  stores.journal.finish(step.id, {{"disk_cid", disk.cid.value}}, services_.clock.now());
+  if (step.outcome) {
+    disk.cid = DiskCid{step.outcome->value("disk_cid", "")};
+  } else {
+    recorded(services_, task_, about("create", disk), [&](EventSubject& subject) {
+      disk.cid = vms_.cpi(instance.cpi)
+                     ->create_disk(disk.size_mib, disk.cloud_properties, vm.cid,
+                                   step.intent.at("idempotency_key").get<std::string>());
+      subject.object_name = disk.cid.value;
+    });
+    stores.journal.finish(step.id, {{"disk_cid", disk.cid.value}}, services_.clock.now());
+  }
+  if (auto known = stores.disks.find(disk.cid)) return *known;
+  disk.id = stores.disks.insert(disk);
   try {
     vms_.cpi(instance.cpi)
         ->set_disk_metadata(disk.cid, {{"director", services_.settings.director_name},
@@ -159,9 +168,7 @@ void InstanceSteps::detach(const VmRecord& vm, const DiskRecord& disk, bool agen
   with_context("detaching disk " + disk.cid.value, [&] {
     if (agent_answers) {
       auto conversation = vms_.agent(vm.agent);
-      const Json mounted = conversation.run("list_disk");
-      if (mounted.is_array() &&
-          std::find(mounted.begin(), mounted.end(), Json(disk.cid.value)) != mounted.end()) {
+      if (contains(conversation.run("list_disk"), disk.cid)) {
         conversation.run("unmount_disk", Json::array({disk.cid.value}));
       }
       conversation.run_if_known("remove_persistent_disk", Json::array({disk.cid.value}));
@@ -177,15 +184,19 @@ void InstanceSteps::detach(const VmRecord& vm, const DiskRecord& disk, bool agen
   });
 }
 
+// An agent that has the new disk and the old one no more has moved the data: doing so again would
+// move it back.
 void InstanceSteps::replace_disk(const PlannedInstance& instance, const std::string& deployment,
                                  const VmRecord& vm, const DiskRecord& old) {
-  auto& disks = services_.stores.disks;
   const auto fresh = create_disk(instance, deployment, vm);
-  attach(vm, fresh);
-  vms_.agent(vm.agent).run("migrate_disk", Json::array({old.cid.value, fresh.cid.value}));
-  disks.set_state(fresh.cid, DiskState::active, services_.clock.now());
-  detach(vm, old, true);
-  orphan_disk(old);
+  auto conversation = vms_.agent(vm.agent);
+  const Json mounted = conversation.run("list_disk");
+  if (!contains(mounted, fresh.cid) || contains(mounted, old.cid)) {
+    attach(vm, old);
+    attach(vm, fresh);
+    conversation.run("migrate_disk", Json::array({old.cid.value, fresh.cid.value}));
+  }
+  services_.stores.disks.activate(fresh.cid);
 }
 
 void InstanceSteps::orphan_disk(const DiskRecord& disk) {

@@ -39,7 +39,8 @@ class InstanceSteps {
   DiskRecord create_disk(const PlannedInstance& instance, const std::string& deployment, const VmRecord& vm);
   void attach(const VmRecord& vm, const DiskRecord& disk);
   void detach(const VmRecord& vm, const DiskRecord& disk, bool agent_answers);
-  // Copies the data of `old` to a new disk of the wanted size and leaves `old` as an orphan.
+  // Moves the data of `old` to a new disk of the wanted size, which is the active one then; `old` is
+  // inactive and still attached.
   void replace_disk(const PlannedInstance& instance, const std::string& deployment, const VmRecord& vm,
                     const DiskRecord& old);
   // Nobody's from now on, and deleted when its time is over.

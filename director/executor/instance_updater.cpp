@@ -2,6 +2,7 @@
 
 #include "director/executor/care/snapshot_steps.hpp"
 #include "director/executor/dns.hpp"
+#include "director/executor/rendered_archives.hpp"
 
 namespace slipway::director {
 
@@ -17,11 +18,6 @@ Json identity_only(const Json& spec) {
   partial["configuration_hash"] = "";
   partial.erase("rendered_templates_archive");
   return partial;
-}
-
-std::string archive_of(const Json& spec) {
-  const auto archive = spec.find("rendered_templates_archive");
-  return archive == spec.end() || !archive->is_object() ? "" : archive->value("blobstore_id", "");
 }
 
 }  // namespace
@@ -48,6 +44,7 @@ VmOrder InstanceUpdater::order_for(const InstanceJob& job) const {
 }
 
 void InstanceUpdater::mark_dirty(const PlannedInstance& planned) {
+  task_.require_held();
   auto record = services_.stores.instances.find(planned.id);
   if (!record) throw Error(Fault::internal, "instance " + planned.name() + " has no row");
   record->update_completed = false;
@@ -56,7 +53,6 @@ void InstanceUpdater::mark_dirty(const PlannedInstance& planned) {
 
 void InstanceUpdater::record_done(const InstanceJob& job, const Json& spec) {
   auto record = services_.stores.instances.find(job.planned->id);
-  const auto old_archive = archive_of(record->spec);
   record->group = job.planned->group;
   record->index = job.planned->index;
   record->bootstrap = job.planned->bootstrap;
@@ -66,7 +62,6 @@ void InstanceUpdater::record_done(const InstanceJob& job, const Json& spec) {
   record->dns_names = job.planned->dns_names;
   record->update_completed = true;
   services_.stores.instances.update(*record);
-  if (!old_archive.empty() && old_archive != archive_of(spec)) services_.blobs.remove(BlobId{old_archive});
 }
 
 void InstanceUpdater::create_vm(const InstanceJob& job) {
@@ -135,17 +130,22 @@ void InstanceUpdater::ensure_disk(const InstanceJob& job, const VmRecord& vm) {
   }
   const bool fits = current && current->size_mib == planned.disk_size_mib &&
                     current->cloud_properties == planned.disk_cloud_properties;
-  if (current) steps_.attach(vm, *current);
-  if (fits || (!current && planned.disk_size_mib == 0)) return;
-  if (current && planned.disk_size_mib == 0) {
-    steps_.detach(vm, *current, true);
-    steps_.orphan_disk(*current);
+  if (fits) {
+    steps_.attach(vm, *current);
+  } else if (planned.disk_size_mib == 0) {
+    if (current) disks.retire(current->cid);
   } else if (current) {
     steps_.replace_disk(planned, deployment_, vm, *current);
   } else {
     const auto fresh = steps_.create_disk(planned, deployment_, vm);
     steps_.attach(vm, fresh);
-    disks.set_state(fresh.cid, DiskState::active, services_.clock.now());
+    disks.activate(fresh.cid);
+  }
+  // What was replaced, now or before an interruption.
+  for (const auto& disk : disks.of_instance(planned.id)) {
+    if (disk.state != DiskState::inactive) continue;
+    steps_.detach(vm, disk, true);
+    steps_.orphan_disk(disk);
   }
 }
 
@@ -154,6 +154,7 @@ void InstanceUpdater::update(const InstanceJob& job, TaskContext::Step& step) {
   const auto& change = *job.change;
   if (change.action == Action::none) return;
   mark_dirty(*job.planned);
+  stores.journal.begin(task_.task().id, "update", job.planned->id.value, Json::object(), services_.clock.now());
   const bool detach = job.planned->state == InstanceState::detached;
   if (detach) {
     if (job.actual && job.actual->vm)
@@ -198,10 +199,13 @@ void InstanceUpdater::update_in_place(const InstanceJob& job, const VmRecord& vm
   request.next_spec = job.planned->state == InstanceState::started ? job.apply_spec : Json();
   steps_.stop(vm.agent, request, step);
   take_snapshots(job.planned->id);
-  if (job.change->needs_disk_change) {
+  // After an update that did not finish anything may be missing, what makes the VM whole included.
+  const bool unfinished = job.actual && !job.actual->record.update_completed;
+  if (job.change->needs_disk_change || unfinished) {
     step.status("changing disk");
     ensure_disk(job, vm);
   }
+  vms_.settle(vm);
   bring_up(job, vm, step);
 }
 
@@ -229,7 +233,7 @@ void InstanceUpdater::give_up_vm(const ActualInstance& instance, bool skip_drain
   }
   step.status("deleting VM");
   for (const auto& disk : instance.disks) {
-    if (disk.state == DiskState::active && vm.cid) steps_.detach(vm, disk, instance.responsive);
+    if (vm.cid) steps_.detach(vm, disk, instance.responsive);
   }
   vms_.remove(vm);
 }
@@ -254,7 +258,6 @@ void InstanceUpdater::remove(const ActualInstance& instance, const RemoveRequest
   }
   if (instance.vm && instance.vm->cid) {
     for (const auto& disk : instance.disks) {
-      if (disk.state != DiskState::active) continue;
       unless_forced("", [&] { steps_.detach(*instance.vm, disk, instance.responsive); });
     }
   }
@@ -270,9 +273,10 @@ void InstanceUpdater::remove(const ActualInstance& instance, const RemoveRequest
       steps_.orphan_disk(disk);
     }
   }
-  const auto archive = archive_of(instance.record.spec);
+  // The row goes last: it names what else there is.
+  const auto archive = RenderedArchives::of(instance.record.spec);
+  if (!archive.empty()) services_.blobs.remove(archive);
   stores.instances.remove(instance.record.id);
-  if (!archive.empty()) services_.blobs.remove(BlobId{archive});
 }
 
 }  // namespace slipway::director

@@ -1,7 +1,5 @@
 #include "director/executor/render.hpp"
 
-#include "base/file.hpp"
-
 namespace slipway::director {
 
 const ReleaseRecord& ReleaseIndex::release(const std::string& name, const std::string& version) const {
@@ -44,19 +42,6 @@ std::vector<RenderedInstance> render_all(Services& services, JobTemplateCache& c
     wanted.push_back(std::move(one));
   }
   return services.renderer.render(wanted);
-}
-
-Json store_rendered(Services& services, const RenderedInstance& rendered, const Json& current_spec) {
-  const auto existing = current_spec.find("rendered_templates_archive");
-  const bool same = existing != current_spec.end() && existing->is_object() &&
-                    current_spec.value("configuration_hash", "") == rendered.configuration_hash &&
-                    services.blobs.exists(BlobId{existing->value("blobstore_id", "")});
-  if (same) return *existing;
-  const TempDir folder("rendered", services.settings.work_folder);
-  const auto archive = folder.path() / "rendered.tgz";
-  write_archive(rendered, archive);
-  const auto blob = services.blobs.put_file(archive);
-  return {{"blobstore_id", blob.id.value}, {"sha1", "sha256:" + blob.sha256}};
 }
 
 }  // namespace slipway::director

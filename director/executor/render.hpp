@@ -27,8 +27,4 @@ class ReleaseIndex {
 std::vector<RenderedInstance> render_all(Services& services, JobTemplateCache& cache,
                                          const ReleaseIndex& releases, const Assignment& assignment);
 
-// Stores what was rendered for one instance and returns {blobstore_id, sha1} for its apply spec.
-// What the instance already runs with is not stored again.
-Json store_rendered(Services& services, const RenderedInstance& rendered, const Json& current_spec);
-
 }  // namespace slipway::director

@@ -1,5 +1,6 @@
 #include "director/executor/vm_steps.hpp"
 
+#include "base/parallel.hpp"
 #include "director/executor/recorded_action.hpp"
 
 namespace slipway::director {
@@ -48,10 +49,12 @@ bool same_order(const VmRecord& vm, const VmOrder& order) {
 }  // namespace
 
 Agent VmSteps::agent(const AgentId& id) const {
+  task_.require_held();
   return Agent(services_.agents, id, services_.clock, [&task = task_] { task.checkpoint(); });
 }
 
 std::shared_ptr<cpi::Cpi> VmSteps::cpi(const std::string& name) const {
+  task_.require_held();
   return services_.cpis.open(name, task_.cpi_observer());
 }
 
@@ -72,6 +75,7 @@ StemcellRecord VmSteps::find_stemcell(const VmOrder& order) const {
 // An attempt that died before its VM became the instance's left the VM's row. It is carried on
 // with, or, when the order has changed meanwhile, cleared away together with whatever exists of it.
 VmRecord VmSteps::begin(const VmOrder& order) {
+  task_.require_held();
   auto& vms = services_.stores.vms;
   if (!order.instance.empty()) {
     for (const auto& vm : vms.of_instance(order.instance)) {
@@ -199,6 +203,7 @@ std::string VmSteps::instance_name(const VmRecord& vm) const {
 }
 
 void VmSteps::remove(const VmRecord& vm) {
+  task_.require_held();
   const auto cid = vm.cid ? vm.cid : find_unfinished(vm);
   services_.stores.vms.set_deleting(vm.agent);
   if (cid) {
@@ -263,6 +268,14 @@ void VmSteps::detach_known_disks(cpi::Cpi& cloud, const VmCid& vm) {
   for (const auto& disk : attached) {
     if (services_.stores.disks.find(disk)) cloud.detach_disk(vm, disk);
   }
+}
+
+void VmSteps::finish_removals(const std::string& deployment) {
+  std::vector<VmRecord> going;
+  for (auto& vm : services_.stores.vms.of_deployment(deployment)) {
+    if (vm.state == VmState::deleting) going.push_back(std::move(vm));
+  }
+  parallel_for(going.size(), services_.settings.max_parallel, [&](std::size_t i) { remove(going[i]); });
 }
 
 // The agent takes the new certificate by starting anew, so the answer to this one action may

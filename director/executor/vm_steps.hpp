@@ -41,6 +41,8 @@ class VmSteps {
   // Through the CPI, then its permission, then its row. A VM that is gone already counts as deleted.
   void remove(const VmRecord& vm);
 
+  // Takes the deletions of a deployment's VMs to their end that were begun and interrupted.
+  void finish_removals(const std::string& deployment);
   // The VM is no instance's any more and not allowed to talk; it waits to be deleted. Precondition: it has a cid.
   void orphan(const VmRecord& vm);
   // Deletes it for good; the persistent disks it still has stay.

@@ -66,7 +66,8 @@ std::vector<ActualInstance> stored_instances(Stores& stores, const std::string& 
   };
   for (auto& vm : stores.vms.of_deployment(deployment)) {
     auto* instance = owner(vm.instance);
-    if (instance && vm.active) instance->vm = std::move(vm);
+    // One whose deletion was begun is none any more, whatever is left of it.
+    if (instance && vm.active && vm.state != VmState::deleting) instance->vm = std::move(vm);
   }
   for (auto& disk : stores.disks.of_deployment(deployment)) {
     auto* instance = owner(disk.instance);
@@ -87,11 +88,30 @@ std::optional<ActualInstance> stored_instance(Stores& stores, const InstanceId& 
   return instance;
 }
 
+namespace {
+
+void note_done_before(Journal& journal, TaskId task, std::vector<ActualInstance>& instances) {
+  std::set<std::string> vms, instances_begun;
+  for (const auto& step : journal.of_task(task)) {
+    if (step.kind == "create_vm") vms.insert(step.key);
+    if (step.kind == "update") instances_begun.insert(step.key);
+  }
+  for (auto& instance : instances) {
+    instance.vm_is_new = instance.vm && vms.contains(instance.vm->agent.value);
+    // Begun only after it was marked as unfinished.
+    instance.carried_out =
+        instance.record.update_completed && instances_begun.contains(instance.record.id.value);
+  }
+}
+
+}  // namespace
+
 World read_world(Services& services, TaskContext& task, const std::string& deployment,
                  const Manifest& manifest) {
   World world;
   auto& stores = services.stores;
   world.instances = stored_instances(stores, deployment);
+  note_done_before(stores.journal, task.task().id, world.instances);
   parallel_for(world.instances.size(), services.settings.max_parallel, [&](std::size_t i) {
     auto& instance = world.instances[i];
     task.checkpoint();

@@ -135,7 +135,7 @@ void ChangeDetector::compare_requests(const PlannedInstance& planned, const Actu
   const auto& options = desired_.options;
   const bool old_enough = !options.recreate_vms_created_before ||
                           actual.vm->created_at < *options.recreate_vms_created_before;
-  if (options.recreate && old_enough) {
+  if (options.recreate && old_enough && !actual.vm_is_new) {
     new_vm = true;
     add(out, "recreate", "recreation is asked for");
   }
@@ -143,7 +143,7 @@ void ChangeDetector::compare_requests(const PlannedInstance& planned, const Actu
     new_vm = true;
     add(out, "unresponsive", "its agent does not answer");
   }
-  if (options.restart && planned.state == InstanceState::started) add(out, "restart", "a restart is asked for");
+  if (options.restart && planned.state == InstanceState::started && !actual.carried_out) add(out, "restart", "a restart is asked for");
 }
 
 void ChangeDetector::compare_jobs(const PlannedInstance& planned, const ActualInstance& actual,
@@ -185,15 +185,19 @@ void ChangeDetector::compare_disk(const PlannedInstance& planned, const ActualIn
   const auto* disk = active_disk(actual);
   const auto size = [](std::int64_t mib) { return mib == 0 ? std::string("none") : std::to_string(mib) + " MiB"; };
   const auto before = disk == nullptr ? 0 : disk->size_mib;
+  const bool left_over = actual != nullptr && std::any_of(actual->disks.begin(), actual->disks.end(), [](const auto& one) {
+                           return one.state == DiskState::inactive;
+                         });
+  if (left_over) add(out, "persistent_disk", "an earlier change of its persistent disk did not finish");
   if (before != planned.disk_size_mib) {
     add(out, "persistent_disk", "persistent disk " + size(before) + " → " + size(planned.disk_size_mib));
   } else if (disk != nullptr && disk->cloud_properties != planned.disk_cloud_properties) {
     add(out, "persistent_disk",
         "cloud properties " + differing_keys(disk->cloud_properties, planned.disk_cloud_properties) +
             " of the persistent disk changed");
-  } else if (disk != nullptr && desired_.options.recreate_persistent_disks) {
+  } else if (disk != nullptr && desired_.options.recreate_persistent_disks && !actual->carried_out) {
     add(out, "persistent_disk", "a new persistent disk is asked for");
-  } else {
+  } else if (!left_over) {
     return;
   }
   out.needs_disk_change = true;

@@ -40,6 +40,9 @@ struct ActualInstance {
   std::vector<IpRecord> ips;
   bool responsive = true;                    // its agent answered get_state
   std::string job_state;                     // as the agent says, empty when it did not
+  // What this very task did before it was interrupted: asked for once, it is not done again.
+  bool vm_is_new = false;                    // it made the VM
+  bool carried_out = false;                  // it took the instance through all of its update
 };
 struct World {
   std::vector<ActualInstance> instances;     // of this deployment

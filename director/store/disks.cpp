@@ -59,6 +59,22 @@ void Disks::set_state(const DiskCid& cid, DiskState state, Timestamp now) {
                    name(cid));
 }
 
+void Disks::activate(const DiskCid& cid) {
+  db_.transaction([&](sql::Session& session) {
+    session.run(
+        "UPDATE disks SET state = 'inactive' WHERE state = 'active' AND cid <> :1 AND instance = (SELECT instance "
+        "FROM disks WHERE cid = :1)",
+        {cid.value});
+    rows::expect_one(session.run("UPDATE disks SET state = 'active', orphaned_at = NULL WHERE cid = :1", {cid.value}),
+                     name(cid));
+  });
+}
+
+void Disks::retire(const DiskCid& cid) {
+  rows::expect_one(db_.run("UPDATE disks SET state = 'inactive' WHERE cid = :1 AND state = 'active'", {cid.value}),
+                   name(cid));
+}
+
 void Disks::set_size(const DiskCid& cid, std::int64_t size_mib) {
   rows::expect_one(db_.run("UPDATE disks SET size_mib = :1 WHERE cid = :2", {size_mib, cid.value}), name(cid));
 }
