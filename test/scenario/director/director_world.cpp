@@ -1,5 +1,7 @@
 #include "test/scenario/director/director_world.hpp"
 
+#include <unistd.h>
+
 #include <set>
 
 #include "base/archive.hpp"
@@ -39,6 +41,26 @@ networks:
 compilation: {workers: 2, az: z1, network: default, vm_type: small}
 )";
 
+// Ruby takes longer to start than most scenarios to run.
+Renderer& shared_renderer() {
+  static Renderer renderer({.workers = 2});
+  return renderer;
+}
+
+// In memory where that is to be had: the store is synced to disk at every change.
+std::filesystem::path quick_folder() {
+  const std::filesystem::path memory = "/dev/shm";
+  return ::access(memory.c_str(), W_OK) == 0 ? memory : std::filesystem::path{};
+}
+
+TempDir copied(DirectorWorld& like) {
+  TempDir place("director", quick_folder());
+  like.database.run("VACUUM INTO :1", {(place.path() / "director.db").string()});
+  const auto links = std::filesystem::copy_options::recursive | std::filesystem::copy_options::create_hard_links;
+  std::filesystem::copy(like.folder.path() / "blobs", place.path() / "blobs", links);
+  return place;
+}
+
 sql::Database& migrated(sql::Database& database) {
   database.migrate(migrations());
   return database;
@@ -57,14 +79,15 @@ ExecutorSettings settings_in(const std::filesystem::path& folder) {
 
 }  // namespace
 
-DirectorWorld::DirectorWorld()
-    : database("sqlite://" + (folder.path() / "director.db").string()),
+DirectorWorld::DirectorWorld(TempDir place)
+    : folder(std::move(place)),
+      database("sqlite://" + (folder.path() / "director.db").string()),
       stores(migrated(database), Secret(std::string(32, 'k'))),
       locks(database, system_clock, "director-1"),
       blobs(folder.path() / "blobs", random),
       cpi(cloud, clock),
       agents(cloud),
-      renderer({.workers = 1}),
+      renderer(shared_renderer()),
       templates(blobs),
       cpis(std::make_unique<SimulatedCpis>(cpi)),
       services{clock,
@@ -93,9 +116,19 @@ DirectorWorld::DirectorWorld()
     const auto content = types + " logs of " + agent.value;
     return std::pair{add_blob(content).value, sha1_hex(content)};
   };
+}
+
+DirectorWorld::DirectorWorld() : DirectorWorld(TempDir("director", quick_folder())) {
   set_cloud_config(cloud_config);
-  add_stemcell();
+  add_stemcell("1.0");
   add_release();
+}
+
+DirectorWorld::DirectorWorld(DirectorWorld& like) : DirectorWorld(copied(like)) {
+  cloud.load(like.cloud.to_json());
+  agents.copy(like.agents);
+  for (const auto& vm : stores.vms.all()) access.allow(vm.agent);
+  clock.advance(like.clock.monotonic().time_since_epoch());
 }
 
 BlobId DirectorWorld::add_blob(const std::string& content) {
@@ -108,10 +141,10 @@ void DirectorWorld::set_cloud_config(const std::string& yaml) {
   stores.configs.put("cloud", "default", yaml, {}, clock.now());
 }
 
-void DirectorWorld::add_stemcell() {
-  const auto cid = cloud.create_stemcell("digest", Json::object(), Json::object());
+void DirectorWorld::add_stemcell(const std::string& version) {
+  const auto cid = cloud.create_stemcell("digest of " + version, Json::object(), Json::object());
   stores.stemcells.insert({.name = "simulated-debian",
-                           .version = "1.0",
+                           .version = version,
                            .operating_system = "debian",
                            .api_version = 3,
                            .cid = cid,
@@ -259,7 +292,15 @@ std::string DirectorWorld::rendered(const std::string& group, int index, const s
 std::vector<std::string> DirectorWorld::inconsistencies() {
   auto found = cloud.violations();
   for (const auto& violation : agents.violations()) found.push_back(violation);
-  std::set<std::string> known_vms, known_disks;
+  compare_vms(found);
+  compare_disks(found);
+  compare_addresses(found);
+  for (const auto& lock : locks.all()) found.push_back("lock " + lock.name + " was never let go");
+  return found;
+}
+
+void DirectorWorld::compare_vms(std::vector<std::string>& found) {
+  std::set<std::string> known;
   std::set<AgentId> known_agents;
   for (const auto& vm : stores.vms.all()) {
     known_agents.insert(vm.agent);
@@ -267,25 +308,76 @@ std::vector<std::string> DirectorWorld::inconsistencies() {
       found.push_back("VM row of agent " + vm.agent.value + " was never finished");
       continue;
     }
-    known_vms.insert(vm.cid->value);
+    known.insert(vm.cid->value);
     if (!cloud.find_vm(*vm.cid)) found.push_back("VM " + vm.cid->value + " is in the store only");
+    if (!vm.active) found.push_back("VM " + vm.cid->value + " is nobody's");
   }
   for (const auto& vm : stores.orphaned_vms.all()) known_vms.insert(vm.cid.value);
   for (const auto& [cid, vm] : cloud.vms()) {
-    if (!known_vms.contains(cid.value)) found.push_back("VM " + cid.value + " is in the cloud only");
-  }
-  for (const auto& deployment : stores.deployments.all()) {
-    for (const auto& disk : stores.disks.of_deployment(deployment.name)) known_disks.insert(disk.cid.value);
-  }
-  for (const auto& disk : stores.disks.orphaned()) known_disks.insert(disk.cid.value);
-  for (const auto& [cid, disk] : cloud.disks()) {
-    if (!known_disks.contains(cid.value)) found.push_back("disk " + cid.value + " is in the cloud only");
+    if (!known.contains(cid.value)) found.push_back("VM " + cid.value + " is in the cloud only");
   }
   for (const auto& [cid, snapshot] : cloud.snapshots()) {
     if (!stores.snapshots.find(cid)) found.push_back("snapshot " + cid.value + " is in the cloud only");
   }
   if (access.allowed() != known_agents) found.push_back("permissions and VMs differ");
-  return found;
+}
+
+void DirectorWorld::compare_disks(std::vector<std::string>& found) {
+  std::set<std::string> known;
+  std::set<InstanceId> has_active;
+  // A disk outlives its deployment as an orphan.
+  auto disks = stores.disks.orphaned();
+  for (const auto& deployment : stores.deployments.all()) {
+    for (auto& disk : stores.disks.of_deployment(deployment.name)) {
+      if (disk.state != DiskState::orphaned) disks.push_back(std::move(disk));
+    }
+  }
+  for (const auto& disk : disks) {
+    known.insert(disk.cid.value);
+    const auto real = cloud.find_disk(disk.cid);
+    const auto name = "disk " + disk.cid.value;
+    if (!real) {
+      found.push_back(name + " is in the store only");
+      continue;
+    }
+    if (disk.state == DiskState::orphaned && real->attached_to) found.push_back(name + " is an orphan on a VM");
+    if (disk.state == DiskState::inactive) found.push_back(name + " was made and never used");
+    if (disk.state != DiskState::active) continue;
+    if (!has_active.insert(disk.instance).second) found.push_back(name + " is not its instance's only one");
+    const auto vm = stores.vms.active_of(disk.instance);
+    if (vm && vm->cid != real->attached_to) found.push_back(name + " is not on its instance's VM");
+  }
+  for (const auto& [cid, disk] : cloud.disks()) {
+    if (!known.contains(cid.value)) found.push_back("disk " + cid.value + " is in the cloud only");
+  }
+}
+
+void DirectorWorld::compare_addresses(std::vector<std::string>& found) {
+  std::set<std::string> used;
+  for (const auto& vm : stores.vms.all()) {
+    for (const auto& [name, network] : vm.networks.items()) used.insert(network.value("ip", ""));
+  }
+  for (const auto& ip : stores.ips.all()) {
+    const bool waits = !ip.instance.empty() && !stores.vms.active_of(ip.instance);
+    if (!waits && !used.contains(ip.address)) found.push_back("address " + ip.address + " is kept for nobody");
+  }
+}
+
+std::vector<std::string> DirectorWorld::leaked_blobs() {
+  std::set<std::string> used;
+  for (const auto& deployment : stores.deployments.all()) {
+    for (const auto& instance : stores.instances.of_deployment(deployment.name)) {
+      const Json archive = instance.spec.value("rendered_templates_archive", Json::object());
+      used.insert(archive.value("blobstore_id", ""));
+    }
+  }
+  for (const auto& row : database.run("SELECT blob_id FROM dns_versions").rows) used.insert(row.text("blob_id"));
+  std::vector<std::string> leaked;
+  for (const auto& blob : blobs.list()) {
+    if (used.contains(blob.value) || stores.releases.blob_in_use(blob)) continue;
+    leaked.push_back("blob " + blob.value + " is nobody's: " + read_file(blobs.path(blob)).substr(0, 40));
+  }
+  return leaked;
 }
 
 bool DirectorWorld::nothing_left() {

@@ -23,6 +23,8 @@ namespace slipway::test {
 class DirectorWorld {
  public:
   DirectorWorld();
+  // What `like` has come to, as a world of its own; `like` must be at rest.
+  explicit DirectorWorld(DirectorWorld& like);
 
   // Runs a deploy as task `task`; the same number again is the same task resumed.
   void deploy(const std::string& manifest, director::DeployOptions options = {}, director::TaskId task = 0);
@@ -37,6 +39,7 @@ class DirectorWorld {
     std::map<std::string, std::string> templates;
   };
   void add_release(const std::string& name, const std::string& version, const std::vector<JobSource>& jobs);
+  void add_stemcell(const std::string& version);  // "1.0" is there from the start
 
   // Runs a task's body with these arguments; the same number again is the same task resumed.
   std::string run_body(std::string (*body)(director::Services&, director::TaskContext&), const Json& arguments,
@@ -53,8 +56,9 @@ class DirectorWorld {
   // What the instance was told to run: a file of its rendered templates, "job/path".
   std::string rendered(const std::string& group, int index, const std::string& file);
   // Nothing is where it should not be: no rule of cloud or agents broken, every VM, disk and
-  // address known to the store, and the other way round.
+  // address known to the store, and the other way round. To be asked while no task runs.
   std::vector<std::string> inconsistencies();
+  std::vector<std::string> leaked_blobs();
   bool nothing_left();
 
   TempDir folder;
@@ -70,7 +74,7 @@ class DirectorWorld {
   cpi::SimulatedCpi cpi;
   SimulatedAgents agents;
   SimulatedAccess access;
-  director::Renderer renderer;
+  director::Renderer& renderer;
   director::JobTemplateCache templates;
   std::unique_ptr<SimulatedCpis> cpis;
   director::Services services;
@@ -79,7 +83,10 @@ class DirectorWorld {
   std::function<bool()> cancelled = [] { return false; };
 
  private:
-  void add_stemcell();
+  explicit DirectorWorld(TempDir place);
+  void compare_vms(std::vector<std::string>& found);
+  void compare_disks(std::vector<std::string>& found);
+  void compare_addresses(std::vector<std::string>& found);
   void add_release();
   director::BlobId add_blob(const std::string& content);
   director::TaskId next_task_ = 100;

@@ -1,6 +1,7 @@
 #include "test/scenario/director/simulated_agents.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace slipway::test {
 
@@ -61,9 +62,11 @@ Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::stri
   }
   if (method == "start") {
     if (!state.has_jobs) violate(agent, "start before a full apply");
-    if (state.spec.value("persistent_disk", 0) > 0 && state.mounted.empty())
+    if (state.spec.value("persistent_disk", 0) > 0 && state.on_store.empty())
       violate(agent, "start without its disk");
+    if (!state.on_migration_target.empty()) violate(agent, "start in the middle of a migration");
     state.job_state = "running";
+    if (!state.on_store.empty()) data_.try_emplace(state.on_store, state.spec.value("id", ""));
     return "started";
   }
   if (method == "stop") {
@@ -88,20 +91,34 @@ Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::stri
   if (method == "mount_disk") {
     const auto disk = arguments.at(0).get<std::string>();
     if (!state.hinted.contains(disk)) violate(agent, "mount of an unknown disk " + disk);
-    state.mounted.insert(disk);
+    if (disk == state.on_store || disk == state.on_migration_target) return Json::object();
+    if (!state.on_store.empty() && !state.on_migration_target.empty()) violate(agent, "mount of a third disk");
+    (state.on_store.empty() ? state.on_store : state.on_migration_target) = disk;
     return Json::object();
   }
   if (method == "unmount_disk") {
     if (state.job_state == "running") violate(agent, "unmount while the jobs run");
-    if (state.mounted.erase(arguments.at(0).get<std::string>()) == 0)
+    const auto disk = arguments.at(0).get<std::string>();
+    if (disk != state.on_store && disk != state.on_migration_target)
       violate(agent, "unmount of what is not mounted");
+    (disk == state.on_store ? state.on_store : state.on_migration_target).clear();
     return Json::object();
   }
-  if (method == "list_disk")
-    return Json(std::vector<std::string>(state.mounted.begin(), state.mounted.end()));
-  if (method == "migrate_disk") return Json::object();
+  if (method == "list_disk") return Json(mounted_of(state));
+  if (method == "migrate_disk") {
+    if (state.job_state == "running") violate(agent, "migration while the jobs run");
+    if (state.on_store != arguments.at(0) || state.on_migration_target != arguments.at(1))
+      violate(agent, "migration between disks that are not mounted for it");
+    if (const auto data = data_.find(state.on_store); data != data_.end())
+      data_[state.on_migration_target] = data->second;
+    state.on_store = std::exchange(state.on_migration_target, "");
+    return Json::object();
+  }
   if (method == "update_settings") return "ok";
-  if (method == "sync_dns") return "synced";
+  if (method == "sync_dns") {
+    state.dns_version = arguments.at(2).get<std::int64_t>();
+    return "synced";
+  }
   if (method == "compile_package") {
     const auto [blob, digest] = compile(arguments.at(2).get<std::string>());
     return {{"result", {{"blobstore_id", blob}, {"sha1", digest}}}};
@@ -215,6 +232,12 @@ void SimulatedAgents::silence(const AgentId& agent) {
   agents_.at(agent).silent = true;
 }
 
+void SimulatedAgents::copy(const SimulatedAgents& others) {
+  std::scoped_lock lock(mutex_, others.mutex_);
+  agents_ = others.agents_;
+  data_ = others.data_;
+}
+
 std::set<std::string> SimulatedAgents::accounts(const AgentId& agent) const {
   std::lock_guard lock(mutex_);
   return agents_.at(agent).accounts;
@@ -257,9 +280,26 @@ std::string SimulatedAgents::job_state(const AgentId& agent) const {
   return agents_.at(agent).job_state;
 }
 
+std::set<std::string> SimulatedAgents::mounted_of(const State& state) {
+  std::set<std::string> disks = {state.on_store, state.on_migration_target};
+  disks.erase("");
+  return disks;
+}
+
 std::set<std::string> SimulatedAgents::mounted(const AgentId& agent) const {
   std::lock_guard lock(mutex_);
-  return agents_.at(agent).mounted;
+  return mounted_of(agents_.at(agent));
+}
+
+std::int64_t SimulatedAgents::dns_version(const AgentId& agent) const {
+  std::lock_guard lock(mutex_);
+  return agents_.at(agent).dns_version;
+}
+
+std::string SimulatedAgents::data_on(const std::string& disk) const {
+  std::lock_guard lock(mutex_);
+  const auto found = data_.find(disk);
+  return found == data_.end() ? "" : found->second;
 }
 
 int SimulatedAgents::errands_begun() const {

@@ -47,6 +47,7 @@ class SimulatedAgents final : public director::AgentClient {
   std::function<std::pair<std::string, std::string>(const AgentId&, const std::string& types)> pack_logs;
 
   void silence(const AgentId& agent);
+  void copy(const SimulatedAgents& others);  // with what they remember
   std::set<std::string> accounts(const AgentId& agent) const;  // made for ssh
   void revive(const AgentId& agent);
   void deafen(const AgentId& agent);                         // silent, and a reboot does not help
@@ -56,6 +57,9 @@ class SimulatedAgents final : public director::AgentClient {
   std::optional<Json> spec(const AgentId& agent) const;
   std::string job_state(const AgentId& agent) const;
   std::set<std::string> mounted(const AgentId& agent) const;
+  std::int64_t dns_version(const AgentId& agent) const;  // it was told last
+  // Whose data is on a disk: the id of the instance whose jobs first ran with it.
+  std::string data_on(const std::string& disk) const;
   std::vector<std::string> violations() const;
   int most_stopped_at_once() const { return most_stopped_; }
   int errands_begun() const;
@@ -64,9 +68,11 @@ class SimulatedAgents final : public director::AgentClient {
   struct State {
     Json spec = Json::object();
     std::string job_state = "stopped";
-    std::set<std::string> hinted, mounted;
+    std::set<std::string> hinted;
+    std::string on_store, on_migration_target;  // disks, by where they are mounted
     std::vector<std::string> calls;
     std::map<std::string, Json> script_environment;
+    std::int64_t dns_version = 0;
     bool silent = false, deaf = false;
     bool has_jobs = false;
     std::string errand_task, errand_job;  // the last one begun
@@ -79,11 +85,13 @@ class SimulatedAgents final : public director::AgentClient {
   Json begin_errand(State& state, const AgentId& agent, const Json& arguments);
   Json look_at_errand(State& state, const AgentId& agent, const std::string& task);
   Json ssh(State& state, const AgentId& agent, const Json& arguments);
+  static std::set<std::string> mounted_of(const State& state);
   void violate(const AgentId& agent, const std::string& what);
   void count_stopped();
 
   mutable std::mutex mutex_;
   std::map<AgentId, State> agents_;
+  std::map<std::string, std::string> data_;  // by disk
   std::map<std::string, std::string> scripted_failures_;
   std::vector<std::string> violations_;
   int most_stopped_ = 0;

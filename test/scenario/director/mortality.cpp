@@ -1,0 +1,72 @@
+#include "test/scenario/director/mortality.hpp"
+
+namespace slipway::test {
+
+namespace {
+
+// Unwinds like a cancellation, which nothing asks again for.
+[[noreturn]] void throw_death() { throw Error(Fault::cancelled, "the director is dead"); }
+
+}  // namespace
+
+void Mortality::begin_life(int last, Moment moment) {
+  const std::lock_guard lock(mutex_);
+  effects_.clear();
+  last_ = static_cast<std::size_t>(last);
+  moment_ = moment;
+  dead_ = slept_ = false;
+}
+
+bool Mortality::dead() const {
+  const std::lock_guard lock(mutex_);
+  return dead_;
+}
+
+bool Mortality::slept() const {
+  const std::lock_guard lock(mutex_);
+  return slept_;
+}
+
+std::vector<Mortality::Effect> Mortality::effects() const {
+  const std::lock_guard lock(mutex_);
+  return effects_;
+}
+
+void Mortality::require_alive() const {
+  if (dead()) throw_death();
+}
+
+void Mortality::die() {
+  bool first = false;
+  {
+    const std::lock_guard lock(mutex_);
+    first = !dead_;
+    dead_ = true;
+  }
+  if (first && on_death) on_death();
+  throw_death();
+}
+
+void Mortality::sleep() {
+  {
+    const std::lock_guard lock(mutex_);
+    slept_ = true;
+  }
+  on_sleep();
+}
+
+void Mortality::act(const Effect& effect, const std::function<void()>& action) {
+  bool is_last = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (dead_) throw_death();
+    effects_.push_back(effect);
+    is_last = effects_.size() == last_;
+  }
+  if (is_last && moment_ == Moment::before) die();
+  if (is_last && moment_ == Moment::asleep) sleep();
+  action();
+  if (is_last && moment_ == Moment::after) die();
+}
+
+}  // namespace slipway::test
