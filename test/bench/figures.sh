@@ -80,3 +80,11 @@ figures_of_goal_7() {
     "$(median "$1" '$1')" "$(p95 "$1" '$1 / $3')" "$(median "$1" '$2')" "$(median "$1" '$4')" $(($2 / 1024)) $(($3 / 1024)) \
     "$(count_of "$1")"
 }
+
+# resumed floor
+figures_of_goal_10() {
+  printf 'goal 10: ratio %s (target 2 s = %s, moonshot 0.5 s and 2 = %s), baseline %s ms: tasks and journal read once in order; ' \
+    "$(median "$1" '$1 / $2')" "$(median "$1" '2000 / $2')" "$(median "$1" '500 / $2 + 2')" "$(median "$1" '$2')"
+  printf '1,000 tasks in flight resumed in %s ms after a SIGKILL, p95 of the ratio %s, none lost, none twice, %d repeats\n' \
+    "$(median "$1" '$1')" "$(p95 "$1" '$1 / $2')" "$(count_of "$1")"
+}
