@@ -8,7 +8,7 @@
 #include "director/domain/error_codes.hpp"
 #include "director/domain/names.hpp"
 #include "director/executor/compiler.hpp"
-#include "director/executor/world.hpp"
+#include "director/executor/inputs.hpp"
 #include "director/planner/resolve.hpp"
 #include "releases/format/manifest.hpp"
 
@@ -128,7 +128,7 @@ class Export {
     world_.director_addresses = services_.settings.own_addresses;
     world_.default_cpi = services_.cpis.current_name("");
     const auto cloud = read_cloud_config(services_, request_.deployment);
-    compiled_ = Compiler(services_, task_, request_.deployment, cloud.config, world_, {{&release(), {}}})
+    compiled_ = Compiler(services_, task_, request_.deployment, cloud, world_, {{&release(), {}}})
                     .compile(needs);
   }
 

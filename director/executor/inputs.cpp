@@ -39,16 +39,31 @@ std::vector<NamedConfig> filled(const std::vector<NamedConfig>& configs, const V
   return out;
 }
 
+Chosen choose_cloud(Configs& configs, const std::optional<std::vector<std::int64_t>>& ids) {
+  auto chosen = choose(configs, "cloud", ids);
+  if (!chosen.ids.empty()) return chosen;
+  throw Error(Fault::invalid, "there is no cloud config yet; set one with `bosh update-cloud-config FILE`",
+              code::bad_manifest);
+}
+
+CloudConfig parse_cloud(Services& services, const Chosen& chosen, const Variables& variables,
+                        const std::string& deployment) {
+  auto cloud = parse_cloud_config(filled(chosen.contents, variables, deployment));
+  for (auto& az : cloud.azs) az.cpi = services.cpis.current_name(az.cpi);
+  return cloud;
+}
+
 }  // namespace
+
+CloudConfig read_cloud_config(Services& services, const std::string& deployment) {
+  const Variables variables(services.stores.variable_values, services.settings.director_name, services.clock);
+  return parse_cloud(services, choose_cloud(services.stores.configs, std::nullopt), variables, deployment);
+}
 
 DeployInputs read_inputs(Services& services, const std::string& deployment, const Json& manifest,
                          const ConfigChoice& configs, VariableUse use) {
   auto& stores = services.stores;
-  const auto cloud = choose(stores.configs, "cloud", configs.cloud);
-  if (cloud.ids.empty()) {
-    throw Error(Fault::invalid, "there is no cloud config yet; set one with `bosh update-cloud-config FILE`",
-                code::bad_manifest);
-  }
+  const auto cloud = choose_cloud(stores.configs, configs.cloud);
   const auto runtime = choose(stores.configs, "runtime", configs.runtime);
 
   Variables variables(stores.variable_values, services.settings.director_name, services.clock);
@@ -62,8 +77,7 @@ DeployInputs read_inputs(Services& services, const std::string& deployment, cons
   out.variable_ids = variables.generate(documents, deployment);
   out.cloud_config_ids = cloud.ids;
   out.runtime_config_ids = runtime.ids;
-  out.cloud = parse_cloud_config(filled(cloud.contents, variables, deployment));
-  for (auto& az : out.cloud.azs) az.cpi = services.cpis.current_name(az.cpi);
+  out.cloud = parse_cloud(services, cloud, variables, deployment);
   out.manifest = parse_manifest(variables.interpolate(manifest, deployment));
   add_runtime_config(parse_runtime_config(filled(runtime.contents, variables, deployment)), out.manifest);
   return out;

@@ -31,4 +31,7 @@ struct DeployInputs {
 DeployInputs read_inputs(Services& services, const std::string& deployment, const Json& manifest,
                          const ConfigChoice& configs, VariableUse use);
 
+// The latest cloud configs, joined, with every variable filled in. Fault::invalid when there is none.
+CloudConfig read_cloud_config(Services& services, const std::string& deployment);
+
 }  // namespace slipway::director
