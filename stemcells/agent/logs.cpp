@@ -40,8 +40,8 @@ std::string matching_files(const LogSource& source, const std::vector<std::strin
   std::error_code ignored;
   const auto options = fs::directory_options::skip_permission_denied;
   for (const auto& entry : fs::recursive_directory_iterator(source.folder, options, ignored)) {
-    if (!entry.is_regular_file(ignored)) continue;
-    // By name, not by where links lead: a job's link must not bring another file along.
+    // A job's link must not bring another file along, nor make an archive that leads outside.
+    if (entry.is_symlink(ignored) || !entry.is_regular_file(ignored)) continue;
     const std::string name = entry.path().lexically_relative(source.folder).string();
     bool wanted = globs.empty();
     for (const auto& glob : globs) wanted = wanted || log_matches(name, glob);
