@@ -79,7 +79,7 @@ std::string render_unit(const MonitProcess& process, bool restart, const std::st
     unit += "StartLimitIntervalSec=0\n";
   }
   unit += "\n[Service]\nType=forking\nPIDFile=" + process.pid_file + "\n";
-  unit += std::string("Environment=PATH=") + program_path + "\n";
+  unit.append("Environment=PATH=").append(program_path).append("\n");
   std::vector<std::string> start{agent_program, "--start-program", process.pid_file,
                                  std::to_string(process.start.timeout_seconds)};
   start.insert(start.end(), process.start.argv.begin(), process.start.argv.end());

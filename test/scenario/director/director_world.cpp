@@ -312,7 +312,7 @@ void DirectorWorld::compare_vms(std::vector<std::string>& found) {
     if (!cloud.find_vm(*vm.cid)) found.push_back("VM " + vm.cid->value + " is in the store only");
     if (!vm.active) found.push_back("VM " + vm.cid->value + " is nobody's");
   }
-  for (const auto& vm : stores.orphaned_vms.all()) known_vms.insert(vm.cid.value);
+  for (const auto& vm : stores.orphaned_vms.all()) known.insert(vm.cid.value);
   for (const auto& [cid, vm] : cloud.vms()) {
     if (!known.contains(cid.value)) found.push_back("VM " + cid.value + " is in the cloud only");
   }

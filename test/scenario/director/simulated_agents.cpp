@@ -255,8 +255,10 @@ void SimulatedAgents::deafen(const AgentId& agent) {
 
 void SimulatedAgents::drop_mount(const AgentId& agent, const std::string& disk) {
   std::lock_guard lock(mutex_);
-  agents_.at(agent).mounted.erase(disk);
-  agents_.at(agent).hinted.erase(disk);
+  auto& state = agents_.at(agent);
+  if (state.on_store == disk) state.on_store.clear();
+  if (state.on_migration_target == disk) state.on_migration_target.clear();
+  state.hinted.erase(disk);
 }
 
 std::vector<std::string> SimulatedAgents::calls(const AgentId& agent) const {
