@@ -112,6 +112,20 @@ TEST_CASE("what a template does to its input does not reach the next template") 
   CHECK(result[0].files[2].content == "[] s");
 }
 
+TEST_CASE("a template sees what it did to its own input, links and spec included") {
+  const Json links = {{"db", {{"instances", Json::array({{{"address", "b"}}, {{"address", "a"}}})}}}};
+  CHECK(render_one(shared(), "<% p('l') << 'x'; p('h')['k'] = 1 -%><%= p('l') %> <%= p('h').to_a %>",
+                   {{"l", Json::array()}, {"h", Json::object()}}) == "[\"x\"] [[\"k\", 1]]");
+  CHECK(render_one(shared(), "<% link('db').instances.sort_by!(&:address) -%><%= link('db').instances.map(&:address) %>",
+                   Json::object(), links) == "[\"a\", \"b\"]");
+  CHECK(render_one(shared(), "<% spec.extra = 1; spec.networks.default.ip << '/24' -%><%= spec.extra %> "
+                             "<%= spec.networks.default.ip %>") == "1 10.0.0.9/24");
+}
+
+TEST_CASE("equal values are written out each time in YAML") {
+  CHECK(render_one(shared(), "<%= p('list').to_yaml %>", {{"list", {"same", "same"}}}) == "---\n- same\n- same\n");
+}
+
 TEST_CASE("blank?, JSON, YAML and shellwords are there") {
   CHECK(render_one(shared(), "<%= [''.blank?, [].blank?, 0.blank?, nil.present?].inspect %>") == "[true, true, false, false]");
   CHECK(render_one(shared(), "<%= JSON.dump('a' => 1) %><%= YAML.load('[1]') %><%= Shellwords.escape('a b') %>") ==

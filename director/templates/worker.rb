@@ -65,6 +65,15 @@ module Slipway
     end
   end
 
+  # The values are frozen where they are: equal strings stay different objects, which YAML tells apart.
+  def self.deep_freeze(value)
+    case value
+    when Hash then value.each_value { |item| deep_freeze(item) }
+    when Array then value.each { |item| deep_freeze(item) }
+    end
+    value.freeze
+  end
+
   # An OpenStruct without a singleton method per key (building those costs more than
   # rendering). `methods(false)` lists the keys: releases look for network names that way.
   class Record < OpenStruct
@@ -90,14 +99,24 @@ module Slipway
       regular ? super : @table.keys
     end
 
-    private
+    def freeze
+      Slipway.deep_freeze(@table)
+      super
+    end
 
     # A key such as "test" or "hash" must win over the method every object has.
+    SHADOWED = Hash.new do |known, key|
+      known.clear if known.size > 10_000
+      known[key] = (method_defined?(key) || private_method_defined?(key)) &&
+                   !key.end_with?('!', '?') && !key.start_with?('__') && key != :object_id &&
+                   instance_method(key).owner != Record
+    end
+    private_constant :SHADOWED
+
+    private
+
     def shadowed?(key)
-      type = Record
-      return false unless type.method_defined?(key) || type.private_method_defined?(key)
-      return false if key.end_with?('!', '?') || key.start_with?('__') || key == :object_id
-      type.instance_method(key).owner != Record
+      SHADOWED[key]
     end
 
     def method_missing(name, *arguments)
@@ -188,6 +207,11 @@ module Slipway
       @raw_properties = data['properties'] || link['properties'] || {}
       @properties = Record.of(@raw_properties)
     end
+
+    def freeze
+      @properties.freeze
+      super
+    end
   end
 
   class Link
@@ -200,6 +224,12 @@ module Slipway
       @raw_properties = data['properties'] || {}
       @properties = Record.of(@raw_properties)
       @instances = data['instances'].map { |instance| LinkInstance.new(data, instance) }
+    end
+
+    def freeze
+      @properties.freeze
+      @instances.each(&:freeze).freeze
+      super
     end
 
     # One DNS name for all instances, or for those in some AZs or with some health.
@@ -226,45 +256,92 @@ module Slipway
     end
   end
 
-  # `self` of a template.
-  class Context
-    include PropertyLookup
-    attr_reader :name, :index, :raw_properties
+  # What a request gives its templates. They share it frozen; one that wants to change it is run
+  # again with an input of its own.
+  class Input
+    attr_reader :raw_properties, :name, :index
 
-    def initialize(spec, properties, links)
-      @raw_spec = spec.merge('properties' => properties, 'links' => links)
-      @raw_properties = properties
-      @links = links
-      job = spec['job']
-      @name = job.is_a?(Hash) ? job['name'] : spec['name']
-      @index = spec['index']
+    def initialize(request, shared:)
+      @shared = shared
+      @raw_properties = own(request['properties'] || {})
+      @raw_links = own(request['links'] || {})
+      given = own(request['spec'])
+      @raw_spec = given.merge('properties' => @raw_properties, 'links' => @raw_links)
+      job = given['job']
+      @name = job.is_a?(Hash) ? job['name'] : given['name']
+      @index = given['index']
+      @links = {}
     end
 
     def spec
-      @spec ||= Record.of(@raw_spec)
+      @spec ||= made(Record.of(@raw_spec))
     end
 
     def properties
-      @properties ||= Record.of(@raw_properties)
+      @properties ||= made(Record.of(@raw_properties))
     end
 
     def link(name)
-      find_link(name) || raise(UnknownLink.new(name))
-    end
-
-    def if_link(name)
-      found = find_link(name)
-      return Otherwise.new(self) unless found
-      yield found
-      Settled.new
+      data = @raw_links[name]
+      return nil unless data.is_a?(Hash) && data['instances']
+      @links[name] ||= made(Link.new(data))
     end
 
     private
 
-    def find_link(name)
-      data = @links[name]
-      return nil unless data.is_a?(Hash) && data['instances']
-      (@link_objects ||= {})[name] ||= Link.new(data)
+    def made(object)
+      @shared ? object.freeze : object
+    end
+
+    def own(value)
+      @shared ? Slipway.deep_freeze(value) : deep_copy(value)
+    end
+
+    def deep_copy(value)
+      case value
+      when Hash then value.transform_values { |item| deep_copy(item) }
+      when Array then value.map { |item| deep_copy(item) }
+      when String then value.dup
+      else value
+      end
+    end
+  end
+
+  # `self` of a template.
+  class Context
+    include PropertyLookup
+    attr_reader :raw_properties
+
+    def initialize(input)
+      @input = input
+      @raw_properties = input.raw_properties
+    end
+
+    def name
+      @input.name
+    end
+
+    def index
+      @input.index
+    end
+
+    def spec
+      @input.spec
+    end
+
+    def properties
+      @input.properties
+    end
+
+    def link(name)
+      @input.link(name) || raise(UnknownLink.new(name))
+    end
+
+    def if_link(name)
+      found = @input.link(name)
+      return Otherwise.new(self) unless found
+      yield found
+      Settled.new
     end
   end
 
@@ -301,10 +378,11 @@ module Slipway
         size = template['source_bytes'] or next
         @sources[template['digest']] = size.zero? ? +'' : @input.read(size)
       end
+      shared = Input.new(request, shared: true)
       request['templates'].each_with_index do |template, index|
         reply = { id: request['id'], index: index }
         begin
-          content = render(request, template)
+          content = render(request, template, shared)
           send_frame(reply.merge(bytes: content.bytesize), content)
         rescue Failure => failure
           send_frame(reply.merge(error: failure.message, line: failure.line))
@@ -312,13 +390,11 @@ module Slipway
       end
     end
 
-    def render(request, template)
+    def render(request, template, shared)
       file = "#{request['job']}/#{template['name']}"
       guard(file) do
         code = compiled(template['digest'], file)
-        context = Context.new(deep_copy(request['spec']), deep_copy(request['properties'] || {}),
-                              deep_copy(request['links'] || {}))
-        content = context.instance_exec(&code)
+        content = fill_in(code, request, shared)
         raise 'the template left before its end (return or next)' unless content.is_a?(String)
         limit = request['max_bytes']
         raise "the output has #{content.bytesize} bytes, allowed are #{limit}" if content.bytesize > limit
@@ -327,13 +403,11 @@ module Slipway
     end
 
     # A template that changes its input must not change the next one's.
-    def deep_copy(value)
-      case value
-      when Hash then value.transform_values { |item| deep_copy(item) }
-      when Array then value.map { |item| deep_copy(item) }
-      when String then value.dup
-      else value
-      end
+    def fill_in(code, request, shared)
+      Context.new(shared).instance_exec(&code)
+    rescue FrozenError
+      tidy_up
+      Context.new(Input.new(request, shared: false)).instance_exec(&code)
     end
 
     def compiled(digest, file)
@@ -379,13 +453,17 @@ module Slipway
     # What one template did to the process must not reach the next.
     def tidy_up
       exit!(0) unless Process.pid == @pid # the copy a template forked has nothing to say
-      threads = (Thread.list - [Thread.current]).each(&:kill)
-      exit!(1) unless threads.all? { |thread| thread.join(1) } # one that refuses to die costs the worker
+      end_other_threads if Thread.list.size > 1
       ENV.replace(@environment) unless ENV.to_h == @environment
       Dir.chdir('/')
       $stdout = STDOUT
       $stderr = STDERR
       $VERBOSE = nil
+    end
+
+    def end_other_threads
+      threads = (Thread.list - [Thread.current]).each(&:kill)
+      exit!(1) unless threads.all? { |thread| thread.join(1) } # one that refuses to die costs the worker
     end
 
     def send_frame(header, content = nil)
