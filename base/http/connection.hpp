@@ -68,7 +68,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void finish(bool keep);  // from the pool
   void begin_feed();       // from the pool; what follows runs on the strand
   void feed_more();
-  void write_feed(std::string_view bytes);
+  void limit_feed(std::chrono::seconds limit);
+  void write_feed(std::string_view bytes, Limit limit);
   void end_feed();
   void close_gently();     // on the strand
   void discard_input(std::chrono::steady_clock::time_point until);

@@ -1,6 +1,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <charconv>
+#include <utility>
 
 #include "base/http/connection.hpp"
 #include "base/http/feed_in_progress.hpp"
@@ -39,11 +40,19 @@ void Connection::begin_feed() {
   asio::post(transport_->executor(), [self = shared_from_this(), feed = std::move(promised_feed_)]() mutable {
     self->feed_ = std::move(feed);
     if (self->stopping_) return self->end_feed();
-    self->feed_->timer.expires_after(self->feed_->body.limit);
-    self->feed_->timer.async_wait([self](boost::system::error_code cancelled) {
-      if (!cancelled && self->feed_) self->end_feed();
-    });
+    self->limit_feed(self->feed_->body.limit);
     self->feed_more();
+  });
+}
+
+// Ends the feed in good order; a client that does not even take what is under way by then is cut
+// off a while later.
+void Connection::limit_feed(std::chrono::seconds limit) {
+  feed_->timer.expires_after(limit);
+  feed_->timer.async_wait([self = shared_from_this()](boost::system::error_code cancelled) {
+    if (cancelled || !self->feed_) return;
+    if (self->feed_->over) return self->transport_->close();
+    self->end_feed();
   });
 }
 
@@ -71,12 +80,12 @@ void Connection::feed_more() {
     return;
   }
   feed.sent = next.chunk;
-  write_feed(feed.chunked ? next.chunk->framed() : next.chunk->content());
+  write_feed(feed.chunked ? next.chunk->framed() : next.chunk->content(), Transport::no_limit);
 }
 
-void Connection::write_feed(std::string_view bytes) {
+void Connection::write_feed(std::string_view bytes, Limit limit) {
   feed_->writing = true;
-  transport_->write(asio::buffer(bytes.data(), bytes.size()), context_->config->idle_timeout,
+  transport_->write(asio::buffer(bytes.data(), bytes.size()), limit,
                     [self = shared_from_this()](boost::system::error_code error, std::size_t) {
                       self->feed_->writing = false;
                       if (error) {
@@ -91,12 +100,15 @@ void Connection::write_feed(std::string_view bytes) {
 
 // Called once or twice: when it is over, and, if a write was under way then, after that write.
 void Connection::end_feed() {
-  feed_->over = true;
-  if (feed_->writing) return;
+  const bool first = !std::exchange(feed_->over, true);
+  if (feed_->writing) {
+    if (first) limit_feed(context_->config->idle_timeout);
+    return;
+  }
   feed_->timer.cancel();
   if (!broken_ && feed_->chunked && !feed_->last_chunk_sent) {
     feed_->last_chunk_sent = true;
-    return write_feed(last_chunk);
+    return write_feed(last_chunk, context_->config->idle_timeout);
   }
   feed_.reset();
   finish(!broken_ && keep_ && !stopping_ && parser_->is_done());

@@ -22,6 +22,7 @@ class Transport {
  public:
   using Done = std::function<void(boost::system::error_code, std::size_t)>;
   using Limit = std::chrono::milliseconds;
+  static constexpr Limit no_limit = Limit::max();  // for write(): the caller has a timer of its own
 
   virtual ~Transport() = default;
   virtual boost::asio::any_io_executor executor() = 0;
