@@ -95,7 +95,7 @@ TEST_CASE("a link that is not shared, or of a deployment that failed, is not the
   world.deploy(manifest("first", group("data", 1, "{name: store, release: tools, properties: {password: x}}")));
   CHECK(code_of([&] { world.deploy(manifest("dep", group("app", 1, user_job))); }) == code::invalid_link);
   world.agents.fail_next("start", "no such program");
-  CHECK_THROWS_AS(world.deploy(manifest("first", group("data", 1, store_job), password)), Error);
+  CHECK_THROWS_AS(world.deploy(manifest("first", group("data", 2, store_job), password)), Error);
   CHECK(code_of([&] { world.deploy(manifest("dep", group("app", 1, user_job))); }) == code::invalid_link);
 }
 
