@@ -19,10 +19,6 @@ namespace {
 
 constexpr int reserve_tries = 5;
 
-std::string to_text(const WatchTime& watch) {
-  return std::to_string(watch.min.count()) + "-" + std::to_string(watch.max.count());
-}
-
 }  // namespace
 
 Json Deploy::parse() {
@@ -194,13 +190,22 @@ void Deploy::render() {
   for (const auto& instance : world_.instances) actual_[instance.record.id] = &instance;
 }
 
-// All that the manifest lists, whether or not an instance runs a job of theirs.
+// All that the manifest lists, whether or not an instance runs a job of theirs, and those of runtime
+// configs from which an addon runs.
 std::vector<UsedRelease> Deploy::releases_in_use() const {
   std::vector<UsedRelease> used;
   Problems told_before;
   const Resolution resolution(desired_.manifest, world_, told_before);
   for (const auto& wish : desired_.manifest.releases) {
     if (const auto* found = resolution.release(wish.name)) used.push_back({found->record, wish.exported_from});
+  }
+  std::set<std::string> run;
+  for (const auto& planned : assignment_.instances) {
+    for (const auto& job : planned.jobs) run.insert(job.release);
+  }
+  for (const auto& added : desired_.manifest.runtime_releases) {
+    if (!run.contains(added.name) || desired_.manifest.find_release(added.name) != nullptr) continue;
+    if (const auto* found = resolution.release(added.name)) used.push_back({found->record, added.exported_from});
   }
   return used;
 }
@@ -282,12 +287,10 @@ Json Deploy::apply_spec(const PlannedInstance& planned, const RenderedInstance& 
           {"template_hashes", hashes},
           {"networks", planned.networks},
           {"persistent_disk", planned.disk_size_mib},
-          {"update", {{"update_watch_time", to_text(group->update.update_watch_time)}}},
+          {"update", {{"update_watch_time", group->update.update_watch_time.to_string()}}},
           {"stemcell", {{"name", planned.stemcell.name}, {"version", planned.stemcell.version}}},
           {"vm_cloud_properties", planned.vm_cloud_properties},
           {"env", planned.env},
-          {"cpi", planned.cpi},
-          {"update", {{"update_watch_time", desired_.manifest.find_group(planned.group)->update.update_watch_time.to_string()}}},
           {"tags", planned.tags},
           {"properties", Json::object()}};
 }

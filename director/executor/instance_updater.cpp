@@ -107,6 +107,7 @@ void InstanceUpdater::swap_vm(const InstanceJob& job, TaskContext::Step& step) {
   request.skip_drain = job.skip_drain;
   request.next_spec = job.apply_spec;
   steps_.stop(old.agent, request, step);
+  take_snapshots(job.planned->id);
   step.status("swapping VMs");
   for (const auto& disk : job.actual->disks) {
     if (disk.state == DiskState::active) steps_.detach(old, disk, true);

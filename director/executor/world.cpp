@@ -31,6 +31,12 @@ bool names_release(const Manifest& manifest, const std::string& name) {
          std::any_of(added.begin(), added.end(), [&](const ReleaseUse& use) { return use.name == name; });
 }
 
+// The active one comes first.
+void add_disk(ActualInstance& instance, DiskRecord disk) {
+  const auto place = disk.state == DiskState::active ? instance.disks.begin() : instance.disks.end();
+  instance.disks.insert(place, std::move(disk));
+}
+
 }  // namespace
 
 void ask_agent(Services& services, ActualInstance& instance) {
@@ -43,14 +49,6 @@ void ask_agent(Services& services, ActualInstance& instance) {
     instance.responsive = false;
   }
 }
-
-// The active one comes first.
-void add_disk(ActualInstance& instance, DiskRecord disk) {
-  const auto place = disk.state == DiskState::active ? instance.disks.begin() : instance.disks.end();
-  instance.disks.insert(place, std::move(disk));
-}
-
-}  // namespace
 
 // In one pass over each kind of row, however many instances there are.
 std::vector<ActualInstance> stored_instances(Stores& stores, const std::string& deployment) {
