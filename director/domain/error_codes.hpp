@@ -121,7 +121,6 @@ inline constexpr int addon_filter_stemcell = 530005;
 inline constexpr int addon_deployment_filter = 530006;
 inline constexpr int runtime_several_tags = 530006;
 
-
 inline constexpr int variable_name_missing = 540002;
 inline constexpr int variable_name_syntax = 540004;
 inline constexpr int variable_generation = 540005;

@@ -195,7 +195,7 @@ void Deploy::render() {
 std::vector<UsedRelease> Deploy::releases_in_use() const {
   std::vector<UsedRelease> used;
   Problems told_before;
-  const Resolution resolution(desired_.manifest, world_, told_before);
+  const ChosenVersions resolution(desired_.manifest, world_, told_before);
   for (const auto& wish : desired_.manifest.releases) {
     if (const auto* found = resolution.release(wish.name)) used.push_back({found->record, wish.exported_from});
   }

@@ -15,7 +15,7 @@ bool holds(const Items& items, const Value& value) {
 }
 
 // Within one list any entry will do, between lists all of them have to hold.
-bool matches(const AddonRule& rule, const Manifest& manifest, const InstanceGroup& group, const Resolution& resolution,
+bool matches(const AddonRule& rule, const Manifest& manifest, const InstanceGroup& group, const ChosenVersions& resolution,
              const std::vector<std::string>& teams) {
   const auto any = [](const auto& items, auto test) {
     return items.empty() || std::any_of(items.begin(), items.end(), test);
@@ -40,7 +40,7 @@ bool matches(const AddonRule& rule, const Manifest& manifest, const InstanceGrou
 
 }  // namespace
 
-Manifest with_addons(const Manifest& manifest, const Resolution& resolution, const std::vector<std::string>& teams,
+Manifest with_addons(const Manifest& manifest, const ChosenVersions& resolution, const std::vector<std::string>& teams,
                      Problems& problems) {
   Manifest out = manifest;
   std::set<std::string> demanded;

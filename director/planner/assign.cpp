@@ -88,7 +88,7 @@ class Assigner {
   const World& world_;
   Random& random_;
   Problems problems_;
-  Resolution resolution_;
+  ChosenVersions resolution_;
   Manifest manifest_;
   AddressBook addresses_;
   Assignment out_;

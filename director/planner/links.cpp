@@ -69,7 +69,7 @@ Json properties_for(const Manifest& manifest, const InstanceGroup& group, const 
   return merged;
 }
 
-Links::Links(const Desired& desired, const World& world, const Resolution& resolution,
+Links::Links(const Desired& desired, const World& world, const ChosenVersions& resolution,
              const std::vector<LinkGroup>& groups)
     : desired_(desired), world_(world), resolution_(resolution) {
   std::int64_t last = 0;

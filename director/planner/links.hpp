@@ -30,7 +30,7 @@ struct LinkGroup {
 // Source: contracts/director-api.md section 7.
 class Links {
  public:
-  Links(const Desired& desired, const World& world, const Resolution& resolution, const std::vector<LinkGroup>& groups);
+  Links(const Desired& desired, const World& world, const ChosenVersions& resolution, const std::vector<LinkGroup>& groups);
 
   // Link name → content for one job of a group; problems are appended.
   Json resolve(const InstanceGroup& group, const JobUse& job, Problems& problems);
@@ -60,7 +60,7 @@ class Links {
 
   const Desired& desired_;
   const World& world_;
-  const Resolution& resolution_;
+  const ChosenVersions& resolution_;
   Json az_ids_ = Json::object();
   std::vector<Provider> providers_;
   std::unordered_map<std::string, std::vector<std::size_t>> by_type_, by_alias_;

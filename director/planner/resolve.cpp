@@ -41,7 +41,7 @@ const Item* best(const std::vector<Item>& items, Answers answers) {
 
 }  // namespace
 
-Resolution::Resolution(const Manifest& manifest, const World& world, Problems& problems) : world_(world) {
+ChosenVersions::ChosenVersions(const Manifest& manifest, const World& world, Problems& problems) : world_(world) {
   for (std::size_t i = 0; i < manifest.releases.size(); ++i) {
     resolve_release(manifest.releases[i], item_place("releases", i), problems);
   }
@@ -51,7 +51,7 @@ Resolution::Resolution(const Manifest& manifest, const World& world, Problems& p
   }
 }
 
-void Resolution::resolve_release(const ReleaseUse& use, const std::string& place, Problems& problems) {
+void ChosenVersions::resolve_release(const ReleaseUse& use, const std::string& place, Problems& problems) {
   const auto* found = best(world_.releases, [&](const ReleaseRecord& record) {
     return record.name == use.name && version_matches(use.version, record.version);
   });
@@ -79,7 +79,7 @@ void Resolution::resolve_release(const ReleaseUse& use, const std::string& place
 }
 
 // One version of a release runs in a deployment, whoever names it.
-void Resolution::resolve_runtime_release(const ReleaseUse& use) {
+void ChosenVersions::resolve_runtime_release(const ReleaseUse& use) {
   const auto* listed = release(use.name);
   auto& problems = runtime_problems_[use.name];
   if (listed == nullptr) {
@@ -91,12 +91,12 @@ void Resolution::resolve_runtime_release(const ReleaseUse& use) {
   }
 }
 
-void Resolution::demand_for_addon(const std::string& name, Problems& problems) const {
+void ChosenVersions::demand_for_addon(const std::string& name, Problems& problems) const {
   const auto found = runtime_problems_.find(name);
   if (found != runtime_problems_.end()) problems.append(found->second);
 }
 
-void Resolution::resolve_stemcell(const StemcellUse& use, const std::string& place, Problems& problems) {
+void ChosenVersions::resolve_stemcell(const StemcellUse& use, const std::string& place, Problems& problems) {
   const auto is_it = [&](const StemcellRecord& record) {
     return use.name.empty() ? record.operating_system == use.os : record.name == use.name;
   };
@@ -120,17 +120,17 @@ void Resolution::resolve_stemcell(const StemcellUse& use, const std::string& pla
   stemcells_.emplace(use.alias, StemcellRef{found->name, found->operating_system, found->version, use.alias});
 }
 
-const ResolvedRelease* Resolution::release(const std::string& name) const {
+const ResolvedRelease* ChosenVersions::release(const std::string& name) const {
   const auto at = releases_.find(name);
   return at == releases_.end() ? nullptr : &at->second;
 }
 
-const StemcellRef* Resolution::stemcell(const std::string& alias) const {
+const StemcellRef* ChosenVersions::stemcell(const std::string& alias) const {
   const auto at = stemcells_.find(alias);
   return at == stemcells_.end() ? nullptr : &at->second;
 }
 
-bool Resolution::stemcell_on_cpi(const StemcellRef& stemcell, const std::string& cpi) const {
+bool ChosenVersions::stemcell_on_cpi(const StemcellRef& stemcell, const std::string& cpi) const {
   return std::any_of(world_.stemcells.begin(), world_.stemcells.end(), [&](const StemcellRecord& record) {
     return record.name == stemcell.name && record.version == stemcell.version && record.cpi == cpi;
   });

@@ -17,10 +17,10 @@ struct ResolvedRelease {
 };
 
 // One version for each release and stemcell of the manifest; the highest for "latest".
-class Resolution {
+class ChosenVersions {
  public:
   // Keeps references to both; appends to `problems` what is not uploaded.
-  Resolution(const Manifest& manifest, const World& world, Problems& problems);
+  ChosenVersions(const Manifest& manifest, const World& world, Problems& problems);
 
   const ResolvedRelease* release(const std::string& name) const;  // nullptr: a problem was told
   // For an addon that applies: tells what is wrong with its release, which nobody else may need.
