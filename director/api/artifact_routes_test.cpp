@@ -98,7 +98,7 @@ TEST_CASE("a digest may stand in the query or the body, not in both") {
 }
 
 TEST_CASE("a clean-up is a task, and its dry run lists every kind") {
-  ApiFixture f({{"reader", {"bosh.read"}}});
+  ApiFixture f(std::map<std::string, std::vector<std::string>>{{"reader", {"bosh.read"}}});
   const auto task = f.task(f.send("POST", "/cleanup", R"({"config":{"remove_all":true,"keep_orphaned_disks":true}})"));
   CHECK(task.type == "cleanup_artifacts");
   CHECK(task.description == "clean up all");

@@ -101,13 +101,12 @@ TEST_CASE("fixing a release stores its blobs anew, drops compiled packages and t
   CHECK(f.blobs.list().size() == 2);
 }
 
-TEST_CASE("a truncated tarball, a wrong digest and a missing file leave nothing half done") {
+TEST_CASE("a truncated tarball and a missing file leave nothing half done") {
   Fixture f;
   const auto good = read_file(f.release("1.0"));
   const auto bad = (f.folder.path() / "bad.tgz").string();
   write_file_atomically(bad, good.substr(0, good.size() / 2));
   CHECK(code_of([&] { f.run(update_release, {{"path", bad}}); }) != 0);
-  CHECK(code_of([&] { f.run(update_release, {{"path", f.release("1.0")}, {"sha1", std::string(40, '0')}}); }) != 0);
   CHECK(code_of([&] { f.run(update_release, {{"path", "/does/not/exist"}}); }) != 0);
   CHECK(f.stores.releases.find("tiny", "1.0") == std::nullopt);
   CHECK(f.blobs.list().empty());

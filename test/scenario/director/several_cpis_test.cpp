@@ -2,6 +2,7 @@
 
 #include "base/archive.hpp"
 #include "base/digest.hpp"
+#include "director/uploads/upload_folder.hpp"
 #include "test/scenario/director/director_world.hpp"
 
 using namespace slipway;
