@@ -83,8 +83,8 @@ void Agent::add_actions() {
   slow("ssh", [this](const Json& in) -> Json {
     const auto command = text_argument(in, 0, "command");
     const Json parameters = argument(in, 1, "parameters");
-    if (command == "setup") return ssh_setup(parameters, settings(), options_.paths);
-    if (command == "cleanup") return ssh_cleanup(parameters, options_.paths);
+    if (command == "setup") return ssh_setup(parameters, settings(), options_.paths, options_.systemd);
+    if (command == "cleanup") return ssh_cleanup(parameters, options_.paths, options_.systemd);
     throw Error(Fault::invalid, "ssh command '" + command + "': setup or cleanup");
   });
   slow("delete_arp_entries", [this](const Json& in) {

@@ -55,6 +55,22 @@ void write_key(const fs::path& home, const std::string& user, const std::string&
   }
 }
 
+std::vector<std::string> accounts(const Paths& paths) {
+  std::vector<std::string> names;
+  const std::string homes = (paths.base / "bosh_ssh").string() + "/";
+  ::setpwent();
+  while (const passwd* account = ::getpwent()) {
+    if (is_ssh_user(account->pw_name) && std::string(account->pw_dir).starts_with(homes)) names.push_back(account->pw_name);
+  }
+  ::endpwent();
+  return names;
+}
+
+void start_server() {
+  run_checked({.argv = {"/usr/bin/ssh-keygen", "-A"}, .timeout = std::chrono::seconds(60)});
+  run_checked({.argv = {"/usr/bin/systemctl", "start", "ssh.service"}, .timeout = std::chrono::seconds(60)});
+}
+
 // The regex is the director's, POSIX extended.
 class Pattern {
  public:
@@ -74,7 +90,7 @@ class Pattern {
 
 }  // namespace
 
-Json ssh_setup(const Json& parameters, const Settings& settings, const Paths& paths) {
+Json ssh_setup(const Json& parameters, const Settings& settings, const Paths& paths, bool own_server) {
   const std::string user = text_at(parameters, "user");
   std::string key = text_at(parameters, "public_key");
   while (key.ends_with('\n')) key.pop_back();  // as authorized_keys has it
@@ -91,6 +107,7 @@ Json ssh_setup(const Json& parameters, const Settings& settings, const Paths& pa
     run_checked({.argv = argv, .timeout = std::chrono::seconds(30)});
   }
   write_key(home, user, key);
+  if (own_server) start_server();
   const NetworkSettings* network = settings.default_network();
   return Json{{"command", "setup"},
               {"status", "success"},
@@ -98,20 +115,14 @@ Json ssh_setup(const Json& parameters, const Settings& settings, const Paths& pa
               {"host_public_key", host_public_key()}};
 }
 
-Json ssh_cleanup(const Json& parameters, const Paths& paths) {
+Json ssh_cleanup(const Json& parameters, const Paths& paths, bool own_server) {
   const Pattern pattern(text_at(parameters, "user_regex"));
-  std::vector<std::string> users;
-  ::setpwent();
-  const std::string homes = (paths.base / "bosh_ssh").string() + "/";
-  while (const passwd* account = ::getpwent()) {
-    const std::string name = account->pw_name;
-    const bool ours = is_ssh_user(name) && std::string(account->pw_dir).starts_with(homes);
-    if (ours && pattern.matches(name)) users.push_back(name);
-  }
-  ::endpwent();
-  for (const auto& user : users) {
+  for (const auto& user : accounts(paths)) {
+    if (!pattern.matches(user)) continue;
     run_checked({.argv = {"/usr/sbin/userdel", "-r", "-f", user}, .timeout = std::chrono::seconds(30)});
   }
+  if (own_server && accounts(paths).empty())
+    run_checked({.argv = {"/usr/bin/systemctl", "stop", "ssh.service"}, .timeout = std::chrono::seconds(60)});
   return Json{{"command", "cleanup"}, {"status", "success"}};
 }
 
