@@ -7,6 +7,7 @@
 #include "director/executor/deploy.hpp"
 #include "director/executor/export_release.hpp"
 #include "director/executor/instance_action.hpp"
+#include "director/executor/recorded_action.hpp"
 
 namespace slipway::director {
 
@@ -89,6 +90,17 @@ void tell_revision(TaskContext& task, const DeploymentRecord& deployment) {
                ", not by the manifest attempted since. `--no-converge` goes by what the instance was last deployed as");
 }
 
+// A dry run writes nothing, not even that it was.
+std::string deploy(Services& services, JobTemplateCache& templates, TaskContext& task, DeployRequest request) {
+  const auto run = [&] { return Deploy(services, templates, task, std::move(request)).run(); };
+  if (request.options.dry_run) return run();
+  const auto& name = task.task().deployment;
+  const auto before = services.stores.deployments.find(name);
+  const bool first = !before || before->manifest.empty();
+  return recorded(services, task, {first ? "create" : "update", "deployment", name, name},
+                  [&](EventSubject&) { return run(); });
+}
+
 // `--no-converge`.
 std::string act(Services& services, TaskContext& task, const std::string& deployment) {
   const auto& arguments = task.task().arguments;
@@ -128,7 +140,7 @@ std::string change_instances(Services& services, JobTemplateCache& templates, Ta
     options.set_state = instance_state_from_string(state);
   }
   tell_revision(task, deployment);
-  return Deploy(services, templates, task, std::move(request)).run();
+  return deploy(services, templates, task, std::move(request));
 }
 
 DeployOptions deploy_options(const Json& query) {
@@ -159,14 +171,15 @@ void register_deployment_tasks(TaskQueue& queue, Services& services, JobTemplate
     DeployRequest request{.manifest = text_of(task.task().arguments, "manifest"),
                           .options = deploy_options(options_of(task.task().arguments)),
                           .configs = shown_configs(options_of(task.task().arguments))};
-    return Deploy(services, templates, task, std::move(request)).run();
+    return deploy(services, templates, task, std::move(request));
   });
   queue.register_type("delete_deployment", [&](TaskContext& task) {
     const auto& arguments = task.task().arguments;
-    return delete_deployment(services, task,
-                             {.deployment = text_of(arguments, "name"),
-                              .force = truth(arguments, "force"),
-                              .delete_disks = truth(arguments, "delete_disks")});
+    const DeleteRequest request{.deployment = text_of(arguments, "name"),
+                                .force = truth(arguments, "force"),
+                                .delete_disks = truth(arguments, "delete_disks")};
+    return recorded(services, task, {"delete", "deployment", request.deployment, request.deployment},
+                    [&](EventSubject&) { return delete_deployment(services, task, request); });
   });
   queue.register_type("change_instances",
                       [&](TaskContext& task) { return change_instances(services, templates, task); });
