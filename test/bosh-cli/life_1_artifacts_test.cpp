@@ -58,6 +58,17 @@ TEST_CASE("configs show what changes before they change, and are kept with their
   CHECK(lab.bosh_fails({"diff-config", "--from-id", oldest, "--to-id", "987654"}).says("987654"));
 }
 
+TEST_CASE("a CPI config shows what changes without its properties, and is deleted as any other") {
+  auto& lab = BoshLab::get();
+  const auto file = lab.write("cpi.yml", "cpis:\n- {name: other, type: libvirt, properties: {token: secret}}\n").string();
+  const auto said = lab.must_bosh({"update-cpi-config", file});
+  CHECK(said.added("- name: other"));
+  CHECK_FALSE(said.says("token: secret"));
+  CHECK(lab.must_bosh({"cpi-config"}).says("name: other"));
+  lab.must_bosh({"delete-config", "--type", "cpi", "--name", "default"});
+  CHECK(lab.must_bosh({"configs", "--type", "cpi"}).rows().empty());
+}
+
 TEST_CASE("a generic config is deleted by name and is then no longer listed") {
   auto& lab = BoshLab::get();
   const auto file = lab.write("resurrection.yml", "rules: [{enabled: false}]\n").string();

@@ -33,6 +33,14 @@ int drains_on(BoshLab& lab, const std::string& vm_cid) {
 
 }  // namespace
 
+TEST_CASE("a dry run of a first deploy makes nothing") {
+  auto& lab = BoshLab::get();
+  must_deploy(lab, {"--dry-run"});
+  CHECK(lab.must_bosh({"deployments"}).rows().empty());
+  CHECK(lab.domains().empty());
+  CHECK(lab.must_bosh({"releases"}).rows().at(0).at("version") == "2.0.0");
+}
+
 TEST_CASE("a first deploy compiles, makes VMs, links jobs and generates variables") {
   auto& lab = BoshLab::get();
   const auto said = must_deploy(lab);
@@ -55,6 +63,7 @@ TEST_CASE("a first deploy compiles, makes VMs, links jobs and generates variable
   for (const auto& server : instances_of(lab, "server")) {
     CHECK(lab.file_on_node(client, "/var/vcap/jobs/client/config/servers").find(server.at("ips") + " hello") !=
           std::string::npos);
+    CHECK(lab.file_on_node(server.at("vm_cid"), "/var/vcap/jobs/marker/config/mark") == "two\n");
   }
   CHECK(lab.must_bosh({"releases"}).rows_with("version", "1.0.0*").size() == 1);
   CHECK(lab.must_bosh({"stemcells"}).rows_with("version", "1.0*").size() == 1);
@@ -121,6 +130,16 @@ TEST_CASE("tasks tell what was done, by whom, and with what result") {
   CHECK(lab.must_bosh({"task", id, "--cpi"}).says("create_vm"));
   CHECK(lab.must_bosh({"task", id, "--debug"}).says("server"));
   CHECK(lab.bosh_fails({"task", "987654"}).says("404"));
+}
+
+TEST_CASE("events tell who did what to which object") {
+  auto& lab = BoshLab::get();
+  const auto created = lab.must_life({"events", "--object-type", "deployment", "--action", "create"}).rows();
+  REQUIRE(!created.empty());
+  CHECK(created.at(0).at("user") == "admin");
+  CHECK(created.at(0).at("object_name") == "life");
+  CHECK_FALSE(created.at(0).at("task_id").empty());
+  CHECK(lab.must_bosh({"events", "--task", created.at(0).at("task_id"), "--object-type", "vm"}).rows().size() >= 3);
 }
 
 TEST_CASE("deploying the same again touches nothing") {
