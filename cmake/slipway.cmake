@@ -35,9 +35,9 @@ endif()
 set(SLIPWAY_PRECOMPILED <algorithm> <chrono> <condition_variable> <filesystem> <fstream> <functional> <map> <memory>
     <mutex> <optional> <set> <sstream> <string> <thread> <vector> <base/json.hpp>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-  # -fpch-preprocess: else the compiler's cache does not see what was precompiled. The warning: GCC 12 takes
-  # std::string's operator+ for an overrun (its bug 105651), and no longer holds it back for headers it precompiled.
-  add_compile_options(-fpch-preprocess -Wno-array-bounds)
+  # -fpch-preprocess: else the compiler's cache does not see what was precompiled. The warnings: GCC 12 takes
+  # std::string's operator+ for an overrun (its bug 105651), and does not hold that back for precompiled headers.
+  add_compile_options(-fpch-preprocess -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
 endif()
 
 # slipway_library(slipway_base SOURCES a.cpp … [DEPENDS targets…])
@@ -64,7 +64,9 @@ function(slipway_program name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_options(${name} PRIVATE ${SLIPWAY_COMPILE_OPTIONS})
   target_link_libraries(${name} PRIVATE ${arg_DEPENDS})
-  target_precompile_headers(${name} REUSE_FROM slipway_base)
+  if(arg_DEPENDS MATCHES "slipway_")  # else it lacks what the header was compiled with
+    target_precompile_headers(${name} REUSE_FROM slipway_base)
+  endif()
   if(NOT CMAKE_CURRENT_SOURCE_DIR MATCHES "^${PROJECT_SOURCE_DIR}/test/")
     add_dependencies(programs ${name})
   endif()

@@ -92,6 +92,7 @@ Cleanable find_cleanable(Stores& stores, const CleanupOptions& options) {
   Cleanable found;
   found.releases = all_but_newest(unused_releases(stores), kept);
   found.stemcells = all_but_newest(unused_stemcells(stores), kept);
+  found.orphaned_vms = stores.orphaned_vms.all();
   found.exported_releases = stores.exported_releases.all();
   if (!options.remove_all) return found;
   found.compiled_packages = useless_compiled_packages(stores, found.stemcells);
@@ -128,6 +129,13 @@ Json to_json(const Cleanable& cleanable) {
                                       {"instance_name", disk.group + "/" + disk.instance.value},
                                       {"cloud_properties", disk.cloud_properties},
                                       {"orphaned_at", date_of(disk.orphaned_at)}});
+  for (const auto& vm : cleanable.orphaned_vms)
+    json["orphaned_vms"].push_back({{"cid", vm.cid.value},
+                                    {"deployment_name", vm.deployment},
+                                    {"instance_name", vm.instance_name},
+                                    {"az", vm.az.empty() ? Json(nullptr) : Json(vm.az)},
+                                    {"ip_addresses", vm.ip_addresses},
+                                    {"orphaned_at", date_of(vm.orphaned_at)}});
   for (const auto& exported : cleanable.exported_releases) json["exported_releases"].push_back(exported.blob.value);
   for (const auto& blob : cleanable.dns_blobs) json["dns_blobs"].push_back(blob.value);
   return json;

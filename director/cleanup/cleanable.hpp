@@ -16,13 +16,14 @@ struct CleanupOptions {
 // - unused releases and stemcells but the two newest versions of each name; all with `remove_all`
 // - compiled packages whose stemcell's OS and major version is no longer here: with `remove_all`
 // - orphaned disks: with `remove_all`, unless they are to be kept
-// - exported releases, always; the DNS blob: with `remove_all`, when there is no deployment left
+// - orphaned VMs and exported releases, always; the DNS blob: with `remove_all`, when there is no deployment left
 // Source: BOSH's clean-up; contracts/director-api.md section 1.6.
 struct Cleanable {
   std::vector<ReleaseRecord> releases;  // without jobs and packages
   std::vector<StemcellRecord> stemcells;
   std::vector<NamedCompiledPackage> compiled_packages;
   std::vector<DiskRecord> orphaned_disks;
+  std::vector<OrphanedVmRecord> orphaned_vms;
   std::vector<ExportedReleaseRecord> exported_releases;
   std::vector<BlobId> dns_blobs;
 };

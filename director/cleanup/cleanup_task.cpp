@@ -33,6 +33,10 @@ class Cleanup {
                  if (const auto blob = services_.stores.releases.remove_compiled(one.compiled.id))
                    services_.blobs.remove(*blob);
                });
+    // Before the disks: one of them may still hang on such a VM.
+    delete_all("Deleting orphaned vms", "orphaned vm(s)", found_.orphaned_vms,
+               [](const OrphanedVmRecord& vm) { return vm.cid.value; },
+               [&](const OrphanedVmRecord& vm) { VmSteps(services_, task_).remove(vm); });
     delete_all("Deleting orphaned disks", "orphaned disk(s)", found_.orphaned_disks,
                [](const DiskRecord& disk) { return disk.cid.value; },
                [&](const DiskRecord& disk) { remove(disk); });

@@ -39,7 +39,7 @@ int code_of(const Read& read) {
 
 TEST_CASE("an errand's request is read as the task will read it again") {
   const auto request = read_errand_request(
-      "smoke", Json::parse(R"({"keep-alive":true,"instances":[{"group":"web","id":"first"},{"group":"db"}]})"));
+      "smoke", parse_json(R"({"keep-alive":true,"instances":[{"group":"web","id":"first"},{"group":"db"}]})", "request"));
   CHECK(request.keep_alive);
   CHECK_FALSE(request.when_changed);
   const auto again = read_errand_request("smoke", to_json(request));
@@ -53,10 +53,10 @@ TEST_CASE("an errand's request of wrong types is refused with BOSH's codes and a
   for (const char* body : {"[]", "3", "null", "\"x\"", R"({"keep-alive":"yes"})", R"({"when-changed":1})",
                            R"({"instances":{}})", R"({"instances":["web"]})", R"({"instances":[{"group":[]}]})"}) {
     CAPTURE(body);
-    CHECK(code_of([&] { read_errand_request("smoke", Json::parse(body)); }) == 40000);
+    CHECK(code_of([&] { read_errand_request("smoke", parse_json(body, "request")); }) == 40000);
   }
-  CHECK(code_of([] { read_errand_request("smoke", Json::parse(R"({"instances":[{"id":"0"}]})")); }) == 40001);
-  CHECK_THROWS_WITH_AS(read_errand_request("smoke", Json::parse(R"({"keep-alive":1,"instances":[7]})")),
+  CHECK(code_of([] { read_errand_request("smoke", parse_json(R"({"instances":[{"id":"0"}]})", "request")); }) == 40001);
+  CHECK_THROWS_WITH_AS(read_errand_request("smoke", parse_json(R"({"keep-alive":1,"instances":[7]})", "request")),
                        doctest::Contains("instances[0]"), Error);
 }
 
