@@ -166,9 +166,9 @@ TEST_CASE("a repeated POST with one context id leads to one task") {
 
 TEST_CASE("an upload lies in a file until its task ends, and nothing stays of a refused one") {
   ApiFixture f;
-  const auto task = f.task(f.send("POST", "/stemcells?fix=true", "tarball", "admin",
+  const auto task = f.task(f.send("POST", "/releases?fix=true", "tarball", "admin",
                                   {{"Content-Type", "application/x-compressed"}}));
-  CHECK(task.type == "update_stemcell");
+  CHECK(task.type == "update_release");
   CHECK(task.arguments.at("fix") == true);
   CHECK(read_file(task.arguments.at("path").get<std::string>()) == "tarball");
   CHECK(f.send("POST", "/stemcells", "").status == 400);
@@ -337,13 +337,6 @@ TEST_CASE("the config server gives values to admins and hides the director's own
   f.stores.deployments.find_or_create("web", f.now);
   f.stores.variable_values.pin("web", {stored.id});
   CHECK(f.json(f.send("GET", "/deployments/web/variables"))[0].at("name") == "/test/web/password");
-}
-
-TEST_CASE("what this director cannot do is refused and not queued for ever") {
-  ApiFixture f;
-  const auto response = f.send("DELETE", "/disks/disk-1");
-  CHECK(response.status == 400);
-  CHECK(f.json(response).at("description") == "this director knows no tasks of type 'delete_disk'");
 }
 
 TEST_CASE("over real HTTP a body streams to disk, a redirect is relative and output has ranges") {
