@@ -32,8 +32,11 @@ std::map<std::string, std::vector<std::string>> read_programs(Config& file) {
                                    "programs a CPI config may name as `exec_path`: {path: [argv…]}; any other is refused");
   Problems problems;
   std::map<std::string, std::vector<std::string>> out;
-  if (!programs.is_object()) problems.add("cpi.programs", "has to be a mapping of paths to argv lists");
-  for (const auto& [path, command] : (programs.is_object() ? programs : Json::object()).items()) {
+  if (!programs.is_object()) {
+    problems.add("cpi.programs", "has to be a mapping of paths to argv lists");
+    problems.throw_if_any("cpi.programs");
+  }
+  for (const auto& [path, command] : programs.items()) {
     const auto place = "cpi.programs." + path;
     if (!path.starts_with('/')) problems.add(place, "has to be an absolute path");
     if (!command.is_array() || command.empty()) problems.add(place, "has to be a list: the program and its arguments");

@@ -82,6 +82,7 @@ std::optional<ActualInstance> stored_instance(Stores& stores, const InstanceId& 
   if (!record) return std::nullopt;
   ActualInstance instance{.record = std::move(*record)};
   instance.vm = stores.vms.active_of(id);
+  if (instance.vm && instance.vm->state == VmState::deleting) instance.vm.reset();  // as above
   for (auto& disk : stores.disks.of_instance(id)) add_disk(instance, std::move(disk));
   return instance;
 }

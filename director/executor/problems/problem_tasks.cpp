@@ -49,6 +49,8 @@ std::map<std::string, Amount> overrides_of(const Json& overrides) {
 int resolve_and_tell(Services& services, TaskContext& task, const ProblemResolver::Choices& choices,
                      const std::map<std::string, Amount>& max_in_flight = {}) {
   int resolved = 0;
+  // A VM whose deletion was begun counts as none, so it has to be gone before another is made.
+  VmSteps(services, task).finish_removals(deployment_of(task));
   try {
     resolved = ProblemResolver(services, task, deployment_of(task)).resolve(choices, max_in_flight);
   } catch (const Error& error) {
