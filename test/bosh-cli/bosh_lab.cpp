@@ -208,4 +208,12 @@ std::vector<std::string> column(const std::vector<Row>& rows, const std::string&
   return values;
 }
 
+std::string runtime_config(const std::string& version, const std::string& mark) {
+  return "releases: [{name: life, version: " + version +
+         "}]\n"
+         "addons:\n- name: marks\n  include: {deployments: [life]}\n"
+         "  jobs: [{name: marker, release: life, properties: {mark: " +
+         mark + "}}]\n";
+}
+
 }  // namespace slipway::test

@@ -85,4 +85,7 @@ Said deploy(BoshLab& lab, const Life& life, std::vector<std::string> options = {
 std::vector<Row> instances_of(BoshLab& lab, const std::string& group);
 std::vector<std::string> column(const std::vector<Row>& rows, const std::string& name);
 
+// An addon of the release `life` in this version, for its own deployment.
+std::string runtime_config(const std::string& version, const std::string& mark);
+
 }  // namespace slipway::test

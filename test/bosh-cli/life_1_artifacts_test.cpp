@@ -7,13 +7,6 @@ using namespace slipway::test;
 
 namespace {
 
-std::string runtime_config(const std::string& mark) {
-  return "releases: [{name: life, version: 1.0.0}]\n"
-         "addons:\n- name: marks\n  include: {deployments: [life]}\n"
-         "  jobs: [{name: marker, release: life, properties: {mark: " +
-         mark + "}}]\n";
-}
-
 std::string stemcell_name = "slipway-libvirt-debian-bookworm";
 
 }  // namespace
@@ -35,9 +28,9 @@ TEST_CASE("configs show what changes before they change, and are kept with their
   CHECK_FALSE(lab.must_bosh({"update-cloud-config", cloud}).added("azs:"));
   CHECK(lab.must_bosh({"cloud-config"}).says("compilation:"));
 
-  const auto first = lab.write("runtime.yml", runtime_config("one")).string();
+  const auto first = lab.write("runtime.yml", runtime_config("1.0.0", "one")).string();
   lab.must_bosh({"update-runtime-config", first, "--name", "marks"});
-  const auto second = lab.write("runtime.yml", runtime_config("two")).string();
+  const auto second = lab.write("runtime.yml", runtime_config("1.0.0", "two")).string();
   const auto changed = lab.must_bosh({"update-runtime-config", second, "--name", "marks"});
   CHECK(changed.removed("mark: \"<redacted>\""));
   CHECK(changed.added("mark: \"<redacted>\""));

@@ -173,6 +173,8 @@ TEST_CASE("a new release is brought in while growing, without draining where tha
   const auto before = instances_of(lab, "server");
   life.release = "2.0.0";
   life.servers = 3;
+  const auto runtime = lab.write("runtime.yml", runtime_config("2.0.0", "two")).string();
+  lab.must_bosh({"update-runtime-config", runtime, "--name", "marks"});
   const auto said = must_deploy(lab, {"--skip-drain=server"});
   CHECK(said.says("Compiling packages: speaker/"));
   CHECK_FALSE(said.says("Compiling packages: words/"));

@@ -191,7 +191,6 @@ TEST_CASE("a deployment goes and its disks stay as orphans, whenever its directo
 }
 
 TEST_CASE("a director that wakes up after another has done its task does no harm") {
-  SUBCASE("a first deploy") { is_fenced(deploy({.instances = 1}), 10); }
   SUBCASE("an update in place") { is_fenced(after({.instances = 1}, deploy({.instances = 1, .property = "two"})), 5); }
   SUBCASE("a bigger disk") {
     is_fenced(after({.instances = 1}, deploy({.instances = 1, .disk_mib = 2048, .orphans = 1})), 5);
