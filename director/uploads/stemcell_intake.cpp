@@ -5,6 +5,7 @@
 
 #include "base/digest.hpp"
 #include "base/file.hpp"
+#include "director/uploads/source.hpp"
 
 namespace slipway::director {
 namespace {
@@ -43,12 +44,15 @@ class CountedBody {
 
 void StemcellIntake::receive(http::BodyReader& body, const fs::path& folder, const Wanted& wanted) {
   CountedBody counted(body);
+  constexpr const char* source = "upload";
   try {
-    auto archive = ArchiveReader::from_stream([&](std::span<char> out) { return counted.read(out); },
-                                              "the stemcell tarball", releases::stemcell_limits());
-    const auto taken = releases::take_stemcell(archive, folder / "image", {.wanted = wanted});
-    write_file_atomically(folder / "stemcell.MF", taken.manifest_text);
-    write_file_atomically(folder / "boot_id", boot_id());
+    read_upload("stemcell", source, [&] {
+      auto archive = ArchiveReader::from_stream([&](std::span<char> out) { return counted.read(out); }, source,
+                                                releases::stemcell_limits());
+      const auto taken = releases::take_stemcell(archive, folder / "image", {.wanted = wanted});
+      write_file_atomically(folder / "stemcell.MF", taken.manifest_text);
+      write_file_atomically(folder / "boot_id", boot_id());
+    });
   } catch (const Error& error) {
     if (error.fault() == Fault::invalid) counted.read_to_end();
     if (error.fault() == Fault::exhausted && std::string_view(error.what()).starts_with("writing "))
