@@ -21,8 +21,9 @@ void delete_known(Services& services, TaskContext& task, const VmRecord& vm, Tas
     VmSteps(services, task).remove(*now);
     return services.stores.ips.release_of_agent(now->agent);
   }
-  // The operator wants it gone, not its jobs to have a good end.
-  instance->responsive = false;
+  // No drain: the operator wants it gone. An agent that answers lets go of its disks, though: a cloud may
+  // refuse to take off one that is in use.
+  ask_agent(services, *instance);
   InstanceUpdater(services, task, now->deployment).give_up_vm(*instance, true, Json(), step);
 }
 
