@@ -175,6 +175,7 @@ void InstanceUpdater::update(const InstanceJob& job, TaskContext::Step& step) {
   if (!vm) {
     step.status("creating VM");
     create_vm(job);
+    publish_dns(services_, task_);  // before its jobs start: a fresh node knows no names
     vm = stores.vms.active_of(job.planned->id);
     bring_up(job, *vm, step);
   } else if (change.action == Action::update) {
