@@ -278,11 +278,11 @@ TEST_CASE("without pipes stdout joins stderr") {
                             seen = line;
                           },
                       .pipe_stdio = false});
-  for (int i = 0; i < 1000; ++i) {
+  const auto arrived = [&] {
     const std::lock_guard guard(mutex);
-    if (!seen.empty()) break;
-    ::usleep(5'000);
-  }
+    return !seen.empty();
+  };
+  for (int i = 0; i < 1000 && !arrived(); ++i) ::usleep(5'000);
   const std::lock_guard guard(mutex);
   CHECK(seen == "hello");
   CHECK_THROWS_AS(child.write("x"), Error);
