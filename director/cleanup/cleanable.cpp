@@ -13,20 +13,6 @@ namespace {
 
 constexpr std::size_t kept_of_each_name = 2;
 
-// Text that is no version stands below every version.
-bool older(const std::string& a, const std::string& b) {
-  const auto parse = [](const std::string& text) -> std::optional<releases::Version> {
-    try {
-      return releases::Version::parse_stemcell(text);
-    } catch (const Error&) {
-      return std::nullopt;
-    }
-  };
-  const auto left = parse(a), right = parse(b);
-  if (left && right) return *left < *right;
-  return !left && right;
-}
-
 // Of each name all versions but the newest `kept`. A stemcell's version may have a row for each CPI.
 template <class Record>
 std::vector<Record> all_but_newest(const std::vector<Record>& unused, std::size_t kept) {
@@ -37,7 +23,7 @@ std::vector<Record> all_but_newest(const std::vector<Record>& unused, std::size_
   }
   std::set<std::pair<std::string, std::string>> staying;
   for (auto& [name, known] : versions) {
-    std::stable_sort(known.begin(), known.end(), older);
+    std::stable_sort(known.begin(), known.end(), releases::is_older);
     for (std::size_t i = known.size() - std::min(kept, known.size()); i < known.size(); ++i)
       staying.emplace(name, known[i]);
   }

@@ -12,20 +12,6 @@ namespace slipway::director {
 
 namespace {
 
-// Text that is no version stands below every version.
-bool older(const std::string& a, const std::string& b) {
-  const auto parse = [](const std::string& text) -> std::optional<releases::Version> {
-    try {
-      return releases::Version::parse_stemcell(text);
-    } catch (const Error&) {
-      return std::nullopt;
-    }
-  };
-  const auto left = parse(a), right = parse(b);
-  if (left && right) return *left < *right;
-  return !left && right;
-}
-
 std::vector<std::string> listed(const std::set<std::string>& names) { return {names.begin(), names.end()}; }
 
 // Of the items that answer the wish the one with the highest version; nullptr when none does.
@@ -34,7 +20,7 @@ const Item* best(const std::vector<Item>& items, Answers answers) {
   const Item* found = nullptr;
   for (const auto& item : items) {
     if (!answers(item)) continue;
-    if (found == nullptr || older(found->version, item.version)) found = &item;
+    if (found == nullptr || releases::is_older(found->version, item.version)) found = &item;
   }
   return found;
 }

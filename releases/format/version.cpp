@@ -1,6 +1,7 @@
 #include "releases/format/version.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.hpp"
 
@@ -107,6 +108,19 @@ std::strong_ordering Version::operator<=>(const Version& other) const {
     return post_.empty() ? std::strong_ordering::less : std::strong_ordering::greater;
   }
   return compare(post_, other.post_);
+}
+
+bool is_older(const std::string& a, const std::string& b) {
+  const auto parse = [](const std::string& text) -> std::optional<Version> {
+    try {
+      return Version::parse_stemcell(text);
+    } catch (const Error&) {
+      return std::nullopt;
+    }
+  };
+  const auto left = parse(a), right = parse(b);
+  if (left && right) return *left < *right;
+  return !left && right;
 }
 
 }  // namespace slipway::releases

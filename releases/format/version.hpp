@@ -37,4 +37,7 @@ class Version {
   Segment release_, pre_, post_;
 };
 
+// Of releases as of stemcells. Text that is no version stands below every version.
+bool is_older(const std::string& a, const std::string& b);
+
 }  // namespace slipway::releases
