@@ -7,15 +7,7 @@
 namespace slipway::director::api {
 namespace {
 
-constexpr int deployment_not_found = 70000;
 constexpr int manifest_without_name = 40001;
-
-DeploymentRecord deployment_in_path(ApiServices& services, const Request& request) {
-  const auto& name = request.path_param("deployment");
-  auto deployment = services.stores.deployments.find(name);
-  if (!deployment) throw Error(Fault::not_found, "Deployment '" + name + "' doesn't exist", deployment_not_found);
-  return std::move(*deployment);
-}
 
 std::vector<std::int64_t> current_ids(ApiServices& services, const std::string& type) {
   std::vector<std::int64_t> ids;

@@ -9,26 +9,7 @@
 namespace slipway::director::api {
 namespace {
 
-constexpr int deployment_not_found = 70000;
 constexpr std::size_t largest_body = 1u << 20;
-
-DeploymentRecord deployment_in_path(ApiServices& services, const Request& request) {
-  const auto& name = request.path_param("deployment");
-  auto deployment = services.stores.deployments.find(name);
-  if (!deployment) throw Error(Fault::not_found, "Deployment '" + name + "' doesn't exist", deployment_not_found);
-  return std::move(*deployment);
-}
-
-TaskRecord task_for(const std::string& type, const std::string& description, const std::string& deployment,
-                    Json arguments) {
-  TaskRecord task;
-  task.type = type;
-  task.description = description;
-  task.deployment = deployment;
-  arguments["deployment"] = deployment;
-  task.arguments = std::move(arguments);
-  return task;
-}
 
 Response list_errands(ApiServices& services, const std::string& director_name, const Request& request) {
   const auto deployment = deployment_in_path(services, request);
@@ -41,13 +22,13 @@ Response list_errands(ApiServices& services, const std::string& director_name, c
 }
 
 Response run_errand(ApiServices& services, Request& request, const Caller& caller) {
-  const auto deployment = deployment_in_path(services, request).name;
+  const auto deployment = known_deployment(services, request);
   const auto text = text_body(request, largest_body);
   const auto& errand = request.path_param("errand");
   const auto asked = read_errand_request(errand, text.empty() ? Json::object() : parse_json(text, "request body"));
   return submit(services, request, caller,
-                task_for("run_errand", "run errand " + errand + " from deployment " + deployment, deployment,
-                         {{"errand", errand}, {"request", to_json(asked)}}));
+                task_of_deployment("run_errand", "run errand " + errand + " from deployment " + deployment, deployment,
+                                   {{"errand", errand}, {"request", to_json(asked)}}));
 }
 
 // "*" stands for every group, and for every instance.
@@ -71,19 +52,20 @@ Json instances_in_path(ApiServices& services, const Request& request, const std:
 }
 
 Response fetch_logs(ApiServices& services, const Request& request, const Caller& caller) {
-  const auto deployment = deployment_in_path(services, request).name;
+  const auto deployment = known_deployment(services, request);
   const auto asked = read_logs_request(query_as_json(request));
   return submit(services, request, caller,
-                task_for("fetch_logs", "fetch logs", deployment,
-                         {{"instances", instances_in_path(services, request, deployment)},
-                          {"request", to_json(asked)}}));
+                task_of_deployment("fetch_logs", "fetch logs", deployment,
+                                   {{"instances", instances_in_path(services, request, deployment)},
+                                    {"request", to_json(asked)}}));
 }
 
 Response ssh(ApiServices& services, Request& request, const Caller& caller) {
-  const auto deployment = deployment_in_path(services, request).name;
+  const auto deployment = known_deployment(services, request);
   const auto asked = to_json(read_ssh_request(deployment, request.json_body(largest_body)));
   return submit(services, request, caller,
-                task_for("ssh", "ssh: " + asked.at("command").get<std::string>(), deployment, {{"request", asked}}));
+                task_of_deployment("ssh", "ssh: " + asked.at("command").get<std::string>(), deployment,
+                                   {{"request", asked}}));
 }
 
 }  // namespace

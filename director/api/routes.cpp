@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "director/domain/instance_requests.hpp"
+
 namespace slipway::director::api {
 namespace {
 
@@ -107,19 +109,22 @@ Response submit(ApiServices& services, const Request& request, const Caller& cal
   return Response::redirect("/tasks/" + std::to_string(submitted.id));
 }
 
-std::string known_deployment(ApiServices& services, const Request& request) {
+DeploymentRecord deployment_in_path(ApiServices& services, const Request& request) {
   const auto& name = request.path_param("deployment");
-  if (!services.stores.deployments.find(name))
-    throw Error(Fault::not_found, "Deployment '" + name + "' doesn't exist", deployment_not_found);
-  return name;
+  auto deployment = services.stores.deployments.find(name);
+  if (!deployment) throw Error(Fault::not_found, "Deployment '" + name + "' doesn't exist", deployment_not_found);
+  return std::move(*deployment);
+}
+
+std::string known_deployment(ApiServices& services, const Request& request) {
+  return deployment_in_path(services, request).name;
 }
 
 InstanceRecord instance_in_path(ApiServices& services, const Request& request, const std::string& deployment) {
   const auto& group = request.path_param("group");
   const auto& wanted = request.path_param("id");
   for (auto& instance : services.stores.instances.of_deployment(deployment))
-    if (instance.group == group && (instance.id.value == wanted || std::to_string(instance.index) == wanted))
-      return instance;
+    if (instance.group == group && is_called(instance, wanted)) return instance;
   throw Error(Fault::not_found, "Instance '" + group + "/" + wanted + "' doesn't exist in deployment '" + deployment + "'",
               instance_not_found);
 }

@@ -62,7 +62,8 @@ Json query_as_json(const Request& request);  // every query value as a text
 std::vector<std::string> comma_list(const std::string& text);
 
 // What a path below /deployments/{deployment} names. Fault::not_found (70000, 70001).
-std::string known_deployment(ApiServices& services, const Request& request);
+DeploymentRecord deployment_in_path(ApiServices& services, const Request& request);
+std::string known_deployment(ApiServices& services, const Request& request);  // its name
 InstanceRecord instance_in_path(ApiServices& services, const Request& request,
                                 const std::string& deployment);  // {group}, {id}: its id or index
 
