@@ -45,8 +45,7 @@ Json ErrandRunner::run(const DeployedErrands::Target& target, const AgentId& age
   if (agent.empty()) throw Error(Fault::not_found, "it has no VM any more");
   Json row = {{"instance", {{"group", instance.group}, {"id", instance.id.value}}}, {"errand_name", errand_}};
   TaskContext::Stage stage(task_, "Running errand", 1);
-  const auto name = instance.group + "/" + instance.id.value + " (" + std::to_string(instance.index) + ")";
-  stage.run(name, [&](TaskContext::Step&) {
+  stage.run(instance.name(), [&](TaskContext::Step&) {
     record(target, Json::object());
     const Json value = converse(target, agent);
     check_result(value);

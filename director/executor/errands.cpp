@@ -215,27 +215,22 @@ void Errand::delete_vms() {
 }
 
 void Errand::delete_vm(const InstanceId& id, TaskContext& task, TaskContext::Stage& stage) {
-  auto instances = stored_instances(services_.stores, deployment_.name);
-  const auto found = std::find_if(instances.begin(), instances.end(),
-                                  [&](const ActualInstance& instance) { return instance.record.id == id; });
-  if (found == instances.end()) return;
-  const auto& record = found->record;
-  stage.run(record.group + "/" + record.id.value + " (" + std::to_string(record.index) + ")",
-            [&](TaskContext::Step& step) {
-              if (found->vm) {
-                try {
-                  services_.agents.request(found->vm->agent, "ping", Json::array(),
-                                           services_.settings.state_wait);
-                } catch (const Error& error) {
-                  if (error.fault() == Fault::cancelled) throw;
-                  found->responsive = false;
-                }
-                InstanceUpdater(services_, task, deployment_.name).give_up_vm(*found, false, Json(), step);
-              }
-              // Those of attempts that died.
-              VmSteps vms(services_, task);
-              for (const auto& vm : services_.stores.vms.of_instance(id)) vms.remove(vm);
-            });
+  auto found = stored_instance(services_.stores, id);
+  if (!found) return;
+  stage.run(found->record.name(), [&](TaskContext::Step& step) {
+    if (found->vm) {
+      try {
+        services_.agents.request(found->vm->agent, "ping", Json::array(), services_.settings.state_wait);
+      } catch (const Error& error) {
+        if (error.fault() == Fault::cancelled) throw;
+        found->responsive = false;
+      }
+      InstanceUpdater(services_, task, deployment_.name).give_up_vm(*found, false, Json(), step);
+    }
+    // Those of attempts that died.
+    VmSteps vms(services_, task);
+    for (const auto& vm : services_.stores.vms.of_instance(id)) vms.remove(vm);
+  });
 }
 
 }  // namespace

@@ -79,7 +79,7 @@ FetchedLogs fetch_instance_logs(Services& services, TaskContext& task, const Ins
                                 const AgentId& agent, const LogsRequest& request) {
   FetchedLogs logs;
   const auto name = instance.group + "/" + instance.id.value;
-  TaskContext::Stage stage(task, "Fetching logs for " + name + " (" + std::to_string(instance.index) + ")", 1);
+  TaskContext::Stage stage(task, "Fetching logs for " + instance.name(), 1);
   stage.run("Finding and packing log files", [&](TaskContext::Step&) {
     const Json answer = VmSteps(services, task).agent(agent).run(
         "fetch_logs", Json::array({request.types, request.filters}));

@@ -37,6 +37,20 @@ void add_disk(ActualInstance& instance, DiskRecord disk) {
   instance.disks.insert(place, std::move(disk));
 }
 
+void note_done_before(Journal& journal, TaskId task, std::vector<ActualInstance>& instances) {
+  std::set<std::string> vms, instances_begun;
+  for (const auto& step : journal.of_task(task)) {
+    if (step.kind == "create_vm") vms.insert(step.key);
+    if (step.kind == "update") instances_begun.insert(step.key);
+  }
+  for (auto& instance : instances) {
+    instance.vm_is_new = instance.vm && vms.contains(instance.vm->agent.value);
+    // Begun only after it was marked as unfinished.
+    instance.carried_out =
+        instance.record.update_completed && instances_begun.contains(instance.record.id.value);
+  }
+}
+
 }  // namespace
 
 void ask_agent(Services& services, ActualInstance& instance) {
@@ -86,24 +100,6 @@ std::optional<ActualInstance> stored_instance(Stores& stores, const InstanceId& 
   for (auto& disk : stores.disks.of_instance(id)) add_disk(instance, std::move(disk));
   return instance;
 }
-
-namespace {
-
-void note_done_before(Journal& journal, TaskId task, std::vector<ActualInstance>& instances) {
-  std::set<std::string> vms, instances_begun;
-  for (const auto& step : journal.of_task(task)) {
-    if (step.kind == "create_vm") vms.insert(step.key);
-    if (step.kind == "update") instances_begun.insert(step.key);
-  }
-  for (auto& instance : instances) {
-    instance.vm_is_new = instance.vm && vms.contains(instance.vm->agent.value);
-    // Begun only after it was marked as unfinished.
-    instance.carried_out =
-        instance.record.update_completed && instances_begun.contains(instance.record.id.value);
-  }
-}
-
-}  // namespace
 
 World read_world(Services& services, TaskContext& task, const std::string& deployment,
                  const Manifest& manifest) {

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "director/domain/instance_requests.hpp"
 #include "director/executor/dns.hpp"
 #include "director/executor/problems/resolver.hpp"
 #include "director/executor/problems/scan.hpp"
@@ -67,7 +68,7 @@ std::vector<InstanceId> instances_named(Services& services, TaskContext& task, c
   for (const auto& instance : services.stores.instances.of_deployment(deployment_of(task))) {
     for (const auto& named : jobs.value(instance.group, Json::array())) {
       const auto text = named.is_string() ? named.get<std::string>() : named.dump();
-      if (text != instance.id.value && text != std::to_string(instance.index)) continue;
+      if (!is_called(instance, text)) continue;
       if (instance.ignore) {
         task.debug(instance.name() + " is ignored");
       } else {
