@@ -1,21 +1,8 @@
 #include "director/executor/care/care_tasks.hpp"
 
-#include <algorithm>
-
 namespace slipway::director {
 
 using namespace std::chrono_literals;
-
-namespace {
-
-bool any_disk_is_over(Services& services) {
-  const auto limit = services.clock.now() - services.settings.orphan_lifetime;
-  const auto orphans = services.stores.disks.orphaned();
-  return std::any_of(orphans.begin(), orphans.end(),
-                     [&](const DiskRecord& disk) { return disk.orphaned_at && *disk.orphaned_at < limit; });
-}
-
-}  // namespace
 
 void register_care_tasks(TaskQueue& queue, Services& services) {
   const auto add = [&](const char* type, std::string (*body)(Services&, TaskContext&)) {
@@ -37,7 +24,7 @@ std::vector<RecurringTask> recurring_care(Services& services) {
   return {{"scheduled_orphaned_vm_cleanup", "clean up orphaned vms", 5min,
            [&services] { return !services.stores.orphaned_vms.all().empty(); }},
           {"scheduled_orphaned_disk_cleanup", "clean up orphan disks", 30min,
-           [&services] { return any_disk_is_over(services); }}};
+           [&services] { return !orphans_past_lifetime(services).empty(); }}};
 }
 
 }  // namespace slipway::director

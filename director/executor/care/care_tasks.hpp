@@ -14,6 +14,9 @@ void register_care_tasks(TaskQueue& queue, Services& services);
 // when their lifetime is over.
 std::vector<RecurringTask> recurring_care(Services& services);
 
+// Orphaned disks that were kept as long as the settings say.
+std::vector<DiskRecord> orphans_past_lifetime(Services& services);
+
 // Bodies, by the arguments of their tasks.
 std::string delete_orphan_disk(Services& services, TaskContext& task);    // disk_cid
 std::string orphan_disk(Services& services, TaskContext& task);           // disk_cid

@@ -143,12 +143,17 @@ std::string attach_disk(Services& services, TaskContext& task) {
   return "attached disk '" + cid.value + "' to '" + instance_path(instance.record) + "' in deployment '" + disk.deployment + "'";
 }
 
+std::vector<DiskRecord> orphans_past_lifetime(Services& services) {
+  const auto limit = services.clock.now() - services.settings.orphan_lifetime;
+  auto orphans = services.stores.disks.orphaned();
+  std::erase_if(orphans,
+                [&](const DiskRecord& disk) { return !disk.orphaned_at || *disk.orphaned_at >= limit; });
+  return orphans;
+}
+
 std::string clean_up_orphan_disks(Services& services, TaskContext& task) {
   const auto limit = services.clock.now() - services.settings.orphan_lifetime;
-  std::vector<DiskRecord> over;
-  for (auto& disk : services.stores.disks.orphaned()) {
-    if (disk.orphaned_at && *disk.orphaned_at < limit) over.push_back(std::move(disk));
-  }
+  const auto over = orphans_past_lifetime(services);
   std::atomic<int> failed{0};
   TaskContext::Stage stage(task, "Deleting orphan disks", static_cast<int>(over.size()));
   parallel_for(over.size(), services.settings.max_parallel, [&](std::size_t i) {

@@ -51,26 +51,7 @@ struct ExportWorld : DirectorWorld {
     run_artifact(update_release, {{"path", tarball}});
     compiled = 0;
   }
-
-  void add_stemcell_version(const std::string& version) {
-    stores.stemcells.insert({.name = "simulated-debian",
-                             .version = version,
-                             .operating_system = "debian",
-                             .api_version = 3,
-                             .cid = cloud.create_stemcell("digest", Json::object(), Json::object()),
-                             .sha1 = "x"},
-                            clock.now());
-  }
 };
-
-int code_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  return 0;
-}
 
 std::string with_stemcell(const std::string& manifest, const std::string& version) {
   auto text = manifest;
@@ -94,7 +75,7 @@ TEST_CASE("an exported release, uploaded after the release was deleted, deploys 
 TEST_CASE("an export compiles what is missing, and only that, and leaves no VM") {
   ExportWorld world;
   world.deploy(simple_manifest(1));
-  world.add_stemcell_version("2.0");
+  world.add_stemcell("2.0");
   world.compiled = 0;
   world.export_app({.stemcell_version = "2.0"});
   CHECK(world.compiled == 2);
@@ -148,8 +129,8 @@ TEST_CASE("packages without source serve other stemcells of the same major versi
   ExportWorld world;
   world.deploy(simple_manifest(1));
   world.replace_by_compiled();
-  world.add_stemcell_version("1.7");
-  world.add_stemcell_version("2.0");
+  world.add_stemcell("1.7");
+  world.add_stemcell("2.0");
   world.deploy(with_stemcell(simple_manifest(1), "1.7"));
   CHECK(world.compiled == 0);
   CHECK(code_of([&] { world.deploy(with_stemcell(simple_manifest(1), "2.0")); }) == 60001);
@@ -159,7 +140,7 @@ TEST_CASE("packages without source serve other stemcells of the same major versi
 TEST_CASE("exported_from takes exactly the stemcells it names") {
   ExportWorld world;
   world.deploy(simple_manifest(1));
-  world.add_stemcell_version("1.7");
+  world.add_stemcell("1.7");
   const auto from = [&](const std::string& version) {
     auto text = with_stemcell(simple_manifest(1), "1.7");
     const std::string release = "{name: app, version: latest}";

@@ -14,15 +14,6 @@ struct Store : DirectorWorld {
   void add_release(const std::string& name, const std::string& version) {
     stores.releases.insert({.name = name, .version = version, .commit_hash = "x"}, clock.now());
   }
-  void add_stemcell(const std::string& version) {
-    stores.stemcells.insert({.name = "simulated-debian",
-                             .version = version,
-                             .operating_system = "debian",
-                             .api_version = 3,
-                             .cid = cloud.create_stemcell("digest", Json::object(), Json::object()),
-                             .sha1 = "x"},
-                            clock.now());
-  }
   Json would_go(const CleanupOptions& options) { return to_json(find_cleanable(stores, options)); }
   std::string clean(const CleanupOptions& options) {
     std::string end;

@@ -40,15 +40,6 @@ const std::string store_job =
 const std::string user_job = "{name: user, release: tools, consumes: {db: {from: main, deployment: first}}}";
 const std::string password = "variables: [{name: pw, type: password}]";
 
-int code_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  return 0;
-}
-
 void set_runtime(DirectorWorld& world, const std::string& name, const std::string& yaml) {
   world.stores.configs.put("runtime", name, yaml, {}, world.clock.now());
 }

@@ -407,4 +407,13 @@ std::string simple_manifest(int instances, const std::string& property, int disk
          property + "}}]\n";
 }
 
+int code_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.code();
+  }
+  return 0;
+}
+
 }  // namespace slipway::test

@@ -95,4 +95,7 @@ class DirectorWorld {
 // A manifest with `instances` of job "server" that consume each other, with a disk.
 std::string simple_manifest(int instances, const std::string& property = "one", int disk_mib = 1024);
 
+// The code of the error that `action` throws; 0 when it throws none.
+int code_of(const std::function<void()>& action);
+
 }  // namespace slipway::test

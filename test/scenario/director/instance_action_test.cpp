@@ -30,15 +30,6 @@ bool has_called(DirectorWorld& world, int index, const std::string& call) {
   return std::find(calls.begin(), calls.end(), call) != calls.end();
 }
 
-int code_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  return 0;
-}
-
 bool events_have(const DirectorWorld& world, const std::string& text) {
   return std::any_of(world.events.begin(), world.events.end(),
                      [&](const std::string& line) { return line.find(text) != std::string::npos; });
