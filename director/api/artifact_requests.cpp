@@ -7,8 +7,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int upload_without_content = 30000;
-
 std::string header(const Request& request, const std::string& name) {
   const auto found = request.headers.find(name);
   return found == request.headers.end() ? "" : found->second;
@@ -56,7 +54,7 @@ Response upload_artifact(ApiServices& services, Request& request, const Caller& 
     return submit(services, request, caller, std::move(task));
   }
   if (request.body->length() == 0)
-    throw Error(Fault::invalid, kind.description + ": the request has no body", upload_without_content);
+    throw Error(Fault::invalid, kind.description + ": the request has no body", kind.invalid_archive);
   services.uploads.sweep(services.tasks);
   kind.receive(services, request, digest.empty() ? std::nullopt : std::optional(MultiDigest::parse(digest)),
                task.arguments);

@@ -11,6 +11,7 @@ namespace slipway::director::api {
 
 struct UploadKind {
   std::string task_type, description;
+  int invalid_archive;  // the code of a body that is none
   // Takes the body in and puts its place ("path") into the task's arguments. Fault::invalid unless it has the
   // digest, if one is given.
   void (*receive)(ApiServices&, Request&, const std::optional<MultiDigest>&, Json& arguments);

@@ -123,6 +123,12 @@ TEST_CASE("a CPI config is checked when it is uploaded, with the others that are
   CHECK(f.send("POST", "/cpi_configs", "cpis: [{name: a, type: t2}]").status == 201);
 }
 
+TEST_CASE("an upload without a body is refused with the code of what it is no archive of") {
+  ApiFixture f;
+  CHECK(f.json(f.send("POST", "/releases")).at("code") == 30002);
+  CHECK(f.json(f.send("POST", "/stemcells")).at("code") == 50000);
+}
+
 TEST_CASE("releases are listed with their jobs, and an unknown one cannot be deleted") {
   ApiFixture f;
   ReleaseRecord release{.name = "etcd", .version = "1.0"};

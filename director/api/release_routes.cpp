@@ -136,7 +136,7 @@ void add_release_routes(Routes& routes, ApiServices& services) {
   routes.add("GET", "/releases", Need::read_artifacts,
              [&](Request&, const Caller&) { return list_releases(services); });
   routes.add("POST", "/releases", Need::upload_releases, [&](Request& request, const Caller& caller) {
-    return upload_artifact(services, request, caller, {"update_release", "create release", receive});
+    return upload_artifact(services, request, caller, {"update_release", "create release", code::release_archive, receive});
   });
   routes.add("POST", "/releases/export", Need::list, [&](Request& request, const Caller& caller) {
     return export_release(routes, services, request, caller);

@@ -1,6 +1,7 @@
 #include <optional>
 
 #include "director/api/artifact_requests.hpp"
+#include "director/domain/error_codes.hpp"
 #include "director/uploads/artifact_tasks.hpp"
 
 namespace slipway::director::api {
@@ -56,7 +57,7 @@ void add_stemcell_routes(Routes& routes, ApiServices& services) {
   routes.add("GET", "/stemcells", Need::read_artifacts,
              [&](Request&, const Caller&) { return list_stemcells(services); });
   routes.add("POST", "/stemcells", Need::upload_stemcells, [&](Request& request, const Caller& caller) {
-    return upload_artifact(services, request, caller, {"update_stemcell", "create stemcell", receive});
+    return upload_artifact(services, request, caller, {"update_stemcell", "create stemcell", code::stemcell_archive, receive});
   });
   routes.add("POST", "/stemcell_uploads", Need::upload_stemcells,
              [&](Request& request, const Caller&) { return is_needed(services, request); });

@@ -4,6 +4,7 @@
 // Source: BOSH's director errors; contracts/director-api.md sections 3 and 4.
 namespace slipway::director::code {
 
+inline constexpr int release_archive = 30002;
 inline constexpr int release_not_found = 30005;
 inline constexpr int release_version_not_found = 30006;
 
@@ -21,6 +22,7 @@ inline constexpr int below_minimum = 40002;
 inline constexpr int above_maximum = 40003;
 inline constexpr int invalid_value = 40005;
 
+inline constexpr int stemcell_archive = 50000;
 inline constexpr int stemcell_not_found = 50003;
 inline constexpr int stemcell_in_use = 50004;
 inline constexpr int stemcell_alias_taken = 50005;
@@ -56,7 +58,6 @@ inline constexpr int group_invalid_jobs = 140010;
 inline constexpr int invalid_lifecycle = 140011;
 inline constexpr int group_unknown_disk_type = 140012;
 inline constexpr int group_several_disks = 140013;
-inline constexpr int missing_link = 140014;
 inline constexpr int group_azs_missing = 140017;
 inline constexpr int group_unknown_az = 140018;
 inline constexpr int instance_ignored = 140021;
@@ -103,7 +104,9 @@ inline constexpr int ignored_instances_deleted = 190021;
 inline constexpr int duplicate_variable = 190022;
 
 inline constexpr int disk_type_size = 200001;
-inline constexpr int features_format = 210001;
+
+inline constexpr int no_blob_of_agent = 400001;
+inline constexpr int jobs_not_running = 400007;
 
 inline constexpr int invalid_canonical_name = 420001;
 inline constexpr int compiled_package_missing = 430003;

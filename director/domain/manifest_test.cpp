@@ -125,12 +125,20 @@ TEST_CASE("each wrong entry of a manifest is refused with BOSH's code") {
   CHECK(code_of([](Json& m) { group(m)["stemcell"] = "nope"; }) == code::group_unknown_stemcell);
   CHECK(code_of([](Json& m) { group(m)["networks"] = Json::array(); }) == code::group_without_network);
   CHECK(code_of([](Json& m) { group(m)["networks"].push_back({{"name", "b"}}); }) == code::missing_network_default);
+  CHECK(code_of([](Json& m) { group(m)["networks"][0]["default"] = {"fame"}; }) == code::invalid_network_default);
+  CHECK(code_of([](Json& m) {
+          group(m)["networks"] = {{{"name", "a"}, {"default", {"dns", "gateway"}}}, {{"name", "b"}, {"default", {"dns"}}}};
+        }) == code::several_network_defaults);
+  CHECK(code_of([](Json& m) { group(m)["azs"] = Json::array(); }) == code::group_azs_missing);
   CHECK(code_of([](Json& m) { group(m)["networks"][0]["static_ips"] = {"10.0.0.10"}; }) == code::static_ip_count);
   CHECK(code_of([](Json& m) { group(m)["networks"][0]["static_ips"] = {"0.0.0.0/0"}; }) == code::static_ip_count);
   CHECK(code_of([](Json& m) { group(m)["networks"][0]["static_ips"] = {"ten"}; }) == code::invalid_static_ips);
   CHECK(code_of([](Json& m) { group(m)["lifecycle"] = "eternal"; }) == code::invalid_lifecycle);
   CHECK(code_of([](Json& m) { group(m)["jobs"][0]["consumes"]["peer"] = 3; }) == code::invalid_link);
   CHECK(code_of([](Json& m) { m["variables"] = 3; }) == code::variables_format);
+  CHECK(code_of([](Json& m) { m["features"] = 3; }) == code::features_unknown_type);
+  CHECK(code_of([](Json& m) { m["addons"] = {{{"name", "a"}, {"include", {{"deployments", {"dep"}}}}}}; }) ==
+        code::addon_deployment_filter);
   CHECK(code_of([](Json& m) { m["features"]["use_dns_addresses"] = "yes"; }) == code::features_unknown_type);
   CHECK(code_of([](Json& m) {
           auto twin = group(m);

@@ -5,6 +5,7 @@
 #include "base/archive.hpp"
 #include "base/file.hpp"
 #include "base/parallel.hpp"
+#include "director/domain/error_codes.hpp"
 #include "director/executor/vm_steps.hpp"
 
 namespace slipway::director {
@@ -12,7 +13,6 @@ namespace slipway::director {
 namespace {
 
 constexpr int instance_not_found = 70001;
-constexpr int no_blob = 400001;
 
 struct Source {
   InstanceRecord instance;
@@ -92,7 +92,7 @@ FetchedLogs fetch_instance_logs(Services& services, TaskContext& task, const Ins
     if (logs.blob.empty() || !services.blobs.exists(logs.blob) ||
         services.stores.releases.blob_in_use(logs.blob)) {
       throw Error(Fault::internal, "the agent of " + name + " says it packed its logs, but names no blob of them",
-                  no_blob);
+                  code::no_blob_of_agent);
     }
     keep_for_a_while(services, logs.blob, instance.deployment);
   });

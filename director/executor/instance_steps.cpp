@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "director/domain/error_codes.hpp"
 #include "director/executor/care/snapshot_steps.hpp"
 #include "director/executor/recorded_action.hpp"
 
@@ -92,7 +93,7 @@ void InstanceSteps::wait_until_running(const AgentId& agent, const WatchTime& wa
                   "its jobs are '" + job_state + "' and not running after " +
                       std::to_string(watch.max.count() / 1000) + " s: " + failing_processes(state) +
                       "; look at `bosh logs` or /var/vcap/sys/log on the instance",
-                  400001);
+                  code::jobs_not_running);
     }
     clock.sleep_for(pause);
   }

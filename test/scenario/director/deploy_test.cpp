@@ -156,6 +156,20 @@ TEST_CASE("a failing start fails the deploy, says which instance, and the next d
   CHECK(world.inconsistencies() == std::vector<std::string>{});
 }
 
+TEST_CASE("jobs that never run fail the deploy once the watch time is over, with BOSH's code and the first one's state") {
+  DirectorWorld world;
+  world.agents.state_after_start = "failing";
+  const auto began = world.clock.monotonic();
+  try {
+    world.deploy(simple_manifest(1));
+    FAIL("deployed");
+  } catch (const Error& error) {
+    CHECK(error.code() == 400007);
+    CHECK(std::string(error.what()).find("'failing' and not running after 30 s") != std::string::npos);
+  }
+  CHECK(world.clock.monotonic() - began >= std::chrono::seconds{30});
+}
+
 TEST_CASE("an agent without an optional action goes without it") {
   for (const char* action : {"run_script", "add_persistent_disk"}) {
     DirectorWorld world;

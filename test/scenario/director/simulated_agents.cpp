@@ -65,7 +65,7 @@ Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::stri
     if (state.spec.value("persistent_disk", 0) > 0 && state.on_store.empty())
       violate(agent, "start without its disk");
     if (!state.on_migration_target.empty()) violate(agent, "start in the middle of a migration");
-    state.job_state = "running";
+    state.job_state = state_after_start;
     if (!state.on_store.empty()) data_.try_emplace(state.on_store, state.spec.value("id", ""));
     return "started";
   }

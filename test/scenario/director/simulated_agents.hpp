@@ -31,6 +31,8 @@ class SimulatedAgents final : public director::AgentClient {
 
   // The next call of `method` on any agent answers with this exception.
   void fail_next(const std::string& method, const std::string& exception);
+  // What a start makes of the jobs.
+  std::string state_after_start = "running";
   // Called before every request; may throw to stand for the director's death.
   std::function<void(const AgentId&, const std::string& method)> before;
   // Called when somebody has waited in vain for an agent: time has passed.
