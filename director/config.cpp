@@ -84,8 +84,8 @@ DirectorConfig read_director_config(Config& in) {
   c.blobstore_address = in.string("blobstore.listen_address", "0.0.0.0", "address agents fetch blobs from");
   c.blobstore_port = static_cast<int>(in.integer("blobstore.port", 25250, 1, 65535, "its port"));
   c.blobstore_public_url = in.string("blobstore.public_url", "https://ADDRESS:PORT as agents dial it");
-  c.blobstore_user = in.string("blobstore.agent_user", "agent", "user name of agents");
-  c.blobstore_password_file = in.path("blobstore.agent_password_file", "file with the agents' password");
+  c.blobstore_user = in.string("blobstore.agent_user", "agent", "user name of agents of stemcells below API version 3");
+  c.blobstore_password_file = in.path("blobstore.agent_password_file", "file with the password of those agents");
   c.blobstore_ca_file = in.path("blobstore.ca_file", "PEM CA that agents verify the blobstore with");
   c.nats_program = in.string("nats.program", "/usr/sbin/nats-server", "the message bus; run as a child");
   c.nats_address = in.string("nats.listen_address", "0.0.0.0", "address agents connect to");

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "base/digest.hpp"
 #include "base/file.hpp"
 #include "base/http/server.hpp"
 #include "director/agents/nats_agent_client.hpp"
@@ -51,6 +52,9 @@ Secret encryption_key(const std::string& file) {
   }
   return Secret(std::move(key));
 }
+
+// Of its own kind, so that who learns it can open nothing in the store.
+Secret signing_secret(const Secret& key) { return Secret(hmac_sha256(key.reveal(), "slipway: URLs of blobs")); }
 
 std::string lock_file_of(const std::string& url) {
   constexpr std::string_view sqlite = "sqlite://";
@@ -204,8 +208,12 @@ struct Director::Parts {
                .sole_director = lease.sole()}),
         api({clock, random, log, stores, tasks, queue, locks, blobs, cpis, uploads}, api_settings(config)),
         blob_handler(blobs,
-                     {config.blobstore_user, Secret(line_of(config.blobstore_password_file)), Secret()},
+                     {config.blobstore_user, Secret(line_of(config.blobstore_password_file)),
+                      signing_secret(encryption_key(config.encryption_key_file))},
                      clock) {
+    services.settings.sign_url = [this](const std::string& method, const BlobId& blob, std::chrono::seconds lifetime) {
+      return config.blobstore_public_url + blob_handler.signed_target(method, blob, lifetime);
+    };
     register_deployment_tasks(queue, services, templates);
     register_instance_tasks(queue, services, templates);
     register_problem_tasks(queue, services);

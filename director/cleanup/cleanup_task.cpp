@@ -6,6 +6,7 @@
 #include "base/parallel.hpp"
 #include "director/domain/error_codes.hpp"
 #include "director/executor/instance_steps.hpp"
+#include "director/uploads/blob_removal.hpp"
 
 namespace slipway::director {
 
@@ -19,6 +20,7 @@ class Cleanup {
       : services_(services), artifacts_(artifacts), task_(task), found_(find_cleanable(services.stores, options)) {}
 
   std::string run() {
+    BlobRemoval::finish_begun(artifacts_, task_, names_of_releases());
     delete_all("Deleting releases", "release(s)", found_.releases,
                [](const ReleaseRecord& release) { return release.name + "/" + release.version; },
                [&](const ReleaseRecord& release) { remove_release(release); });
@@ -30,8 +32,9 @@ class Cleanup {
                  return one.package + " for " + one.compiled.stemcell_os + "/" + one.compiled.stemcell_version;
                },
                [&](const NamedCompiledPackage& one) {
-                 if (const auto blob = services_.stores.releases.remove_compiled(one.compiled.id))
-                   services_.blobs.remove(*blob);
+                 BlobRemoval blob(artifacts_, task_, "compiled " + std::to_string(one.compiled.id), {one.compiled.blob});
+                 services_.stores.releases.remove_compiled(one.compiled.id);
+                 blob.finish();
                });
     // Before the disks: one of them may still hang on such a VM.
     delete_all("Deleting orphaned vms", "orphaned vm(s)", found_.orphaned_vms,
@@ -49,8 +52,9 @@ class Cleanup {
     delete_all("Deleting dns blobs", "dns blob(s)", found_.dns_blobs,
                [](const BlobId& blob) { return blob.value; },
                [&](const BlobId& blob) {
+                 BlobRemoval removal(artifacts_, task_, "names " + blob.value, {blob});
                  services_.stores.dns_versions.forget_blob(blob);
-                 services_.blobs.remove(blob);
+                 removal.finish();
                });
     problems_.throw_if_any("clean-up");
     return "Deleted " + summary_;
@@ -75,6 +79,12 @@ class Cleanup {
       }
     });
     summary_ += (summary_.empty() ? "" : ", ") + std::to_string(deleted.load()) + " " + what;
+  }
+
+  std::vector<std::string> names_of_releases() const {
+    std::vector<std::string> names;
+    for (const auto& release : found_.releases) names.push_back(release.name + "/" + release.version);
+    return names;
   }
 
   void remove_release(const ReleaseRecord& release) {

@@ -9,6 +9,7 @@
 #include "director/domain/dependency_key.hpp"
 #include "director/domain/error_codes.hpp"
 #include "director/domain/names.hpp"
+#include "director/executor/blob_urls.hpp"
 #include "director/planner/addresses.hpp"
 #include "director/planner/compiled_choice.hpp"
 #include "director/planner/networks.hpp"
@@ -21,6 +22,7 @@ namespace {
 
 constexpr const char* group_name = "compilation";
 constexpr int address_tries = 20;
+constexpr const char* compile_step = "compile_package";
 
 const PackageRecord* find_by_name(const std::vector<PackageRecord>& packages, const std::string& name) {
   const auto found =
@@ -172,6 +174,11 @@ void Compiler::remove_leftovers() {
   for (const auto& ip : services_.stores.ips.of_deployment(deployment_)) {
     if (ip.instance.empty()) services_.stores.ips.release(ip.address);
   }
+  for (const auto& step : services_.stores.journal.of_task(task_.task().id)) {
+    if (step.kind != compile_step) continue;
+    const BlobId blob{step.intent.at("blob").get<std::string>()};
+    if (!services_.stores.releases.blob_in_use(blob)) services_.blobs.remove(blob);
+  }
 }
 
 void Compiler::compile_missing(const std::vector<Need>& missing) {
@@ -222,6 +229,42 @@ void Compiler::compile_missing(const std::vector<Need>& missing) {
   });
 }
 
+// Fills in blob and digest, and returns the agent's whole answer. Where the director names the blob, it is in
+// the journal before the agent is asked, so that none is left of an attempt whose end nobody heard.
+Json Compiler::ask_to_compile(const PackageRecord& package, CompiledPackageRecord& record, const Json& dependencies,
+                              const VmRecord& vm) {
+  const auto version = package.version + "." + std::to_string(record.build);
+  const auto read = [&](const Json& answer) {
+    const Json result = answer.value("result", Json::object());
+    record.sha1 = result.value("sha1", "");
+    if (record.blob.empty()) record.blob = BlobId{result.value("blobstore_id", "")};
+    return answer;
+  };
+  const auto& settings = services_.settings;
+  if (!takes_signed_urls(settings, vm.stemcell_api_version)) {
+    return read(vms_.agent(vm.agent).run(
+        "compile_package",
+        Json::array({package.blob.value, package.sha1, package.name, version, dependencies})));
+  }
+  const auto key = std::to_string(package.id) + "/" + record.stemcell_os + "/" + record.stemcell_version;
+  const auto step = services_.stores.journal.begin(task_.task().id, compile_step, key,
+                                                   {{"blob", services_.random.uuid()}}, services_.clock.now());
+  record.blob = BlobId{step.intent.at("blob").get<std::string>()};
+  try {
+    return read(vms_.agent(vm.agent).run("compile_package_with_signed_url",
+                                         Json::array({{{"package_get_signed_url", url_to_get(settings, package.blob)},
+                                                       {"upload_signed_url", url_to_put(settings, record.blob)},
+                                                       {"blobstore_headers", Json::object()},
+                                                       {"digest", package.sha1},
+                                                       {"name", package.name},
+                                                       {"version", version},
+                                                       {"deps", dependencies}}})));
+  } catch (const Error& error) {
+    if (error.fault() != Fault::cancelled) services_.blobs.remove(record.blob);
+    throw;
+  }
+}
+
 CompiledPackageRecord Compiler::compile_one(const Need& need, const VmRecord& vm) {
   const auto owner = owner_of(need.package_id);
   const auto& package = *owner.package;
@@ -234,17 +277,15 @@ CompiledPackageRecord Compiler::compile_one(const Need& need, const VmRecord& vm
                                       {"version", of.package->version + "." + std::to_string(done.build)},
                                       {"sha1", done.sha1},
                                       {"blobstore_id", done.blob.value}};
+    if (takes_signed_urls(services_.settings, vm.stemcell_api_version)) {
+      dependencies[of.package->name] = with_url(services_.settings, dependencies[of.package->name]);
+    }
   }
   CompiledPackageRecord record{.package_id = package.id,
                                .stemcell_os = need.stemcell_os,
                                .stemcell_version = need.stemcell_version,
                                .dependency_key = dependency_key(owner)};
-  const Json answer = vms_.agent(vm.agent).run(
-      "compile_package", Json::array({package.blob.value, package.sha1, package.name,
-                                      package.version + "." + std::to_string(record.build), dependencies}));
-  const Json result = answer.value("result", Json::object());
-  record.blob = BlobId{result.value("blobstore_id", "")};
-  record.sha1 = result.value("sha1", "");
+  const Json answer = ask_to_compile(package, record, dependencies, vm);
   if (record.blob.empty() || record.sha1.empty() || !services_.blobs.exists(record.blob)) {
     throw Error(Fault::internal, "the agent says it compiled " + package.name +
                                      " but its result is not in the blobstore: " + dump(answer));

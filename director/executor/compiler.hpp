@@ -52,11 +52,13 @@ class Compiler {
   static void cannot_compile(const Assignment::PackageNeed& need, const Owner& owner, Problems& problems);
   void compile_missing(const std::vector<Assignment::PackageNeed>& missing);
   CompiledPackageRecord compile_one(const Assignment::PackageNeed& need, const VmRecord& vm);
+  Json ask_to_compile(const PackageRecord& package, CompiledPackageRecord& record, const Json& dependencies,
+                      const VmRecord& vm);
   VmRecord create_worker(const StemcellRef& stemcell, int number);
   Json worker_size(const std::string& cpi) const;
   Json lease_network(const AgentId& holder);
   void remove_worker(const VmRecord& vm);
-  // Compilation VMs of an attempt that died; a task of this deployment is the only one that makes them.
+  // Compilation VMs and blobs of an attempt that died; a task of this deployment is the only one that makes them.
   void remove_leftovers();
 
   Services& services_;

@@ -5,6 +5,7 @@
 #include "base/digest.hpp"
 #include "base/file.hpp"
 #include "base/parallel.hpp"
+#include "director/executor/blob_urls.hpp"
 #include "director/planner/networks.hpp"
 
 namespace slipway::director {
@@ -43,14 +44,25 @@ std::string hosts_file(const std::vector<DnsRecord>& records) {
   return text;
 }
 
-void send_to_all(Services& services, TaskContext& task, const Json& arguments) {
+void send_to_all(Services& services, TaskContext& task, const StoredBlob& blob, std::int64_t version) {
+  const auto& settings = services.settings;
+  const Json by_name = Json::array({blob.id.value, blob.sha1, version});
+  Json by_url;
+  if (settings.sign_url) {
+    by_url = Json::array({{{"signed_url", url_to_get(settings, blob.id)},
+                           {"multi_digest", blob.sha1},
+                           {"version", version},
+                           {"blobstore_headers", Json::object()}}});
+  }
   std::vector<VmRecord> receivers;
   for (auto& vm : services.stores.vms.all()) {
     if (vm.cid && vm.state == VmState::created && !vm.instance.empty()) receivers.push_back(std::move(vm));
   }
   parallel_for(receivers.size(), services.settings.max_parallel, [&](std::size_t i) {
+    const bool signs = takes_signed_urls(settings, receivers[i].stemcell_api_version);
     try {
-      services.agents.request(receivers[i].agent, "sync_dns", arguments, services.settings.dns_wait);
+      services.agents.request(receivers[i].agent, signs ? "sync_dns_with_signed_url" : "sync_dns",
+                              signs ? by_url : by_name, settings.dns_wait);
     } catch (const Error& error) {
       task.debug("sync_dns to agent " + receivers[i].agent.value + ": " + error.what());
     }
@@ -121,7 +133,7 @@ void publish_dns(Services& services, TaskContext& task) {
   if (!services.settings.dns_hosts_file.empty()) {
     write_file_atomically(services.settings.dns_hosts_file, hosts_file(records), 0644);
   }
-  send_to_all(services, task, Json::array({blob.id.value, blob.sha1, published.version}));
+  send_to_all(services, task, blob, published.version);
   for (const auto& old : versions.blobs_before(published.version)) services.blobs.remove(old);
   versions.set_sent(published.version, blob.id);
 }

@@ -6,6 +6,7 @@
 #include "base/file.hpp"
 #include "base/parallel.hpp"
 #include "director/domain/error_codes.hpp"
+#include "director/executor/blob_urls.hpp"
 #include "director/executor/vm_steps.hpp"
 
 namespace slipway::director {
@@ -56,6 +57,32 @@ std::string time_in_name(Timestamp time) {
   return text;
 }
 
+std::string text_in(const Json& answer, const char* key) {
+  const bool there = answer.is_object() && answer.contains(key) && answer[key].is_string();
+  return there ? answer[key].get<std::string>() : std::string();
+}
+
+// The agent chooses the blob.
+FetchedLogs logs_named(Services& services, TaskContext& task, const AgentId& agent, const LogsRequest& request) {
+  const Json answer =
+      VmSteps(services, task).agent(agent).run("fetch_logs", Json::array({request.types, request.filters}));
+  return {BlobId{text_in(answer, "blobstore_id")}, text_in(answer, "sha1")};
+}
+
+// The director does, and notes that it goes before the agent can have stored anything.
+FetchedLogs logs_put(Services& services, TaskContext& task, const InstanceRecord& instance, const AgentId& agent,
+                     const LogsRequest& request) {
+  const BlobId blob{services.random.uuid()};
+  keep_for_a_while(services, blob, instance.deployment);
+  const Json arguments = {{"signed_url", url_to_put(services.settings, blob)},
+                          {"log_type", request.types},
+                          {"filters", request.filters},
+                          {"blobstore_headers", Json::object()}};
+  const Json answer =
+      VmSteps(services, task).agent(agent).run("fetch_logs_with_signed_url", Json::array({arguments}));
+  return {blob, text_in(answer, "sha1")};
+}
+
 // Packed already, so nothing is gained by trying again.
 constexpr int store_only = 0;
 
@@ -81,20 +108,17 @@ FetchedLogs fetch_instance_logs(Services& services, TaskContext& task, const Ins
   const auto name = instance.group + "/" + instance.id.value;
   TaskContext::Stage stage(task, "Fetching logs for " + instance.name(), 1);
   stage.run("Finding and packing log files", [&](TaskContext::Step&) {
-    const Json answer = VmSteps(services, task).agent(agent).run(
-        "fetch_logs", Json::array({request.types, request.filters}));
-    const auto text = [&](const char* key) {
-      const bool there = answer.is_object() && answer.contains(key) && answer[key].is_string();
-      return there ? answer[key].get<std::string>() : std::string();
-    };
-    logs = {BlobId{text("blobstore_id")}, text("sha1")};
+    const auto vm = services.stores.vms.find(agent);
+    const bool signs = vm && takes_signed_urls(services.settings, vm->stemcell_api_version);
+    logs = signs ? logs_put(services, task, instance, agent, request) : logs_named(services, task, agent, request);
     // The blob goes in the end: an agent must not get rid of another one by naming it.
     if (logs.blob.empty() || !services.blobs.exists(logs.blob) ||
         services.stores.releases.blob_in_use(logs.blob)) {
-      throw Error(Fault::internal, "the agent of " + name + " says it packed its logs, but names no blob of them",
+      throw Error(Fault::internal, "the agent of " + name + " says it packed its logs, but " +
+                                       (signs ? "did not store them" : "names no blob of them"),
                   code::no_blob_of_agent);
     }
-    keep_for_a_while(services, logs.blob, instance.deployment);
+    if (!signs) keep_for_a_while(services, logs.blob, instance.deployment);
   });
   return logs;
 }

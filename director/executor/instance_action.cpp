@@ -4,6 +4,7 @@
 
 #include "director/domain/error_codes.hpp"
 #include "director/executor/dns.hpp"
+#include "director/executor/fenced_write.hpp"
 #include "director/executor/instance_updater.hpp"
 #include "director/executor/world.hpp"
 
@@ -139,7 +140,7 @@ void InstanceAction::carry_out(TaskContext::Step& step) {
   if (stops() && !instance_.responsive && !request_.hard) {
     task_.warning(instance_.record.name() + ": its agent does not answer; what runs there was not stopped");
     instance_.record.state = InstanceState::stopped;
-    services_.stores.instances.update(instance_.record);
+    write_instance(services_, task_, instance_.record);
     return;
   }
   const bool completed = instance_.record.update_completed;
@@ -157,7 +158,7 @@ void InstanceAction::carry_out(TaskContext::Step& step) {
   // What an earlier deploy left undone is not done by this.
   if (auto record = services_.stores.instances.find(request_.instance)) {
     record->update_completed = false;
-    services_.stores.instances.update(*record);
+    write_instance(services_, task_, *record);
   }
 }
 

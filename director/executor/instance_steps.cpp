@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "director/domain/error_codes.hpp"
+#include "director/executor/blob_urls.hpp"
 #include "director/executor/care/snapshot_steps.hpp"
 #include "director/executor/recorded_action.hpp"
 
@@ -99,8 +100,12 @@ void InstanceSteps::wait_until_running(const AgentId& agent, const WatchTime& wa
   }
 }
 
-void InstanceSteps::apply(const AgentId& agent, const Json& spec) {
-  vms_.agent(agent).run("apply", Json::array({spec}));
+void InstanceSteps::prepare(const VmRecord& vm, const Json& spec) {
+  vms_.agent(vm.agent).run("prepare", Json::array({spec_as_sent(services_.settings, vm, spec)}));
+}
+
+void InstanceSteps::apply(const VmRecord& vm, const Json& spec) {
+  vms_.agent(vm.agent).run("apply", Json::array({spec_as_sent(services_.settings, vm, spec)}));
 }
 
 DiskRecord InstanceSteps::create_disk(const PlannedInstance& instance, const std::string& deployment,

@@ -32,7 +32,8 @@ class InstanceSteps {
   // Fault::internal naming what does not run when the time is over. Without `watch`: pre-start and start.
   void start(const AgentId& agent, const std::optional<WatchTime>& watch, TaskContext::Step& step);
 
-  void apply(const AgentId& agent, const Json& spec);
+  void prepare(const VmRecord& vm, const Json& spec);  // it fetches what apply() will need
+  void apply(const VmRecord& vm, const Json& spec);
   void run_script(const AgentId& agent, const std::string& script, const Json& environment = Json::object());
 
   // A new disk for an instance: the row is there as soon as the disk is.

@@ -2,6 +2,7 @@
 
 #include "director/executor/care/snapshot_steps.hpp"
 #include "director/executor/dns.hpp"
+#include "director/executor/fenced_write.hpp"
 #include "director/executor/rendered_archives.hpp"
 
 namespace slipway::director {
@@ -44,11 +45,10 @@ VmOrder InstanceUpdater::order_for(const InstanceJob& job) const {
 }
 
 void InstanceUpdater::mark_dirty(const PlannedInstance& planned) {
-  task_.require_held();
   auto record = services_.stores.instances.find(planned.id);
   if (!record) throw Error(Fault::internal, "instance " + planned.name() + " has no row");
   record->update_completed = false;
-  services_.stores.instances.update(*record);
+  write_instance(services_, task_, *record);
 }
 
 void InstanceUpdater::record_done(const InstanceJob& job, const Json& spec) {
@@ -61,7 +61,7 @@ void InstanceUpdater::record_done(const InstanceJob& job, const Json& spec) {
   record->spec = spec;
   record->dns_names = job.planned->dns_names;
   record->update_completed = true;
-  services_.stores.instances.update(*record);
+  write_instance(services_, task_, *record);
 }
 
 void InstanceUpdater::create_vm(const InstanceJob& job) {
@@ -75,7 +75,7 @@ void InstanceUpdater::create_vm(const InstanceJob& job) {
 void InstanceUpdater::take_over(const InstanceJob& job, const VmRecord& vm) {
   ensure_disk(job, vm);
   vms_.settle(vm);
-  steps_.apply(vm.agent, identity_only(job.apply_spec));
+  steps_.apply(vm, identity_only(job.apply_spec));
 }
 
 void InstanceUpdater::carry_on(const InstanceJob& job, TaskContext::Step& step) {
@@ -91,7 +91,7 @@ void InstanceUpdater::carry_on(const InstanceJob& job, TaskContext::Step& step) 
 VmRecord InstanceUpdater::create_spare(const InstanceJob& job) {
   auto vm = vms_.create(order_for(job));
   vms_.settle(vm);
-  steps_.apply(vm.agent, identity_only(job.apply_spec));
+  steps_.apply(vm, identity_only(job.apply_spec));
   return vm;
 }
 
@@ -101,7 +101,7 @@ void InstanceUpdater::swap_vm(const InstanceJob& job, TaskContext::Step& step) {
   step.status("creating VM");
   const auto fresh = create_spare(job);
   step.status("installing packages");
-  vms_.agent(fresh.agent).run("prepare", Json::array({job.apply_spec}));
+  steps_.prepare(fresh, job.apply_spec);
   StopRequest request;
   request.next.keep_vm = false;
   request.skip_drain = job.skip_drain;
@@ -195,7 +195,7 @@ void InstanceUpdater::take_snapshots(const InstanceId& id) {
 
 void InstanceUpdater::update_in_place(const InstanceJob& job, const VmRecord& vm, TaskContext::Step& step) {
   step.status("installing packages");
-  vms_.agent(vm.agent).run("prepare", Json::array({job.apply_spec}));
+  steps_.prepare(vm, job.apply_spec);
   StopRequest request;
   request.skip_drain = job.skip_drain;
   request.next_spec = job.planned->state == InstanceState::started ? job.apply_spec : Json();
@@ -213,7 +213,7 @@ void InstanceUpdater::update_in_place(const InstanceJob& job, const VmRecord& vm
 
 void InstanceUpdater::bring_up(const InstanceJob& job, const VmRecord& vm, TaskContext::Step& step) {
   step.status("applying jobs");
-  steps_.apply(vm.agent, job.apply_spec);
+  steps_.apply(vm, job.apply_spec);
   if (job.planned->state != InstanceState::started) return;
   std::optional<WatchTime> watch;
   if (job.wait_until_running) {

@@ -102,6 +102,8 @@ struct ExecutorSettings {
   std::string dns_hosts_file;              // set: every DNS record is written there in hosts format
   std::vector<std::string> own_addresses;  // never given to a node
   Json agent_blobstores = Json::array();   // env.bosh.blobstores as agents get it
+  // A URL at which anybody may GET or PUT this blob for a while; empty: agents use the password.
+  std::function<std::string(const std::string& method, const BlobId&, std::chrono::seconds lifetime)> sign_url;
   std::string work_folder;
   std::size_t max_parallel = 32;         // CPI calls and agent conversations at once
   std::chrono::seconds agent_wait{600};  // for a new VM's agent to answer

@@ -1,6 +1,7 @@
 #include "director/executor/vm_steps.hpp"
 
 #include "base/parallel.hpp"
+#include "director/executor/blob_urls.hpp"
 #include "director/executor/recorded_action.hpp"
 
 namespace slipway::director {
@@ -22,7 +23,7 @@ Json metadata_of(const VmOrder& order, const ExecutorSettings& settings, Timesta
   return metadata;
 }
 
-Json env_for(const VmOrder& order, const ExecutorSettings& settings, Json certificate) {
+Json env_for(const VmOrder& order, const ExecutorSettings& settings, int stemcell_api_version, Json certificate) {
   Json env = order.env.is_object() ? order.env : Json::object();
   Json& bosh = env["bosh"];
   if (!bosh.is_object()) bosh = Json::object();
@@ -36,7 +37,7 @@ Json env_for(const VmOrder& order, const ExecutorSettings& settings, Json certif
                     group};
   bosh["tags"] = order.tags;
   bosh["mbus"]["cert"] = std::move(certificate);
-  if (!settings.agent_blobstores.empty()) bosh["blobstores"] = settings.agent_blobstores;
+  if (!settings.agent_blobstores.empty()) bosh["blobstores"] = blobstores_for(settings, stemcell_api_version);
   return env;
 }
 
@@ -132,7 +133,7 @@ cpi::CreatedVm VmSteps::ask_cpi(const VmOrder& order, const VmRecord& vm) {
   request.networks = order.networks;
   request.disks = order.disks;
   services_.access.allow(vm.agent);
-  request.env = env_for(order, services_.settings, services_.access.issue_bootstrap(vm.agent));
+  request.env = env_for(order, services_.settings, vm.stemcell_api_version, services_.access.issue_bootstrap(vm.agent));
 
   const Json intent = {{"agent", vm.agent.value}, {"instance", order.instance_name}, {"cpi", order.cpi}};
   const auto step = services_.stores.journal.begin(task_.task().id, "create_vm", vm.agent.value, intent,

@@ -8,6 +8,10 @@ constexpr std::string_view columns =
     "SELECT id, deployment, instance_group, instance_index, bootstrap, az, state, ignored, update_completed, spec, "
     "dns_names FROM instances ";
 
+constexpr std::string_view update_row =
+    "UPDATE instances SET deployment = :2, instance_group = :3, instance_index = :4, bootstrap = :5, az = :6, "
+    "state = :7, ignored = :8, update_completed = :9, spec = :10, dns_names = :11 WHERE id = :1";
+
 InstanceRecord read(const sql::Row& row) {
   InstanceRecord instance;
   instance.id = InstanceId{row.text("id")};
@@ -48,11 +52,16 @@ void Instances::insert(const InstanceRecord& instance) {
 }
 
 void Instances::update(const InstanceRecord& instance) {
-  rows::expect_one(
-      db_.run("UPDATE instances SET deployment = :2, instance_group = :3, instance_index = :4, bootstrap = :5, "
-              "az = :6, state = :7, ignored = :8, update_completed = :9, spec = :10, dns_names = :11 WHERE id = :1",
-              values(instance)),
-      "instance '" + instance.group + "/" + instance.id.value + "'");
+  rows::expect_one(db_.run(update_row, values(instance)), instance.name());
+}
+
+bool Instances::update_as(const TaskFence& holder, const InstanceRecord& instance) {
+  bool held = true;
+  db_.transaction([&](sql::Session& session) {
+    held = !rows::exists(session, "SELECT id FROM tasks WHERE id = :1 AND fence <> :2", {holder.task, holder.fence});
+    if (held) rows::expect_one(session.run(update_row, values(instance)), instance.name());
+  });
+  return held;
 }
 
 std::optional<InstanceRecord> Instances::find(const InstanceId& id) {

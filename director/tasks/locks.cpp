@@ -137,12 +137,22 @@ struct Locks::State {
     }
   }
 
+  // Of directors that died, for what no task has locked again since.
+  void forget_left_behind() {
+    try {
+      db.run("DELETE FROM locks WHERE expires_at < :1", {rows::value(clock.now())});
+    } catch (const std::exception&) {
+      // There is another time.
+    }
+  }
+
   void run() {
     std::unique_lock lock(mutex);
     while (!stopping) {
       if (changed.wait_for(lock, renewal, [&] { return stopping; })) return;
       lock.unlock();
       renew_all();
+      forget_left_behind();
       lock.lock();
     }
   }
@@ -210,7 +220,9 @@ std::unique_ptr<Locks::Held> Locks::acquire(const std::string& name, TaskId task
 }
 
 std::vector<LockRecord> Locks::all() {
-  return rows::all(state_->db.run("SELECT name, task_id, holder, expires_at FROM locks ORDER BY name"),
+  return rows::all(state_->db.run("SELECT l.name, l.task_id, l.holder, l.expires_at FROM locks l LEFT JOIN tasks t ON "
+                                  "t.id = l.task_id WHERE t.state IS NULL OR t.state NOT IN ('done', 'error', "
+                                  "'cancelled', 'timeout') ORDER BY l.name"),
                    [](const sql::Row& row) {
                      return LockRecord{row.text("name"), row.integer("task_id"), row.text("holder"),
                                        rows::time(row, "expires_at")};

@@ -27,7 +27,7 @@ class Locks {
   // Waits at most `wait`; Fault::conflict names the holding task. The lock ends with the object.
   class Held;
   std::unique_ptr<Held> acquire(const std::string& name, TaskId task, std::chrono::milliseconds wait);
-  std::vector<LockRecord> all();
+  std::vector<LockRecord> all();  // but for those a dead director left, whose task is over
   // Called from a thread of its own for a lock that could not be renewed in time: the task
   // must stop. Set before the first acquire.
   void on_lost(std::function<void(TaskId)> callback);

@@ -100,5 +100,6 @@ TEST_CASE("a lock whose task is over holds nobody up") {
   const auto left = dead.acquire("lock:deployment:etcd", over.id, 0s);
   tasks.request_cancel(over.id, store.now);
   Locks alive(store.db, clock, "alive");
+  CHECK(alive.all().empty());
   CHECK(alive.acquire("lock:deployment:etcd", 77, 0s));
 }

@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "cpi/contract/exec_client.hpp"
+#include "director/store/stores.hpp"
 #include "director/tasks/task.hpp"
 
 namespace slipway::director {
@@ -46,6 +47,8 @@ class TaskContext {
   // Throws Fault::cancelled when another director has taken the task over. Called before what changes
   // something outside, a clean-up included: a director that was silent for long finds out in time.
   void require_held() const;
+  // For writes that are not to happen once it is another's, however late they come.
+  TaskFence fence() const { return {task_.id, task_.fence}; }
 
   // One row of a stage: writes "started" now, "finished" when it dies, "failed" with the error
   // when it dies by an exception. `status()` writes "in_progress" (e.g. "installing packages").

@@ -1,6 +1,7 @@
 #include "director/domain/error_codes.hpp"
 #include "director/domain/names.hpp"
 #include "director/uploads/artifact_tasks.hpp"
+#include "director/uploads/blob_removal.hpp"
 #include "director/uploads/release_upload.hpp"
 #include "director/uploads/source.hpp"
 
@@ -12,20 +13,19 @@ std::string update_release(ArtifactServices& services, TaskContext& task) {
   return ReleaseUpload(services, task).run();
 }
 
+namespace {
+
+std::string full_name(const ReleaseRecord& release) { return release.name + "/" + release.version; }
+
+}  // namespace
+
 void remove_release_version(ArtifactServices& services, TaskContext& task, const ReleaseRecord& release, bool force) {
-  const auto name = release.name + "/" + release.version;
-  auto& journal = services.stores.journal;
-  const auto step = journal.begin(task.task().id, "delete_release", name, {}, services.clock.now());
-  for (const auto& blob :
-       with_context("Release '" + name + "'", [&] { return services.stores.releases.remove(release.id); })) {
-    try {
-      services.blobs.remove(blob);
-    } catch (const Error& error) {
-      if (!force) throw;
-      task.debug("going on because of force: " + std::string(error.what()));
-    }
-  }
-  journal.finish(step.id, Json::object(), services.clock.now());
+  auto& releases = services.stores.releases;
+  const auto name = full_name(release);
+  const auto whole = releases.find(release.id);
+  BlobRemoval blobs(services, task, name, whole ? blobs_of(services.stores, *whole) : std::vector<BlobId>{});
+  with_context("Release '" + name + "'", [&] { releases.remove(release.id); });
+  blobs.finish(force);
 }
 
 std::string delete_release(ArtifactServices& services, TaskContext& task) {
@@ -44,6 +44,9 @@ std::string delete_release(ArtifactServices& services, TaskContext& task) {
     throw Error(Fault::not_found, "Release version '" + name + "/" + version + "' doesn't exist",
                 code::release_version_not_found);
   }
+  std::vector<std::string> names;
+  for (const auto& release : releases) names.push_back(full_name(release));
+  BlobRemoval::finish_begun(services, task, names, force);
   // Nothing goes when something cannot.
   for (const auto& release : releases) {
     if (const auto users = services.stores.releases.deployments_using(release.id); !users.empty())
@@ -54,8 +57,7 @@ std::string delete_release(ArtifactServices& services, TaskContext& task) {
   TaskContext::Stage stage(task, "Deleting release versions", static_cast<int>(releases.size()));
   for (const auto& release : releases) {
     task.checkpoint();
-    stage.run(release.name + "/" + release.version,
-              [&](auto&) { remove_release_version(services, task, release, force); });
+    stage.run(full_name(release), [&](auto&) { remove_release_version(services, task, release, force); });
   }
   return version.empty() ? "/release/" + name : "/release/" + name + "/" + version;
 }
@@ -67,10 +69,10 @@ namespace {
 std::string once(ArtifactServices& services, TaskContext& task,
                  std::string (*body)(ArtifactServices&, TaskContext&)) {
   auto& journal = services.stores.journal;
+  const UploadedFile file(task);
   for (const auto& step : journal.of_task(task.task().id))
     if (step.kind == "result" && step.outcome) return step.outcome->get<std::string>();
   const auto step = journal.begin(task.task().id, "result", "", {}, services.clock.now());
-  const UploadedFile file(task);
   auto result = body(services, task);
   journal.finish(step.id, result, services.clock.now());
   return result;

@@ -6,6 +6,7 @@
 #include "base/file.hpp"
 #include "director/domain/dependency_key.hpp"
 #include "director/domain/error_codes.hpp"
+#include "director/uploads/blob_removal.hpp"
 #include "director/uploads/source.hpp"
 
 namespace slipway::director {
@@ -146,7 +147,9 @@ void ReleaseUpload::store() {
     known_ = releases.find(uploaded.name, uploaded.version);
   }
   const auto renewed = fix_ ? uploaded : broken_parts(uploaded);
-  for (const auto& blob : releases.replace_blobs(renewed, compiled)) services_.blobs.remove(blob);
+  BlobRemoval replaced(services_, task_, "replaced", blobs_of(services_.stores, *known_));
+  releases.replace_blobs(renewed, compiled);
+  replaced.finish();
 }
 
 // Rows that exist are shared; with `fix` everything that came along is stored anew.

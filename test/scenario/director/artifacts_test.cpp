@@ -16,9 +16,9 @@ struct ExportWorld : DirectorWorld {
   int compiled = 0;
 
   ExportWorld() {
-    agents.compile = [this, compile = agents.compile](const std::string& package) {
+    agents.compile = [this, compile = agents.compile](const std::string& package, const std::string& blob) {
       ++compiled;
-      return compile(package);
+      return compile(package, blob);
     };
   }
 
@@ -175,7 +175,7 @@ TEST_CASE("a release cannot be deleted while its first deploy is under way") {
   ExportWorld world;
   int code = 0;
   world.agents.before = [&](const AgentId&, const std::string& method) {
-    if (method == "compile_package" && code == 0)
+    if (method == "compile_package_with_signed_url" && code == 0)
       code = code_of([&] { world.run_artifact(delete_release, {{"name", "app"}}); });
   };
   world.deploy(simple_manifest(1));

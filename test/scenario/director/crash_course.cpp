@@ -65,7 +65,7 @@ CrashCourse::Outcome CrashCourse::attempt(const Case& accidents) {
   Outcome outcome;
   try {
     DirectorWorld world(start_);
-    world.cloud.watch_closely();
+    if (!scenario_.two_vms) world.cloud.watch_closely();
     if (!scenario_.parallel) world.services.settings.max_parallel = 1;
     const auto task = submit(world, scenario_.type, scenario_.arguments(world)).id;
     live_and_die(world, task, accidents, outcome);
@@ -101,12 +101,7 @@ void CrashCourse::judge(DirectorWorld& world, TaskId id, Outcome& outcome) const
     problems.push_back("the task ended as " + to_string(task.state) + ": " + task.result);
   for (const auto& found : {world.inconsistencies(), scenario_.missed(world)})
     problems.insert(problems.end(), found.begin(), found.end());
-  // An agent chooses the name of what it compiled: whoever did not hear its answer cannot know it.
-  std::size_t compiled = 0;
-  for (const auto& leaked : world.leaked_blobs()) {
-    const bool permitted = leaked.find(": compiled ") != std::string::npos && ++compiled <= outcome.accidents;
-    if (!permitted) problems.push_back(leaked);
-  }
+  for (const auto& leaked : world.leaked_blobs()) problems.push_back(leaked);
 }
 
 std::string CrashCourse::name_of(const Case& accidents) const {

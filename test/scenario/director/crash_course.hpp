@@ -18,6 +18,7 @@ struct Scenario {
   std::function<Findings(DirectorWorld&)> missed;  // what of the task's purpose was not reached
   // CPI calls and messages in parallel: closer to a real director, and no run is quite like another.
   bool parallel = false;
+  bool two_vms = false;  // an instance may have a second one for a while: create-swap-delete
 };
 
 // Runs a scenario again and again, each time with another accident, and asks after each whether the

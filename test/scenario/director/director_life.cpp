@@ -4,6 +4,8 @@
 #include <map>
 
 #include "director/executor/bodies.hpp"
+#include "director/executor/instance_tasks.hpp"
+#include "director/executor/problems/problem_tasks.hpp"
 
 namespace slipway::test {
 
@@ -266,6 +268,8 @@ struct DirectorLife::Parts {
     fate.on_death = [this] { note_death(); };
     register_deployment_tasks(queue, services, world.templates);
     register_artifact_tasks(queue, artifacts);
+    register_instance_tasks(queue, services, world.templates);
+    register_problem_tasks(queue, services);
     // With one worker, this runs when that has nothing else to do.
     queue.register_type(idle_type, [this](TaskContext&) {
       const std::lock_guard lock(mutex);
@@ -294,7 +298,9 @@ struct DirectorLife::Parts {
     }
     // Unwinding removes what an upload brought; a kill does not.
     const auto upload = upload_of(world);
-    if (std::filesystem::exists(upload)) std::filesystem::create_hard_link(upload, upload.string() + ".kept");
+    using Copy = std::filesystem::copy_options;
+    if (std::filesystem::exists(upload))
+      std::filesystem::copy(upload, upload.string() + ".kept", Copy::recursive | Copy::create_hard_links);
     something.notify_all();
   }
 
@@ -305,7 +311,7 @@ struct DirectorLife::Parts {
     // Renaming one link of a file to another would leave both.
     const std::filesystem::path kept = upload_of(world).string() + ".kept";
     if (!std::filesystem::exists(kept)) return;
-    std::filesystem::remove(upload_of(world));
+    std::filesystem::remove_all(upload_of(world));
     std::filesystem::rename(kept, upload_of(world));
   }
 };

@@ -29,6 +29,8 @@ class Lines final : public TaskOutput {
   std::vector<std::string>& lines_;
 };
 
+const std::string blob_urls = "https://blobs/";
+
 constexpr const char* cloud_config = R"(
 azs: [{name: z1, cloud_properties: {host: h1}}, {name: z2, cloud_properties: {host: h2}}, {name: z3, cloud_properties: {host: h3}}]
 vm_types: [{name: small, cloud_properties: {cpu: 1, ram: 256}}]
@@ -73,6 +75,11 @@ ExecutorSettings settings_in(const std::filesystem::path& folder) {
   settings.own_addresses = {"10.9.0.1"};
   settings.max_parallel = 4;
   settings.agent_wait = std::chrono::seconds{2};
+  settings.agent_blobstores = Json::array(
+      {{{"provider", "dav"}, {"options", {{"endpoint", blob_urls}, {"user", "agent"}, {"password", "secret"}}}}});
+  settings.sign_url = [](const std::string& method, const BlobId& blob, std::chrono::seconds) {
+    return blob_urls + method + "/" + blob.value;
+  };
   std::filesystem::create_directories(settings.work_folder);
   return settings;
 }
@@ -108,13 +115,17 @@ DirectorWorld::DirectorWorld(TempDir place)
     return true;
   };
   agents.waited = [this](std::chrono::milliseconds time) { clock.advance(time); };
-  agents.compile = [this](const std::string& package) {
+  agents.compile = [this](const std::string& package, const std::string& blob) {
     const auto content = "compiled " + package;
-    return std::pair{add_blob(content).value, sha1_hex(content)};
+    return std::pair{add_blob(content, BlobId{blob}).value, sha1_hex(content)};
   };
-  agents.pack_logs = [this](const AgentId& agent, const std::string& types) {
+  agents.pack_logs = [this](const AgentId& agent, const std::string& types, const std::string& blob) {
     const auto content = types + " logs of " + agent.value;
-    return std::pair{add_blob(content).value, sha1_hex(content)};
+    return std::pair{add_blob(content, BlobId{blob}).value, sha1_hex(content)};
+  };
+  agents.blob_at = [](const std::string& method, const std::string& url) {
+    const auto beginning = blob_urls + method + "/";
+    return url.starts_with(beginning) ? url.substr(beginning.size()) : std::string();
   };
 }
 
@@ -131,22 +142,22 @@ DirectorWorld::DirectorWorld(DirectorWorld& like) : DirectorWorld(copied(like)) 
   clock.advance(like.clock.monotonic().time_since_epoch());
 }
 
-BlobId DirectorWorld::add_blob(const std::string& content) {
+BlobId DirectorWorld::add_blob(const std::string& content, const BlobId& id) {
   const TempDir place("blob", folder.path());
   write_file_atomically(place.path() / "content", content);
-  return blobs.put_file(place.path() / "content").id;
+  return blobs.put_file(place.path() / "content", id).id;
 }
 
 void DirectorWorld::set_cloud_config(const std::string& yaml) {
   stores.configs.put("cloud", "default", yaml, {}, clock.now());
 }
 
-void DirectorWorld::add_stemcell(const std::string& version) {
+void DirectorWorld::add_stemcell(const std::string& version, int api_version) {
   const auto cid = cloud.create_stemcell("digest of " + version, Json::object(), Json::object());
   stores.stemcells.insert({.name = "simulated-debian",
                            .version = version,
                            .operating_system = "debian",
-                           .api_version = 3,
+                           .api_version = api_version,
                            .cid = cid,
                            .sha1 = "x"},
                           clock.now());
@@ -372,6 +383,7 @@ std::vector<std::string> DirectorWorld::leaked_blobs() {
     }
   }
   for (const auto& row : database.run("SELECT blob_id FROM dns_versions").rows) used.insert(row.text("blob_id"));
+  for (const auto& row : database.run("SELECT blob FROM temporary_blobs").rows) used.insert(row.text("blob"));
   std::vector<std::string> leaked;
   for (const auto& blob : blobs.list()) {
     if (used.contains(blob.value) || stores.releases.blob_in_use(blob)) continue;

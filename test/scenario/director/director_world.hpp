@@ -39,7 +39,8 @@ class DirectorWorld {
     std::map<std::string, std::string> templates;
   };
   void add_release(const std::string& name, const std::string& version, const std::vector<JobSource>& jobs);
-  void add_stemcell(const std::string& version);  // "1.0" is there from the start
+  // "1.0" is there from the start.
+  void add_stemcell(const std::string& version, int api_version = 3);
 
   // Runs a task's body with these arguments; the same number again is the same task resumed.
   std::string run_body(std::string (*body)(director::Services&, director::TaskContext&), const Json& arguments,
@@ -88,7 +89,7 @@ class DirectorWorld {
   void compare_disks(std::vector<std::string>& found);
   void compare_addresses(std::vector<std::string>& found);
   void add_release();
-  director::BlobId add_blob(const std::string& content);
+  director::BlobId add_blob(const std::string& content, const director::BlobId& id = {});
   director::TaskId next_task_ = 100;
 };
 

@@ -244,7 +244,7 @@ TEST_CASE("an answer without an exit code is no result") {
 TEST_CASE("an errand has run even when its logs cannot be had") {
   ErrandWorld world;
   world.deploy(manifest(1));
-  world.agents.fail_next("fetch_logs", "disk full");
+  world.agents.fail_next("fetch_logs_with_signed_url", "disk full");
   CHECK(world.run_errand(acceptance) == "1 succeeded, 0 errored, 0 canceled");
   CHECK(world.rows()[0]["logs"]["blobstore_id"].is_null());
   CHECK(world.has_event("disk full"));

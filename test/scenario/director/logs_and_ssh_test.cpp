@@ -15,7 +15,10 @@ using director::InstanceId;
 namespace {
 
 struct NodesWorld : DirectorWorld {
-  explicit NodesWorld(int instances) { deploy(simple_manifest(instances)); }
+  explicit NodesWorld(int instances, int api_version = 3) {
+    if (api_version != 3) add_stemcell("2.0", api_version);
+    deploy(simple_manifest(instances));
+  }
 
   std::vector<InstanceId> ids() {
     std::vector<InstanceId> found;
@@ -100,10 +103,10 @@ TEST_CASE("fetched logs go after their time") {
 }
 
 TEST_CASE("an agent that names a release's blob, or none, has not packed its logs") {
-  NodesWorld world(1);
+  NodesWorld world(1, 2);
   const auto job = world.stores.releases.all().at(0).jobs.at(0).blob;
   for (const auto& named : {job.value, std::string("gone"), std::string()}) {
-    world.agents.pack_logs = [&](const AgentId&, const std::string&) { return std::pair{named, std::string("x")}; };
+    world.agents.pack_logs = [&](const AgentId&, const std::string&, const std::string&) { return std::pair{named, std::string("x")}; };
     CHECK_THROWS_WITH_AS(world.logs(world.ids()), doctest::Contains("names no blob"), Error);
   }
   world.clock.advance(std::chrono::hours{48});

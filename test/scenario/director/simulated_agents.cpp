@@ -7,10 +7,24 @@ namespace slipway::test {
 
 using director::AgentError;
 
+namespace {
+
+// The real one keeps them; here a spec is compared with what the director recorded.
+Json without_urls(Json spec) {
+  for (auto& [name, package] : spec["packages"].items()) package.erase("signed_url");
+  if (spec.contains("rendered_templates_archive")) spec["rendered_templates_archive"].erase("signed_url");
+  return spec;
+}
+
+}  // namespace
+
 SimulatedAgents::SimulatedAgents(cpi::SimulatedCloud& cloud) {
   cloud.on_vm_created = [this](const cpi::VmCid&, const cpi::SimulatedVm& vm) {
     std::lock_guard lock(mutex_);
-    agents_.emplace(vm.agent, State{});
+    State state;
+    for (const auto& blobstore : vm.env.value("bosh", Json::object()).value("blobstores", Json::array()))
+      state.has_password = blobstore.at("options").contains("password");
+    agents_.emplace(vm.agent, std::move(state));
   };
   cloud.on_vm_rebooted = [this](const cpi::VmCid&, const cpi::SimulatedVm& vm) {
     std::lock_guard lock(mutex_);
@@ -45,18 +59,15 @@ Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::stri
     reply["agent_id"] = agent.value;
     return reply;
   }
-  if (method == "prepare") return "prepared";
+  if (method == "prepare") {
+    fetch_all(state, agent, arguments.at(0));
+    return "prepared";
+  }
   if (method == "apply") {
     const auto& spec = arguments.at(0);
     if (state.job_state == "running") violate(agent, "apply while the jobs run");
-    const Json packages = spec.value("packages", Json::object());
-    for (const auto& [name, package] : packages.items()) {
-      if (!package.contains("blobstore_id") || !package.contains("sha1"))
-        violate(agent, "package " + name + " has no blob");
-      if (holds_blob && !holds_blob(package["blobstore_id"], package["sha1"]))
-        violate(agent, "package " + name + " cannot be fetched");
-    }
-    state.spec = spec;
+    fetch_all(state, agent, spec);
+    state.spec = without_urls(spec);
     state.has_jobs = !spec.value("configuration_hash", "").empty();
     return "applied";
   }
@@ -120,10 +131,59 @@ Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::stri
     return "synced";
   }
   if (method == "compile_package") {
-    const auto [blob, digest] = compile(arguments.at(2).get<std::string>());
+    fetch(state, agent, {{"blobstore_id", arguments.at(0)}, {"sha1", arguments.at(1)}}, "source");
+    for (const auto& [name, package] : arguments.at(4).items()) fetch(state, agent, package, name);
+    const auto [blob, digest] = compile(arguments.at(2).get<std::string>(), "");
     return {{"result", {{"blobstore_id", blob}, {"sha1", digest}}}};
   }
+  if (method.ends_with("_with_signed_url")) return answer_with_signed_url(state, agent, method, arguments.at(0));
   return answer_about_jobs(state, agent, method, arguments);
+}
+
+void SimulatedAgents::fetch(const State& state, const AgentId& agent, const Json& blob, const std::string& what) {
+  if (!blob.contains("blobstore_id") || !blob.contains("sha1")) violate(agent, what + " has no blob");
+  const auto url = blob.value("signed_url", "");
+  if (url.empty() && !state.has_password) violate(agent, what + " comes without a URL");
+  if (!url.empty() && blob_at("GET", url) != blob["blobstore_id"]) violate(agent, what + " is not at its URL");
+  if (holds_blob && !holds_blob(blob["blobstore_id"], blob["sha1"])) violate(agent, what + " cannot be fetched");
+}
+
+void SimulatedAgents::fetch_all(const State& state, const AgentId& agent, const Json& spec) {
+  const Json packages = spec.value("packages", Json::object());
+  for (const auto& [name, package] : packages.items())
+    fetch(state, agent, package, "package " + name);
+  if (spec.contains("rendered_templates_archive"))
+    fetch(state, agent, spec["rendered_templates_archive"], "the templates");
+}
+
+std::string SimulatedAgents::put_at(const AgentId& agent, const std::string& url) {
+  auto blob = blob_at("PUT", url);
+  if (blob.empty()) violate(agent, "nothing can be put at " + url);
+  return blob;
+}
+
+Json SimulatedAgents::answer_with_signed_url(State& state, const AgentId& agent, const std::string& method,
+                                             const Json& in) {
+  if (method == "sync_dns_with_signed_url") {
+    if (blob_at("GET", in.at("signed_url")).empty()) violate(agent, "names that cannot be fetched");
+    state.dns_version = in.at("version").get<std::int64_t>();
+    return "synced";
+  }
+  if (method == "compile_package_with_signed_url") {
+    const auto source = blob_at("GET", in.at("package_get_signed_url"));
+    fetch(state, agent,
+          {{"blobstore_id", source}, {"sha1", in.at("digest")}, {"signed_url", in.at("package_get_signed_url")}},
+          "source");
+    for (const auto& [name, package] : in.at("deps").items()) fetch(state, agent, package, name);
+    const auto [blob, digest] = compile(in.at("name"), put_at(agent, in.at("upload_signed_url")));
+    return {{"result", {{"sha1", digest}}}};
+  }
+  if (method == "fetch_logs_with_signed_url") {
+    if (!in.at("filters").is_array()) violate(agent, "log filters that are no list");
+    const auto [blob, digest] = pack_logs(agent, in.at("log_type"), put_at(agent, in.at("signed_url")));
+    return {{"sha1", digest}};
+  }
+  throw AgentError("unknown message " + method);
 }
 
 Json SimulatedAgents::answer_about_jobs(State& state, const AgentId& agent, const std::string& method,
@@ -138,7 +198,7 @@ Json SimulatedAgents::answer_about_jobs(State& state, const AgentId& agent, cons
   }
   if (method == "fetch_logs") {
     if (!arguments.at(1).is_array()) violate(agent, "log filters that are no list");
-    const auto [blob, digest] = pack_logs(agent, arguments.at(0).get<std::string>());
+    const auto [blob, digest] = pack_logs(agent, arguments.at(0).get<std::string>(), "");
     return {{"blobstore_id", blob}, {"sha1", digest}};
   }
   if (method == "ssh") return ssh(state, agent, arguments);
@@ -157,6 +217,7 @@ Json SimulatedAgents::begin_errand(State& state, const AgentId& agent, const Jso
   state.errand_job = job;
   state.errand_cancelled = false;
   state.errand_result.reset();
+  if (!errand) state.errand_result = {{"exit_code", 0}, {"stdout", "ran " + job}, {"stderr", ""}};
   return {{"agent_task_id", state.errand_task}, {"state", "running"}};
 }
 
@@ -165,10 +226,8 @@ Json SimulatedAgents::look_at_errand(State& state, const AgentId& agent, const s
   if (state.errand_result) return *state.errand_result;
   if (state.errand_cancelled) {
     state.errand_result = {{"exit_code", 143}, {"stdout", "began"}, {"stderr", ""}};
-  } else if (errand) {
-    state.errand_result = errand(agent, state.errand_job);
   } else {
-    state.errand_result = {{"exit_code", 0}, {"stdout", "ran " + state.errand_job}, {"stderr", ""}};
+    state.errand_result = errand(agent, state.errand_job);
   }
   return state.errand_result ? *state.errand_result : Json{{"agent_task_id", task}, {"state", "running"}};
 }

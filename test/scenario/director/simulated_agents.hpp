@@ -37,16 +37,19 @@ class SimulatedAgents final : public director::AgentClient {
   std::function<void(const AgentId&, const std::string& method)> before;
   // Called when somebody has waited in vain for an agent: time has passed.
   std::function<void(std::chrono::milliseconds)> waited;
-  // Where compiled packages are put: (package name) → blob id and digest.
-  std::function<std::pair<std::string, std::string>(const std::string& package)> compile;
+  // Stores a compiled package as `blob`, or, when that is empty, under an id of its own: id and digest.
+  std::function<std::pair<std::string, std::string>(const std::string& package, const std::string& blob)> compile;
+  // The blob that this URL lets `method` be performed on; empty: it lets nothing be done.
+  std::function<std::string(const std::string& method, const std::string& url)> blob_at;
   // Whether the blobstore has this blob with this digest: an agent that cannot fetch a package refuses.
   std::function<bool(const std::string& blob, const std::string& digest)> holds_blob;
 
   // What an errand's program comes to: {exit_code, stdout, stderr}, or nothing as long as it runs.
   // Asked at its start and at every look. As it is: it succeeds at once.
   std::function<std::optional<Json>(const AgentId&, const std::string& job)> errand;
-  // Where logs of the types are put: blob id and digest.
-  std::function<std::pair<std::string, std::string>(const AgentId&, const std::string& types)> pack_logs;
+  // Stores logs of the types, as `compile` does its packages.
+  std::function<std::pair<std::string, std::string>(const AgentId&, const std::string& types, const std::string& blob)>
+      pack_logs;
 
   void silence(const AgentId& agent);
   void copy(const SimulatedAgents& others);  // with what they remember
@@ -76,6 +79,7 @@ class SimulatedAgents final : public director::AgentClient {
     std::map<std::string, Json> script_environment;
     std::int64_t dns_version = 0;
     bool silent = false, deaf = false;
+    bool has_password = false;  // of the blobstore
     bool has_jobs = false;
     std::string errand_task, errand_job;  // the last one begun
     bool errand_cancelled = false;
@@ -87,6 +91,11 @@ class SimulatedAgents final : public director::AgentClient {
   Json begin_errand(State& state, const AgentId& agent, const Json& arguments);
   Json look_at_errand(State& state, const AgentId& agent, const std::string& task);
   Json ssh(State& state, const AgentId& agent, const Json& arguments);
+  std::string put_at(const AgentId& agent, const std::string& url);
+  // A blob and its digest, as packages have them.
+  void fetch(const State& state, const AgentId& agent, const Json& blob, const std::string& what);
+  void fetch_all(const State& state, const AgentId& agent, const Json& spec);
+  Json answer_with_signed_url(State& state, const AgentId& agent, const std::string& method, const Json& in);
   static std::set<std::string> mounted_of(const State& state);
   void violate(const AgentId& agent, const std::string& what);
   void count_stopped();
