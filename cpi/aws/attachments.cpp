@@ -17,19 +17,25 @@ void associate_address(const Api& api, const Instance& instance, const std::stri
     if (!error.is("InvalidAddress")) throw;
   }
   if (allocation.empty()) missing("Elastic IP '" + ip + "'");
-  api.ec2(Query("AssociateAddress").set("AllocationId", allocation).set("AllowReassociation", true)
+  api.ec2(Query("AssociateAddress")
+              .set("AllocationId", allocation)
+              .set("AllowReassociation", true)
               .set("NetworkInterfaceId", instance.interfaces.front().id));
 }
 
 void let_pass_foreign_packets(const Api& api, const Instance& instance) {
   for (const auto& nic : instance.interfaces) {
-    api.ec2(Query("ModifyNetworkInterfaceAttribute").set("NetworkInterfaceId", nic.id).set("SourceDestCheck.Value", false));
+    api.ec2(Query("ModifyNetworkInterfaceAttribute")
+                .set("NetworkInterfaceId", nic.id)
+                .set("SourceDestCheck.Value", false));
   }
 }
 
 void advertise(const Api& api, const Instance& instance, const RouteWish& route) {
   const auto query = [&](const char* action) {
-    return Query(action).set("RouteTableId", route.table_id).set("DestinationCidrBlock", route.destination)
+    return Query(action)
+        .set("RouteTableId", route.table_id)
+        .set("DestinationCidrBlock", route.destination)
         .set("NetworkInterfaceId", instance.interfaces.front().id);
   };
   try {
@@ -50,7 +56,8 @@ void register_target(const Api& api, const Instance& instance, const std::string
     if (!error.is("TargetGroupNotFound")) throw;
   }
   if (arn.empty()) missing("target group '" + group + "'");
-  api.query(Service::elbv2, Query("RegisterTargets").set("TargetGroupArn", arn).set("Targets.member.1.Id", instance.id));
+  api.query(Service::elbv2,
+            Query("RegisterTargets").set("TargetGroupArn", arn).set("Targets.member.1.Id", instance.id));
 }
 
 }  // namespace
@@ -60,7 +67,8 @@ void point_at_instance(const Api& api, const Instance& instance, const VmWish& w
   if (!wish.vip.empty()) associate_address(api, instance, wish.vip);
   for (const auto& route : wish.advertised_routes) advertise(api, instance, route);
   for (const auto& name : wish.elbs) {
-    api.query(Service::elb, Query("RegisterInstancesWithLoadBalancer").set("LoadBalancerName", name)
+    api.query(Service::elb, Query("RegisterInstancesWithLoadBalancer")
+                                .set("LoadBalancerName", name)
                                 .set("Instances.member.1.InstanceId", instance.id));
   }
   for (const auto& group : wish.lb_target_groups) register_target(api, instance, group);

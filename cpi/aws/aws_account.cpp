@@ -23,30 +23,40 @@ void write_image(const std::filesystem::path& file) {
 
 Json AwsAccount::read_world() {
   const char* file = std::getenv("SLIPWAY_MOTO");
-  if (file == nullptr) throw Error(Fault::invalid, "SLIPWAY_MOTO is not set: run this by test/clouds/with-moto");
+  if (file == nullptr)
+    throw Error(Fault::invalid, "SLIPWAY_MOTO is not set: run this by test/clouds/with-moto");
   return parse_json(read_file(file), file);
 }
 
 AwsAccount::AwsAccount() : proxy_((*this)["endpoint"]), image_(folder_.path() / "image.tgz") {
   write_image(image_);
   ApiConfig api{.region = (*this)["region"]};
-  for (const auto service : {Service::ec2, Service::elb, Service::elbv2, Service::sts, Service::ebs}) api.endpoints[service] = (*this)["endpoint"];
+  for (const auto service : {Service::ec2, Service::elb, Service::elbv2, Service::sts, Service::ebs})
+    api.endpoints[service] = (*this)["endpoint"];
   Credentials keys{.access_key_id = world_["observer"]["access_key_id"].get<std::string>(),
                    .secret_access_key = Secret(world_["observer"]["secret_access_key"].get<std::string>())};
-  observer_ = std::make_unique<Api>(api, std::make_shared<StaticCredentials>(keys), clock_, random_, Log::discard());
+  observer_ =
+      std::make_unique<Api>(api, std::make_shared<StaticCredentials>(keys), clock_, random_, Log::discard());
 }
 
 std::string AwsAccount::operator[](const char* name) const {
   const auto found = world_.find(name);
-  if (found == world_.end() || !found->is_string()) throw Error(Fault::invalid, std::string("the account has no ") + name);
+  if (found == world_.end() || !found->is_string())
+    throw Error(Fault::invalid, std::string("the account has no ") + name);
   return found->get<std::string>();
 }
 
 Json AwsAccount::config() const {
-  Json config{{"region", (*this)["region"]}, {"ca", proxy_.ca_pem()}, {"poll_interval_ms", 20}, {"wait_timeout_s", 30},
-              {"access_key_id", world_["cpi"]["access_key_id"]}, {"secret_access_key", world_["cpi"]["secret_access_key"]},
-              {"default_availability_zone", (*this)["zone"]}, {"agent", {{"mbus", "nats://10.60.0.6:4222"}}}};
-  for (const auto* endpoint : {"ec2_endpoint", "elb_endpoint", "sts_endpoint", "ebs_endpoint"}) config[endpoint] = proxy_.url();
+  Json config{{"region", (*this)["region"]},
+              {"ca", proxy_.ca_pem()},
+              {"poll_interval_ms", 20},
+              {"wait_timeout_s", 30},
+              {"access_key_id", world_["cpi"]["access_key_id"]},
+              {"secret_access_key", world_["cpi"]["secret_access_key"]},
+              {"default_availability_zone", (*this)["zone"]},
+              {"agent", {{"mbus", "nats://10.60.0.6:4222"}}}};
+  for (const auto* endpoint : {"ec2_endpoint", "elb_endpoint", "sts_endpoint", "ebs_endpoint"})
+    config[endpoint] = proxy_.url();
   return config;
 }
 
@@ -57,7 +67,8 @@ std::string AwsAccount::config_file(const Json& config) {
 }
 
 std::unique_ptr<Cpi> AwsAccount::in_process(const Json& config) {
-  return std::make_unique<AwsCpi>(read_aws_config(config, "the test's configuration"), clock_, random_, Log::discard());
+  return std::make_unique<AwsCpi>(read_aws_config(config, "the test's configuration"), clock_, random_,
+                                  Log::discard());
 }
 
 Json AwsAccount::next_network() {
@@ -69,7 +80,8 @@ Json AwsAccount::next_network() {
           {"gateway", "10.60.0.1"},
           {"dns", {"10.60.0.2"}},
           {"default", {"dns", "gateway"}},
-          {"cloud_properties", {{"subnet", (*this)["subnet"]}, {"security_groups", {(*this)["security_group"]}}}}};
+          {"cloud_properties",
+           {{"subnet", (*this)["subnet"]}, {"security_groups", {(*this)["security_group"]}}}}};
 }
 
 Json AwsAccount::vm_properties() const { return {{"instance_type", "m5.large"}}; }
@@ -95,7 +107,8 @@ suite::Subject AwsAccount::subject(std::shared_ptr<Cpi> cpi) {
   return subject;
 }
 
-std::vector<Reply> AwsAccount::tagged(const std::string& action, const std::string& list, const std::string& tag) const {
+std::vector<Reply> AwsAccount::tagged(const std::string& action, const std::string& list,
+                                      const std::string& tag) const {
   return observer_->pages(Query(action).filter("tag-key", {tag}), list);
 }
 

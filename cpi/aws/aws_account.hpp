@@ -21,16 +21,20 @@ class AwsAccount {
 
   // The CPI's configuration: the rights of the documented policy, through the proxy.
   Json config() const;
-  Json assumer() const { return world_.at("assumer"); }  // keys that may assume the CPI's role, and nothing else
-  std::string config_file(const Json& config);     // a file that holds it
+  Json assumer() const {
+    return world_.at("assumer");
+  }                                             // keys that may assume the CPI's role, and nothing else
+  std::string config_file(const Json& config);  // a file that holds it
   std::unique_ptr<Cpi> in_process(const Json& config);
-  Json next_network();                             // manual, with an address nobody uses
+  Json next_network();  // manual, with an address nobody uses
   Json vm_properties() const;
   suite::Subject subject(std::shared_ptr<Cpi> cpi);
 
   // Looking past the CPI, with a user that may do all.
   const Api& observer() const { return *observer_; }
-  std::vector<Instance> instances(const std::string& agent) const { return instances_of_agent(*observer_, agent); }
+  std::vector<Instance> instances(const std::string& agent) const {
+    return instances_of_agent(*observer_, agent);
+  }
   // Of this kind, what carries a tag of ours: "volumeSet" of "DescribeVolumes".
   std::vector<Reply> tagged(const std::string& action, const std::string& list, const std::string& tag) const;
 

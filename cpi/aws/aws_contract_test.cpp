@@ -13,8 +13,8 @@ AwsAccount& account() {
 }
 
 suite::Subject by_exec() {
-  static const auto cpi = std::make_shared<ExecCpi>(
-      ExecOptions{.command = {SLIPWAY_CPI_AWS, account().config_file(account().config())}, .director_uuid = "d-1"});
+  static const auto cpi = std::make_shared<ExecCpi>(ExecOptions{
+      .command = {SLIPWAY_CPI_AWS, account().config_file(account().config())}, .director_uuid = "d-1"});
   return account().subject(cpi);
 }
 

@@ -10,7 +10,9 @@ constexpr const char* session_name = "slipway-cpi";
 
 bool may_succeed_later(const Error& error) {
   if (const auto* aws = dynamic_cast<const AwsError*>(&error)) {
-    if (is_capacity_error(*aws) || aws->is("InvalidIPAddress.InUse") || aws->is("Unavailable") || aws->is("InternalError")) return true;
+    if (is_capacity_error(*aws) || aws->is("InvalidIPAddress.InUse") || aws->is("Unavailable") ||
+        aws->is("InternalError"))
+      return true;
   }
   // What asks again finds what may have been made by its agent id or key.
   return error.fault() == Fault::retryable || error.fault() == Fault::outcome_unknown;
@@ -43,7 +45,8 @@ std::unique_ptr<const Api> make_api(const AwsConfig& config, Clock& clock, Rando
   return std::make_unique<const Api>(config.api, std::move(source), clock, random, log);
 }
 
-std::unique_ptr<const Api> assume(const AwsConfig& config, const Api& own, Clock& clock, Random& random, const Log& log) {
+std::unique_ptr<const Api> assume(const AwsConfig& config, const Api& own, Clock& clock, Random& random,
+                                  const Log& log) {
   if (config.role_arn.empty()) return nullptr;
   auto source = std::make_shared<LentCredentials>(clock, [&config, &own] {
     return own.assume_role(config.role_arn, session_name, config.role_external_id);
@@ -65,7 +68,8 @@ AwsCpi::AwsCpi(AwsConfig config, Clock& clock, Random& random, Log log)
 
 Info AwsCpi::info() { return {3, {"aws-raw", "aws-light"}}; }
 
-StemcellCid AwsCpi::create_stemcell(const std::string& image_path, const Json& cloud_properties, const Json& tags) {
+StemcellCid AwsCpi::create_stemcell(const std::string& image_path, const Json& cloud_properties,
+                                    const Json& tags) {
   return translated([&] { return stemcells_.create(image_path, cloud_properties, tags); });
 }
 
@@ -111,16 +115,19 @@ Json AwsCpi::calculate_vm_cloud_properties(const VmRequirements& requirements) {
   const auto type = smallest_instance_type(requirements);
   if (!type) {
     throw CpiError(ErrorType::cloud_error, Fault::invalid,
-                   "no instance type has " + std::to_string(requirements.cpu) + " processors and " + std::to_string(requirements.ram_mib) +
-                       " MiB of memory; name one in cloud_properties.instance_type", false);
+                   "no instance type has " + std::to_string(requirements.cpu) + " processors and " +
+                       std::to_string(requirements.ram_mib) +
+                       " MiB of memory; name one in cloud_properties.instance_type",
+                   false);
   }
   Json properties{{"instance_type", *type}};
-  if (requirements.ephemeral_disk_mib > 0) properties["ephemeral_disk"] = {{"size", requirements.ephemeral_disk_mib}};
+  if (requirements.ephemeral_disk_mib > 0)
+    properties["ephemeral_disk"] = {{"size", requirements.ephemeral_disk_mib}};
   return properties;
 }
 
-DiskCid AwsCpi::create_disk(std::int64_t size_mib, const Json& cloud_properties, const std::optional<VmCid>& near_vm,
-                            const std::string& idempotency_key) {
+DiskCid AwsCpi::create_disk(std::int64_t size_mib, const Json& cloud_properties,
+                            const std::optional<VmCid>& near_vm, const std::string& idempotency_key) {
   return translated([&] { return volumes_.create(size_mib, cloud_properties, near_vm, idempotency_key); });
 }
 
@@ -152,7 +159,8 @@ void AwsCpi::resize_disk(const DiskCid& disk, std::int64_t new_size_mib) {
   translated([&] { volumes_.resize(disk, new_size_mib); });
 }
 
-std::optional<DiskCid> AwsCpi::update_disk(const DiskCid& disk, std::int64_t new_size_mib, const Json& cloud_properties) {
+std::optional<DiskCid> AwsCpi::update_disk(const DiskCid& disk, std::int64_t new_size_mib,
+                                           const Json& cloud_properties) {
   translated([&] { volumes_.update(disk, new_size_mib, cloud_properties); });
   return std::nullopt;
 }
@@ -166,7 +174,8 @@ void AwsCpi::delete_snapshot(const SnapshotCid& snapshot) {
 }
 
 Json AwsCpi::create_network(const Json&) {
-  throw CpiError(ErrorType::not_implemented, "this CPI uses subnets that the account's owner made; name one in cloud_properties.subnet");
+  throw CpiError(ErrorType::not_implemented,
+                 "this CPI uses subnets that the account's owner made; name one in cloud_properties.subnet");
 }
 
 void AwsCpi::delete_network(const NetworkCid&) {

@@ -19,7 +19,7 @@ struct AwsConfig {
   CredentialsFrom credentials_from = CredentialsFrom::configuration;
   Credentials static_credentials;
   std::string metadata_endpoint;
-  std::string role_arn;        // empty: none is assumed
+  std::string role_arn;  // empty: none is assumed
   std::string role_external_id;
   std::string default_key_name;
   std::vector<std::string> default_security_groups;
@@ -31,7 +31,7 @@ struct AwsConfig {
   Json stemcell = Json::object();  // cloud properties that win over a stemcell's own
   Json tags = Json::object();      // on everything made
   std::chrono::milliseconds first_poll{1000};
-  std::chrono::seconds wait_limit{900};      // for one thing to become what it shall be
+  std::chrono::seconds wait_limit{900};  // for one thing to become what it shall be
   std::chrono::seconds snapshot_limit{7200};
   int upload_threads = 8;
   // What every agent is told; the director's env overrides it.

@@ -21,8 +21,9 @@ char letter_of(const std::string& name) {
 
 // Families on the Xen hypervisor; no new ones come.
 bool is_xen(const std::string& type) {
-  static constexpr std::array<std::string_view, 22> families{"c1", "c3", "c4", "cc2", "cr1", "d2", "f1", "g2", "g3", "h1", "hs1",
-                                                             "i2", "i3", "m1", "m2",  "m3",  "m4", "p2", "p3", "r3", "r4", "t1"};
+  static constexpr std::array<std::string_view, 22> families{
+      "c1", "c3", "c4", "cc2", "cr1", "d2", "f1", "g2", "g3", "h1", "hs1",
+      "i2", "i3", "m1", "m2",  "m3",  "m4", "p2", "p3", "r3", "r4", "t1"};
   const auto family = type.substr(0, type.find('.'));
   if (type.find(".metal") != std::string::npos) return false;
   return family == "t2" || family == "x1" || family == "x1e" || family == "g3s" ||

@@ -25,7 +25,9 @@ struct Instance {
   std::vector<InstanceInterface> interfaces;  // by device index
   std::vector<InstanceDevice> devices;
 
-  bool lives() const { return state == "pending" || state == "running" || state == "stopping" || state == "stopped"; }
+  bool lives() const {
+    return state == "pending" || state == "running" || state == "stopping" || state == "stopped";
+  }
   bool is_gone() const { return state == "terminated"; }
 };
 

@@ -18,13 +18,18 @@ std::string vpc_of_subnet(const Api& api, const std::string& subnet) {
   throw CpiError(ErrorType::vm_creation_failed, Fault::invalid, "there is no subnet '" + subnet + "'", false);
 }
 
-std::map<std::string, std::string> ids_of_groups(const Api& api, const std::string& vpc, const std::set<std::string>& names) {
+std::map<std::string, std::string> ids_of_groups(const Api& api, const std::string& vpc,
+                                                 const std::set<std::string>& names) {
   std::map<std::string, std::string> ids;
-  const auto query = Query("DescribeSecurityGroups").filter("vpc-id", {vpc}).filter("group-name", {names.begin(), names.end()});
-  for (const auto& group : api.pages(query, "securityGroupInfo")) ids[group.text("groupName")] = group.text("groupId");
+  const auto query = Query("DescribeSecurityGroups")
+                         .filter("vpc-id", {vpc})
+                         .filter("group-name", {names.begin(), names.end()});
+  for (const auto& group : api.pages(query, "securityGroupInfo"))
+    ids[group.text("groupName")] = group.text("groupId");
   for (const auto& name : names) {
     if (ids.contains(name)) continue;
-    throw CpiError(ErrorType::vm_creation_failed, Fault::invalid, "there is no security group '" + name + "' in " + vpc, false);
+    throw CpiError(ErrorType::vm_creation_failed, Fault::invalid,
+                   "there is no security group '" + name + "' in " + vpc, false);
   }
   return ids;
 }
@@ -32,7 +37,7 @@ std::map<std::string, std::string> ids_of_groups(const Api& api, const std::stri
 }  // namespace
 
 void resolve_security_groups(const Api& api, std::vector<NicWish>& nics) {
-  std::map<std::string, std::string> vpcs;  // by subnet
+  std::map<std::string, std::string> vpcs;             // by subnet
   std::map<std::string, std::set<std::string>> names;  // by VPC
   for (const auto& nic : nics) {
     for (const auto& group : nic.groups) {
@@ -50,15 +55,20 @@ void resolve_security_groups(const Api& api, std::vector<NicWish>& nics) {
   }
 }
 
-std::vector<MadeInterface> make_interfaces(const Api& api, const std::vector<NicWish>& nics, const std::string& agent, int attempt,
-                                           const Tags& tags) {
+std::vector<MadeInterface> make_interfaces(const Api& api, const std::vector<NicWish>& nics,
+                                           const std::string& agent, int attempt, const Tags& tags) {
   std::vector<MadeInterface> made;
   for (const auto& nic : nics) {
     Query query("CreateNetworkInterface");
-    query.set("SubnetId", nic.subnet).list("SecurityGroupId", nic.groups).set("Description", "slipway " + agent + " " + nic.network);
-    if (nic.ip.find(':') != std::string::npos) query.set("Ipv6Addresses.1.Ipv6Address", nic.ip);
-    else query.set_if("PrivateIpAddress", nic.ip);
-    query.set("ClientToken", client_token("interface", agent + "/" + nic.network, attempt)).tag_specification("network-interface", tags);
+    query.set("SubnetId", nic.subnet)
+        .list("SecurityGroupId", nic.groups)
+        .set("Description", "slipway " + agent + " " + nic.network);
+    if (nic.ip.find(':') != std::string::npos)
+      query.set("Ipv6Addresses.1.Ipv6Address", nic.ip);
+    else
+      query.set_if("PrivateIpAddress", nic.ip);
+    query.set("ClientToken", client_token("interface", agent + "/" + nic.network, attempt))
+        .tag_specification("network-interface", tags);
     const auto reply = api.ec2(query).at("networkInterface");
     made.push_back({nic.network, reply.text("networkInterfaceId"), reply.text("macAddress")});
   }
@@ -68,7 +78,9 @@ std::vector<MadeInterface> make_interfaces(const Api& api, const std::vector<Nic
 void remove_interfaces(const Api& api, const std::string& agent, Patience patience) {
   for (;;) {
     bool busy = false;
-    for (const auto& item : api.pages(Query("DescribeNetworkInterfaces").filter(std::string("tag:") + agent_tag, {agent}), "networkInterfaceSet")) {
+    for (const auto& item :
+         api.pages(Query("DescribeNetworkInterfaces").filter(std::string("tag:") + agent_tag, {agent}),
+                   "networkInterfaceSet")) {
       if (item.text("status") != "available") {
         busy = true;  // EC2 is about to detach it, and may delete it itself
         continue;

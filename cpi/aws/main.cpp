@@ -12,7 +12,8 @@ int main(int argc, char** argv) {
     (argument.empty() ? std::cerr : std::cout)
         << "usage: slipway-cpi-aws CONFIG   one CPI request on stdin, the response on stdout\n"
            "       slipway-cpi-aws --config-reference\n"
-           "example: echo '{\"method\":\"info\",\"arguments\":[],\"context\":{}}' | slipway-cpi-aws cpi.yml\n";
+           "example: echo '{\"method\":\"info\",\"arguments\":[],\"context\":{}}' | slipway-cpi-aws "
+           "cpi.yml\n";
     return argument.empty() ? 2 : 0;
   }
   if (argument == "--config-reference") {

@@ -9,7 +9,9 @@ namespace slipway::cpi::aws {
 
 bool is_ec2_id(std::string_view text, std::string_view prefix) {
   constexpr std::size_t longest = 40;
-  if (text.size() > longest || text.size() < prefix.size() + 2 || !text.starts_with(prefix) || text[prefix.size()] != '-') return false;
+  if (text.size() > longest || text.size() < prefix.size() + 2 || !text.starts_with(prefix) ||
+      text[prefix.size()] != '-')
+    return false;
   const auto digits = text.substr(prefix.size() + 1);
   return std::all_of(digits.begin(), digits.end(), [](unsigned char c) { return std::isxdigit(c) != 0; });
 }

@@ -11,11 +11,14 @@
 namespace slipway::cpi::aws {
 
 // Tags by which things are found again.
-inline constexpr const char* agent_tag = "slipway-agent";            // instance, its volumes and interfaces
-inline constexpr const char* disk_key_tag = "slipway-disk-key";      // volume: digest of the director's idempotency key
-inline constexpr const char* disk_size_tag = "slipway-size-mib";     // volume: what was asked for; EC2 counts in GiB
-inline constexpr const char* request_tag = "slipway-request";        // snapshot: the one call that made it
-inline constexpr const char* stemcell_tag = "slipway-stemcell";      // image, snapshot: digest of the stemcell's image file
+inline constexpr const char* agent_tag = "slipway-agent";  // instance, its volumes and interfaces
+inline constexpr const char* disk_key_tag =
+    "slipway-disk-key";  // volume: digest of the director's idempotency key
+inline constexpr const char* disk_size_tag =
+    "slipway-size-mib";  // volume: what was asked for; EC2 counts in GiB
+inline constexpr const char* request_tag = "slipway-request";  // snapshot: the one call that made it
+inline constexpr const char* stemcell_tag =
+    "slipway-stemcell";  // image, snapshot: digest of the stemcell's image file
 
 // "i-0123abcd" and the like: a prefix, a dash, hexadecimal digits. Whatever else comes as a cid
 // cannot be in EC2 and is never sent there.

@@ -10,8 +10,13 @@ namespace {
 constexpr std::chrono::milliseconds longest{15'000};
 }
 
-Patience::Patience(Clock& clock, std::chrono::milliseconds first, std::chrono::seconds limit, std::string what)
-    : clock_(clock), next_(first), limit_(limit), deadline_(clock.monotonic() + limit), what_(std::move(what)) {}
+Patience::Patience(Clock& clock, std::chrono::milliseconds first, std::chrono::seconds limit,
+                   std::string what)
+    : clock_(clock),
+      next_(first),
+      limit_(limit),
+      deadline_(clock.monotonic() + limit),
+      what_(std::move(what)) {}
 
 void Patience::pause() {
   if (clock_.monotonic() >= deadline_) {

@@ -30,7 +30,8 @@ bool is_zero(const std::string& bytes) { return bytes.find_first_not_of('\0') ==
 // Blocks on their way to the snapshot: a few threads, and no more in memory than twice as many.
 class BlockSenders {
  public:
-  BlockSenders(const Api& api, std::string snapshot, int threads) : api_(api), snapshot_(std::move(snapshot)), room_(2 * static_cast<std::size_t>(threads)) {
+  BlockSenders(const Api& api, std::string snapshot, int threads)
+      : api_(api), snapshot_(std::move(snapshot)), room_(2 * static_cast<std::size_t>(threads)) {
     for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
   }
   ~BlockSenders() { end(); }
@@ -90,8 +91,12 @@ class BlockSenders {
     hasher.update(block.bytes);
     const auto hex = hasher.hex();
     std::string raw;
-    for (std::size_t i = 0; i < hex.size(); i += 2) raw += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
-    http::ClientRequest request{.method = "PUT", .target = "/snapshots/" + snapshot_ + "/blocks/" + std::to_string(block.index), .body = block.bytes};
+    for (std::size_t i = 0; i < hex.size(); i += 2)
+      raw += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+    http::ClientRequest request{
+        .method = "PUT",
+        .target = "/snapshots/" + snapshot_ + "/blocks/" + std::to_string(block.index),
+        .body = block.bytes};
     request.headers["Content-Type"] = "application/octet-stream";
     request.headers["x-amz-Data-Length"] = std::to_string(block.bytes.size());
     request.headers["x-amz-Checksum"] = base64_encode(raw);
@@ -112,9 +117,13 @@ class BlockSenders {
 };
 
 std::string start(const Api& api, const SnapshotUpload& upload, std::int64_t volume_gib) {
-  Json body{{"VolumeSize", volume_gib}, {"Description", upload.description}, {"ClientToken", api.random().uuid()}, {"Timeout", 60}};
+  Json body{{"VolumeSize", volume_gib},
+            {"Description", upload.description},
+            {"ClientToken", api.random().uuid()},
+            {"Timeout", 60}};
   body["Tags"] = Json::array();
-  for (const auto& [key, value] : tags_for_ec2(upload.tags)) body["Tags"].push_back({{"Key", key}, {"Value", value}});
+  for (const auto& [key, value] : tags_for_ec2(upload.tags))
+    body["Tags"].push_back({{"Key", key}, {"Value", value}});
   if (upload.encrypted) body["Encrypted"] = true;
   if (upload.encrypted && !upload.kms_key_arn.empty()) body["KmsKeyArn"] = upload.kms_key_arn;
   http::ClientRequest request{.method = "POST", .target = "/snapshots", .body = dump(body)};
@@ -122,7 +131,8 @@ std::string start(const Api& api, const SnapshotUpload& upload, std::int64_t vol
   const auto reply = api.ebs(std::move(request), "StartSnapshot");
   const auto id = reply.value("SnapshotId", "");
   if (!is_ec2_id(id, "snap")) throw Error(Fault::internal, "StartSnapshot: the reply names no snapshot");
-  if (reply.value("BlockSize", static_cast<std::int64_t>(block_bytes)) % 512 != 0) throw Error(Fault::internal, "StartSnapshot: the reply names a strange block size");
+  if (reply.value("BlockSize", static_cast<std::int64_t>(block_bytes)) % 512 != 0)
+    throw Error(Fault::internal, "StartSnapshot: the reply names a strange block size");
   return id;
 }
 
@@ -158,14 +168,17 @@ std::string upload_snapshot(const Api& api, const SnapshotUpload& upload) {
   ArchiveEntry entry;
   do {
     if (!reader.next(entry)) {
-      throw CpiError(ErrorType::cloud_error, Fault::invalid, "stemcell image '" + upload.image_path + "' does not hold " + disk_name, false);
+      throw CpiError(ErrorType::cloud_error, Fault::invalid,
+                     "stemcell image '" + upload.image_path + "' does not hold " + disk_name, false);
     }
   } while (entry.name != disk_name || entry.is_directory);
   const auto disk_gib = static_cast<std::int64_t>((entry.size + gib - 1) / gib);
   if (entry.size == 0 || (upload.volume_gib > 0 && upload.volume_gib < disk_gib)) {
     throw CpiError(ErrorType::cloud_error, Fault::invalid,
-                   "the disk of stemcell image '" + upload.image_path + "' has " + std::to_string(entry.size) + " bytes; cloud_properties.disk allows " +
-                       std::to_string(upload.volume_gib) + " GiB", false);
+                   "the disk of stemcell image '" + upload.image_path + "' has " +
+                       std::to_string(entry.size) + " bytes; cloud_properties.disk allows " +
+                       std::to_string(upload.volume_gib) + " GiB",
+                   false);
   }
   const auto snapshot = start(api, upload, std::max(disk_gib, upload.volume_gib));
   try {

@@ -16,14 +16,14 @@ struct Image {
   std::vector<std::string> snapshots;
 };
 
-// The image of a stemcell's cid: "ami-…", "ami-… light", or the name that an image of ours has. Absent: EC2 does not
-// show it to this account.
+// The image of a stemcell's cid: "ami-…", "ami-… light", or the name that an image of ours has. Absent: EC2
+// does not show it to this account.
 std::optional<Image> find_image(const Api& api, const StemcellCid& stemcell);
 
-// Stemcells as AMIs. A light one names an AMI that somebody has published in the region; it is used as it is, or
-// copied with encryption. A heavy one carries a disk image: it is written into a snapshot through the EBS direct
-// API, from wherever the CPI runs, and registered. Its cid is the image's name, made of a digest: the same stemcell has
-// the same cid before it is there and after it was deleted.
+// Stemcells as AMIs. A light one names an AMI that somebody has published in the region; it is used as it is,
+// or copied with encryption. A heavy one carries a disk image: it is written into a snapshot through the EBS
+// direct API, from wherever the CPI runs, and registered. Its cid is the image's name, made of a digest: the
+// same stemcell has the same cid before it is there and after it was deleted.
 class Stemcells {
  public:
   Stemcells(const AwsConfig& config, const Api& api) : config_(config), api_(api) {}
@@ -35,8 +35,10 @@ class Stemcells {
   bool is_there(const StemcellCid& stemcell);
   StemcellCid create_light(const Json& properties, const Json& tags);
   StemcellCid create_heavy(const std::string& image_path, const Json& properties, const Json& tags);
-  std::string snapshot_of(const std::string& image_path, const Json& properties, const std::string& digest, const Tags& tags) const;
-  void register_image(const std::string& snapshot, const Json& properties, const std::string& digest, const Tags& tags) const;
+  std::string snapshot_of(const std::string& image_path, const Json& properties, const std::string& digest,
+                          const Tags& tags) const;
+  void register_image(const std::string& snapshot, const Json& properties, const std::string& digest,
+                      const Tags& tags) const;
   StemcellCid when_available(const StemcellCid& stemcell) const;
   Patience patience(const std::string& what) const;
 

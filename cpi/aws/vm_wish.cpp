@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::int64_t default_ephemeral_mib = 10 * 1024;
 
-VolumeWish read_root_disk(const Json& value, const std::string& place, const AwsConfig& config, Problems& problems) {
+VolumeWish read_root_disk(const Json& value, const std::string& place, const AwsConfig& config,
+                          Problems& problems) {
   JsonReader in(value, place, problems);
   auto wish = read_volume_wish(in, config, problems);
   // A root volume is encrypted as its image is, unless the VM itself says so.
@@ -17,7 +18,8 @@ VolumeWish read_root_disk(const Json& value, const std::string& place, const Aws
   return wish;
 }
 
-void read_ephemeral_disk(const Json& value, const std::string& place, const AwsConfig& config, VmWish& wish, Problems& problems) {
+void read_ephemeral_disk(const Json& value, const std::string& place, const AwsConfig& config, VmWish& wish,
+                         Problems& problems) {
   JsonReader in(value, place, problems);
   wish.ephemeral_on_instance_storage = in.boolean_or("use_instance_storage", false);
   wish.ephemeral_disk = read_volume_wish(in, config, problems);
@@ -32,7 +34,8 @@ void read_metadata_options(const Json& value, const std::string& place, VmWish& 
   JsonReader in(value, place, problems);
   const auto tokens = in.string_or("http_tokens", "required");
   if (tokens != "required") {
-    problems.add(in.place("http_tokens"), "is '" + tokens + "'; only required is allowed: instances answer to IMDSv2 alone");
+    problems.add(in.place("http_tokens"),
+                 "is '" + tokens + "'; only required is allowed: instances answer to IMDSv2 alone");
   }
   wish.metadata_hop_limit = in.integer_or("http_put_response_hop_limit", 1, 1, 64);
   wish.metadata_tags = in.string_or("instance_metadata_tags", "disabled") == "enabled";
@@ -41,16 +44,20 @@ void read_metadata_options(const Json& value, const std::string& place, VmWish& 
 void read_properties(const Json& properties, const AwsConfig& config, VmWish& wish, Problems& problems) {
   JsonReader in(properties, "cloud_properties", problems);
   wish.instance_type = in.string_or("instance_type", config.default_instance_type);
-  if (wish.instance_type.empty()) problems.add(in.place("instance_type"), "is missing, and the CPI has no default_instance_type");
+  if (wish.instance_type.empty())
+    problems.add(in.place("instance_type"), "is missing, and the CPI has no default_instance_type");
   wish.availability_zone = in.string_or("availability_zone", "");
   wish.key_name = in.string_or("key_name", config.default_key_name);
   wish.iam_instance_profile = in.string_or("iam_instance_profile", config.default_iam_instance_profile);
   wish.placement_group = in.string_or("placement_group", "");
   wish.tenancy = in.string_or("tenancy", "");
   if (const auto* price = in.find("spot_bid_price")) {
-    if (price->is_number() && price->get<double>() > 0) wish.spot_bid_price = price->dump();
-    else if (price->is_string()) wish.spot_bid_price = price->get<std::string>();
-    else problems.add(in.place("spot_bid_price"), "is not a price above 0");
+    if (price->is_number() && price->get<double>() > 0)
+      wish.spot_bid_price = price->dump();
+    else if (price->is_string())
+      wish.spot_bid_price = price->get<std::string>();
+    else
+      problems.add(in.place("spot_bid_price"), "is not a price above 0");
   }
   wish.spot_ondemand_fallback = in.boolean_or("spot_ondemand_fallback", false);
   wish.auto_assign_public_ip = in.boolean_or("auto_assign_public_ip", false);
@@ -58,21 +65,23 @@ void read_properties(const Json& properties, const AwsConfig& config, VmWish& wi
   wish.elbs = in.strings_or_empty("elbs");
   wish.lb_target_groups = in.strings_or_empty("lb_target_groups");
   if (in.boolean_or("raw_instance_storage", false)) {
-    problems.add(in.place("raw_instance_storage"), "is not supported by this CPI; ephemeral_disk.use_instance_storage is");
+    problems.add(in.place("raw_instance_storage"),
+                 "is not supported by this CPI; ephemeral_disk.use_instance_storage is");
   }
   const auto& routes = in.array_or_empty("advertised_routes");
   for (std::size_t i = 0; i < routes.size(); ++i) {
     JsonReader route(routes[i], in.place("advertised_routes") + "[" + std::to_string(i) + "]", problems);
     wish.advertised_routes.push_back({route.string("table_id"), route.string("destination")});
   }
-  read_ephemeral_disk(in.object_or_empty("ephemeral_disk"), in.place("ephemeral_disk"), config, wish, problems);
+  read_ephemeral_disk(in.object_or_empty("ephemeral_disk"), in.place("ephemeral_disk"), config, wish,
+                      problems);
   wish.root_disk = read_root_disk(in.object_or_empty("root_disk"), in.place("root_disk"), config, problems);
   read_metadata_options(in.object_or_empty("metadata_options"), in.place("metadata_options"), wish, problems);
   wish.tags = in.object_or_empty("tags");
 }
 
-void read_network(const std::string& name, const Json& network, const std::vector<std::string>& vm_groups, const AwsConfig& config,
-                  VmWish& wish, Problems& problems) {
+void read_network(const std::string& name, const Json& network, const std::vector<std::string>& vm_groups,
+                  const AwsConfig& config, VmWish& wish, Problems& problems) {
   const auto place = "networks." + name;
   if (!network.is_object()) {
     problems.add(place, "is not an object");
@@ -109,15 +118,19 @@ VmWish read_vm_wish(const CreateVm& request, const AwsConfig& config) {
   VmWish wish;
   const Json properties = request.cloud_properties.is_null() ? Json::object() : request.cloud_properties;
   read_properties(properties, config, wish, problems);
-  const auto vm_groups = JsonReader(properties, "cloud_properties", problems).strings_or_empty("security_groups");
-  for (const auto& [name, network] : request.networks.items()) read_network(name, network, vm_groups, config, wish, problems);
-  if (wish.nics.empty() && problems.empty()) problems.add("networks", "name no subnet: a manual or dynamic network is needed");
+  const auto vm_groups =
+      JsonReader(properties, "cloud_properties", problems).strings_or_empty("security_groups");
+  for (const auto& [name, network] : request.networks.items())
+    read_network(name, network, vm_groups, config, wish, problems);
+  if (wish.nics.empty() && problems.empty())
+    problems.add("networks", "name no subnet: a manual or dynamic network is needed");
   if (wish.auto_assign_public_ip && wish.nics.size() > 1) {
     problems.add("cloud_properties.auto_assign_public_ip", "is possible with one network only");
   }
   if (problems.empty()) return wish;
   std::string details;
-  for (const auto& problem : problems.items()) details += (details.empty() ? "" : "; ") + problem.place + " " + problem.message;
+  for (const auto& problem : problems.items())
+    details += (details.empty() ? "" : "; ") + problem.place + " " + problem.message;
   throw CpiError(ErrorType::vm_creation_failed, Fault::invalid, details, false);
 }
 

@@ -11,7 +11,7 @@
 namespace slipway::cpi::aws {
 
 struct NicWish {
-  std::string network;              // its name in the request
+  std::string network;  // its name in the request
   std::string subnet;
   std::string ip;                   // empty: EC2 chooses
   std::vector<std::string> groups;  // names or ids
@@ -34,9 +34,9 @@ struct VmWish {
   VolumeWish ephemeral_disk, root_disk;  // root: size 0 leaves it as large as the image
   std::int64_t metadata_hop_limit = 1;
   bool metadata_tags = false;
-  std::vector<NicWish> nics;             // at least one; the one with the default gateway first
-  std::string vip;                       // an Elastic IP; empty: none
-  std::string nameserver;                // of the first network that has one
+  std::vector<NicWish> nics;  // at least one; the one with the default gateway first
+  std::string vip;            // an Elastic IP; empty: none
+  std::string nameserver;     // of the first network that has one
   Json tags = Json::object();
 };
 

@@ -21,7 +21,8 @@ class EndedEarly : public Error {
 };
 
 bool is_address_in_use(const AwsError& error) {
-  return error.is("InvalidIPAddress.InUse") || error.is("InvalidNetworkInterface.InUse") || error.is("AddressInUse");
+  return error.is("InvalidIPAddress.InUse") || error.is("InvalidNetworkInterface.InUse") ||
+         error.is("AddressInUse");
 }
 
 }  // namespace
@@ -31,7 +32,9 @@ Patience Vms::patience(const std::string& what) const {
 }
 
 void Vms::remove_interfaces_of(const std::string& agent) const {
-  remove_interfaces(api_, agent, Patience(api_.clock(), config_.first_poll, interface_limit, "removing the interfaces of " + agent));
+  remove_interfaces(
+      api_, agent,
+      Patience(api_.clock(), config_.first_poll, interface_limit, "removing the interfaces of " + agent));
 }
 
 std::optional<Instance> Vms::living(const std::string& agent) const {
@@ -68,21 +71,27 @@ void Vms::check_zone_of_disks(const CreateVm& request, const VmWish& wish) const
   if (volumes.empty()) return;
   auto zone = wish.availability_zone;
   if (zone.empty()) {
-    const auto subnets = api_.ec2(Query("DescribeSubnets").list("SubnetId", {wish.nics.front().subnet})).items("subnetSet");
+    const auto subnets =
+        api_.ec2(Query("DescribeSubnets").list("SubnetId", {wish.nics.front().subnet})).items("subnetSet");
     if (!subnets.empty()) zone = subnets.front().text("availabilityZone");
   }
   for (const auto& volume : api_.pages(Query("DescribeVolumes").filter("volume-id", volumes), "volumeSet")) {
     if (volume.text("availabilityZone") == zone) continue;
     throw CpiError(ErrorType::vm_creation_failed, Fault::invalid,
-                   "disk '" + volume.text("volumeId") + "' is in zone " + volume.text("availabilityZone") + ", the VM would be in " + zone, false);
+                   "disk '" + volume.text("volumeId") + "' is in zone " + volume.text("availabilityZone") +
+                       ", the VM would be in " + zone,
+                   false);
   }
 }
 
 Launch Vms::prepare(const CreateVm& request, VmWish wish, int attempt) {
   const auto image = find_image(api_, request.stemcell);
-  if (!image) throw CpiError(ErrorType::vm_creation_failed, "there is no stemcell '" + request.stemcell.value + "'");
+  if (!image)
+    throw CpiError(ErrorType::vm_creation_failed, "there is no stemcell '" + request.stemcell.value + "'");
   resolve_security_groups(api_, wish.nics);
-  Launch launch{.image = image->id, .root_device = image->root_device, .agent = request.agent.value,
+  Launch launch{.image = image->id,
+                .root_device = image->root_device,
+                .agent = request.agent.value,
                 .root_gib = image->root_gib};
   launch.tags = merged(merged(to_tags(config_.tags), to_tags(wish.tags)), {{agent_tag, request.agent.value}});
   std::map<std::string, std::string> macs;
@@ -103,7 +112,8 @@ Launch Vms::prepare(const CreateVm& request, VmWish wish, int attempt) {
 // RunInstances once, whatever happens to its replies: its token tells a repetition, its tags tell an instance
 // whose reply was lost for good.
 Instance Vms::run_in(const Launch& launch, Market market, const std::string& token) {
-  Patience for_address(api_.clock(), config_.first_poll, address_limit, "waiting for the address of " + launch.agent);
+  Patience for_address(api_.clock(), config_.first_poll, address_limit,
+                       "waiting for the address of " + launch.agent);
   for (;;) {
     try {
       const auto made = api_.ec2(run_instances(launch, market, token)).items("instancesSet");
@@ -132,7 +142,8 @@ Instance Vms::run(const Launch& launch, int attempt) {
   if (spot && launch.wish.spot_ondemand_fallback && attempt % launches_at_most != 0) spot = false;
   try {
     try {
-      instance = run_in(launch, spot ? Market::spot : Market::on_demand, client_token(spot ? "spot" : "instance", launch.agent, attempt));
+      instance = run_in(launch, spot ? Market::spot : Market::on_demand,
+                        client_token(spot ? "spot" : "instance", launch.agent, attempt));
     } catch (const AwsError& error) {
       if (!spot || !launch.wish.spot_ondemand_fallback || !is_capacity_error(error)) throw;
       api_.log().warn("vm.no_spot", {{"agent", launch.agent}, {"code", error.aws_code()}});
@@ -165,8 +176,10 @@ CreatedVm Vms::finish(const Instance& instance, const CreateVm& request, const V
     if (wish.nics.size() > 1) {
       // What was not made with the instance is not deleted with it unless asked.
       for (const auto& nic : instance.interfaces) {
-        api_.ec2(Query("ModifyNetworkInterfaceAttribute").set("NetworkInterfaceId", nic.id)
-                     .set("Attachment.AttachmentId", nic.attachment_id).set("Attachment.DeleteOnTermination", true));
+        api_.ec2(Query("ModifyNetworkInterfaceAttribute")
+                     .set("NetworkInterfaceId", nic.id)
+                     .set("Attachment.AttachmentId", nic.attachment_id)
+                     .set("Attachment.DeleteOnTermination", true));
       }
     }
     point_at_instance(api_, instance, wish);
@@ -211,7 +224,8 @@ void Vms::remove(const VmCid& vm) {
   if (!is_ec2_id(vm.value, "i")) throw_vm_not_found(vm);
   bool was_gone = false;
   try {
-    const auto ended = api_.ec2(Query("TerminateInstances").list("InstanceId", {vm.value})).items("instancesSet");
+    const auto ended =
+        api_.ec2(Query("TerminateInstances").list("InstanceId", {vm.value})).items("instancesSet");
     was_gone = !ended.empty() && ended.front().text("previousState/name") == "terminated";
   } catch (const AwsError& error) {
     if (error.is("InvalidInstanceID")) throw_vm_not_found(vm);
@@ -245,8 +259,10 @@ void Vms::set_metadata(const VmCid& vm, const Json& metadata) {
   if (!is_ec2_id(vm.value, "i")) throw_vm_not_found(vm);
   auto tags = merged(to_tags(config_.tags), to_tags(metadata));
   const auto text = [&](const char* key) { return tags.contains(key) ? tags[key] : std::string(); };
-  if (text("name").empty() && !text("job").empty()) tags["Name"] = text("job") + "/" + text("index");
-  else if (!text("name").empty()) tags["Name"] = text("name");
+  if (text("name").empty() && !text("job").empty())
+    tags["Name"] = text("job") + "/" + text("index");
+  else if (!text("name").empty())
+    tags["Name"] = text("name");
   tags.erase(agent_tag);
   try {
     api_.ec2(Query("CreateTags").list("ResourceId", {vm.value}).tags(tags));

@@ -31,7 +31,8 @@ VolumeWish read_volume_wish(JsonReader& in, const AwsConfig& config, Problems& p
   }
   const bool provisioned = wish.type == "io1" || wish.type == "io2";
   if (provisioned && !wish.iops) problems.add(in.place("iops"), "is required with type " + wish.type);
-  if (wish.iops && !provisioned && wish.type != "gp3") problems.add(in.place("iops"), "is for types gp3, io1 and io2 only");
+  if (wish.iops && !provisioned && wish.type != "gp3")
+    problems.add(in.place("iops"), "is for types gp3, io1 and io2 only");
   if (wish.throughput && wish.type != "gp3") problems.add(in.place("throughput"), "is for type gp3 only");
   if (!wish.encrypted && !wish.kms_key_arn.empty()) {
     problems.add(in.place("kms_key_arn"), "is given, but encrypted is not true");

@@ -14,14 +14,20 @@ constexpr int creations_at_most = 3;
 }
 
 [[noreturn]] void refuse_attached(const Volume& volume, const std::string& what) {
-  throw CpiError(ErrorType::cloud_error, what + " disk '" + volume.id + "': it is attached to VM '" + volume.attached_to + "'");
+  throw CpiError(ErrorType::cloud_error,
+                 what + " disk '" + volume.id + "': it is attached to VM '" + volume.attached_to + "'");
 }
 
 Volume read_volume(const Reply& item) {
-  Volume volume{.id = item.text("volumeId"), .state = item.text("status"), .availability_zone = item.text("availabilityZone"),
-                .type = item.text("volumeType"), .kms_key_id = item.text("kmsKeyId"),
-                .size_gib = item.integer("size").value_or(0), .iops = item.integer("iops").value_or(0),
-                .throughput = item.integer("throughput").value_or(0), .encrypted = item.truth("encrypted")};
+  Volume volume{.id = item.text("volumeId"),
+                .state = item.text("status"),
+                .availability_zone = item.text("availabilityZone"),
+                .type = item.text("volumeType"),
+                .kms_key_id = item.text("kmsKeyId"),
+                .size_gib = item.integer("size").value_or(0),
+                .iops = item.integer("iops").value_or(0),
+                .throughput = item.integer("throughput").value_or(0),
+                .encrypted = item.truth("encrypted")};
   volume.size_mib = volume.size_gib * 1024;
   for (const auto& tag : item.items("tagSet")) {
     if (tag.text("key") != disk_size_tag) continue;
@@ -45,7 +51,8 @@ VolumeWish read_wish(const Json& properties, const AwsConfig& config) {
   auto wish = read_volume_wish(in, config, problems);
   if (problems.empty()) return wish;
   std::string details;
-  for (const auto& problem : problems.items()) details += (details.empty() ? "" : "; ") + problem.place + " " + problem.message;
+  for (const auto& problem : problems.items())
+    details += (details.empty() ? "" : "; ") + problem.place + " " + problem.message;
   throw CpiError(ErrorType::cloud_error, Fault::invalid, details, false);
 }
 
@@ -53,12 +60,14 @@ void require_size(std::int64_t mib) {
   constexpr std::int64_t most = std::int64_t{64} << 20;
   if (mib >= 1 && mib <= most) return;
   throw CpiError(ErrorType::cloud_error, Fault::invalid,
-                 "a disk of " + std::to_string(mib) + " MiB: 1 to " + std::to_string(most) + " are allowed", false);
+                 "a disk of " + std::to_string(mib) + " MiB: 1 to " + std::to_string(most) + " are allowed",
+                 false);
 }
 
 // Quotas of volumes and of their performance.
 bool is_quota_error(const AwsError& error) {
-  return error.is("VolumeLimitExceeded") || error.is("MaxIOPSLimitExceeded") || error.is("InsufficientVolumeCapacity");
+  return error.is("VolumeLimitExceeded") || error.is("MaxIOPSLimitExceeded") ||
+         error.is("InsufficientVolumeCapacity");
 }
 
 }  // namespace
@@ -95,11 +104,14 @@ std::string Volumes::zone_for(const Json& properties, const std::optional<VmCid>
   if (zone != properties.end() && zone->is_string()) return zone->get<std::string>();
   if (!config_.default_availability_zone.empty()) return config_.default_availability_zone;
   throw CpiError(ErrorType::cloud_error, Fault::invalid,
-                 "the disk's zone is not known: give a VM, cloud_properties.availability_zone or the CPI's default_availability_zone", false);
+                 "the disk's zone is not known: give a VM, cloud_properties.availability_zone or the CPI's "
+                 "default_availability_zone",
+                 false);
 }
 
 std::optional<DiskCid> Volumes::made_for(const std::string& key) const {
-  for (const auto& item : api_.pages(Query("DescribeVolumes").filter(std::string("tag:") + disk_key_tag, {key}), "volumeSet")) {
+  for (const auto& item :
+       api_.pages(Query("DescribeVolumes").filter(std::string("tag:") + disk_key_tag, {key}), "volumeSet")) {
     const auto volume = read_volume(item);
     if (volume.exists() && volume.state != "error") return DiskCid{volume.id};
   }
@@ -114,7 +126,8 @@ bool Volumes::became_available(const std::string& id) const {
     seen = seen || volume;
     if (volume && (volume->state == "available" || volume->state == "in-use")) return true;
     if (volume && volume->state == "error") {
-      throw CpiError(ErrorType::cloud_error, "EC2 could not make volume " + id + "; is the key it is encrypted with usable?");
+      throw CpiError(ErrorType::cloud_error,
+                     "EC2 could not make volume " + id + "; is the key it is encrypted with usable?");
     }
     // It is not told everywhere yet, or it is what a used-up token stands for: a volume deleted since.
     constexpr int misses_of_a_new_one = 5;
@@ -123,7 +136,8 @@ bool Volumes::became_available(const std::string& id) const {
   }
 }
 
-DiskCid Volumes::create(std::int64_t size_mib, const Json& properties, const std::optional<VmCid>& near_vm, const std::string& key) {
+DiskCid Volumes::create(std::int64_t size_mib, const Json& properties, const std::optional<VmCid>& near_vm,
+                        const std::string& key) {
   require_size(size_mib);
   const auto wish = read_wish(properties, config_);
   const auto digest = key.empty() ? "" : client_token("disk key", key, 0);
@@ -137,7 +151,9 @@ DiskCid Volumes::create(std::int64_t size_mib, const Json& properties, const std
   const auto name = key.empty() ? api_.random().uuid() : key;
   for (int attempt = 0; attempt < creations_at_most; ++attempt) {
     Query query("CreateVolume");
-    query.set("AvailabilityZone", zone).set("Size", gib_of(size_mib)).set("ClientToken", client_token("disk", name, attempt));
+    query.set("AvailabilityZone", zone)
+        .set("Size", gib_of(size_mib))
+        .set("ClientToken", client_token("disk", name, attempt));
     set_volume(query, "", wish);
     query.tag_specification("volume", tags);
     try {
@@ -148,7 +164,8 @@ DiskCid Volumes::create(std::int64_t size_mib, const Json& properties, const std
       throw;
     }
   }
-  throw CpiError(ErrorType::cloud_error, "EC2 made no volume of " + std::to_string(size_mib) + " MiB in " + zone, true);
+  throw CpiError(ErrorType::cloud_error,
+                 "EC2 made no volume of " + std::to_string(size_mib) + " MiB in " + zone, true);
 }
 
 Volume Volumes::wait_while_moving(const DiskCid& disk, const char* state) const {
@@ -180,15 +197,18 @@ Json Volumes::attach(const VmCid& vm, const DiskCid& disk) {
   auto instance = get_instance(api_, vm);
   if (!is_ec2_id(disk.value, "vol")) throw_disk_not_found(disk);
   for (const auto& device : instance.devices) {
-    if (device.volume_id == disk.value && device.status == "attached") return device_hint(instance.type, device.name, disk.value);
+    if (device.volume_id == disk.value && device.status == "attached")
+      return device_hint(instance.type, device.name, disk.value);
   }
   constexpr int tries = 5;
   std::string device;
   for (int attempt = 0;; ++attempt) {
     const auto name = free_device(instance);
-    if (!name) throw CpiError(ErrorType::cloud_error, "VM '" + vm.value + "' has no free device from sdf to sdp");
+    if (!name)
+      throw CpiError(ErrorType::cloud_error, "VM '" + vm.value + "' has no free device from sdf to sdp");
     try {
-      api_.ec2(Query("AttachVolume").set("VolumeId", disk.value).set("InstanceId", vm.value).set("Device", *name));
+      api_.ec2(
+          Query("AttachVolume").set("VolumeId", disk.value).set("InstanceId", vm.value).set("Device", *name));
       break;
     } catch (const AwsError& error) {
       if (error.is("InvalidVolume.NotFound")) throw_disk_not_found(disk);
@@ -196,14 +216,17 @@ Json Volumes::attach(const VmCid& vm, const DiskCid& disk) {
       if (volume.attached_to == vm.value) break;
       if (!volume.attached_to.empty()) refuse_attached(volume, "cannot attach");
       // Another call took the device, or the instance is not there yet.
-      const bool again = error.is("InvalidParameterValue") || error.is("InvalidDevice") || error.is("IncorrectState");
+      const bool again =
+          error.is("InvalidParameterValue") || error.is("InvalidDevice") || error.is("IncorrectState");
       if (!again || attempt == tries) throw;
       api_.clock().sleep_for(config_.first_poll);
       instance = get_instance(api_, vm);
     }
   }
   const auto volume = wait_while_moving(disk, "attaching");
-  if (volume.attached_to != vm.value) throw CpiError(ErrorType::cloud_error, "disk '" + disk.value + "' did not come to VM '" + vm.value + "'", true);
+  if (volume.attached_to != vm.value)
+    throw CpiError(ErrorType::cloud_error, "disk '" + disk.value + "' did not come to VM '" + vm.value + "'",
+                   true);
   return device_hint(instance.type, volume.device, disk.value);
 }
 
@@ -219,7 +242,8 @@ void Volumes::detach(const VmCid& vm, const DiskCid& disk) {
     const auto volume = get(disk);
     if (volume.attached_to.empty()) return;
     if (volume.attached_to != vm.value) {
-      throw CpiError(ErrorType::disk_not_attached, "disk '" + disk.value + "' is attached to VM '" + volume.attached_to + "', not to '" + vm.value + "'");
+      throw CpiError(ErrorType::disk_not_attached, "disk '" + disk.value + "' is attached to VM '" +
+                                                       volume.attached_to + "', not to '" + vm.value + "'");
     }
   }
   auto waiting = patience("waiting until the guest lets go of " + disk.value);
@@ -256,10 +280,12 @@ void Volumes::update(const DiskCid& disk, std::int64_t new_size_mib, const Json&
   require_size(new_size_mib);
   const auto wish = read_wish(properties, config_);
   const auto volume = get(disk);
-  const bool other_key = !wish.kms_key_arn.empty() && !volume.kms_key_id.empty() && wish.kms_key_arn != volume.kms_key_id &&
+  const bool other_key = !wish.kms_key_arn.empty() && !volume.kms_key_id.empty() &&
+                         wish.kms_key_arn != volume.kms_key_id &&
                          !volume.kms_key_id.ends_with(wish.kms_key_arn);
   if (wish.encrypted != volume.encrypted || other_key) {
-    throw CpiError(ErrorType::not_supported, "EC2 cannot change how disk '" + disk.value + "' is encrypted: it has to be copied");
+    throw CpiError(ErrorType::not_supported,
+                   "EC2 cannot change how disk '" + disk.value + "' is encrypted: it has to be copied");
   }
   Query changes("ModifyVolume");
   bool any = false;
@@ -275,11 +301,13 @@ void Volumes::update(const DiskCid& disk, std::int64_t new_size_mib, const Json&
 
 void Volumes::modify(const Volume& volume, std::int64_t new_size_mib, Query changes, bool changes_anything) {
   if (new_size_mib < volume.size_mib) {
-    throw CpiError(ErrorType::not_supported, "disk '" + volume.id + "' of " + std::to_string(volume.size_mib) +
-                                                 " MiB cannot shrink to " + std::to_string(new_size_mib));
+    throw CpiError(ErrorType::not_supported, "disk '" + volume.id + "' of " +
+                                                 std::to_string(volume.size_mib) + " MiB cannot shrink to " +
+                                                 std::to_string(new_size_mib));
   }
   if (!volume.attached_to.empty()) {
-    throw CpiError(ErrorType::not_supported, "disk '" + volume.id + "' is attached to VM '" + volume.attached_to + "': it is changed when detached");
+    throw CpiError(ErrorType::not_supported, "disk '" + volume.id + "' is attached to VM '" +
+                                                 volume.attached_to + "': it is changed when detached");
   }
   const auto gib = gib_of(new_size_mib);
   if (gib != volume.size_gib) changes.set("Size", gib);
@@ -297,7 +325,9 @@ void Volumes::modify(const Volume& volume, std::int64_t new_size_mib, Query chan
     wait_for_modification(volume.id);
   }
   if (new_size_mib != volume.size_mib) {
-    api_.ec2(Query("CreateTags").list("ResourceId", {volume.id}).tags({{disk_size_tag, std::to_string(new_size_mib)}}));
+    api_.ec2(Query("CreateTags")
+                 .list("ResourceId", {volume.id})
+                 .tags({{disk_size_tag, std::to_string(new_size_mib)}}));
   }
 }
 
@@ -305,10 +335,13 @@ void Volumes::modify(const Volume& volume, std::int64_t new_size_mib, Query chan
 void Volumes::wait_for_modification(const std::string& id) const {
   auto waiting = patience("waiting until " + id + " is changed");
   for (;;) {
-    const auto found = api_.ec2(Query("DescribeVolumesModifications").list("VolumeId", {id})).items("volumeModificationSet");
+    const auto found =
+        api_.ec2(Query("DescribeVolumesModifications").list("VolumeId", {id})).items("volumeModificationSet");
     const auto state = found.empty() ? std::string() : found.back().text("modificationState");
     if (state == "optimizing" || state == "completed") return;
-    if (state == "failed") throw CpiError(ErrorType::cloud_error, "EC2 could not change volume " + id + ": " + found.back().text("statusMessage"));
+    if (state == "failed")
+      throw CpiError(ErrorType::cloud_error,
+                     "EC2 could not change volume " + id + ": " + found.back().text("statusMessage"));
     waiting.pause();
   }
 }
@@ -323,19 +356,27 @@ SnapshotCid Volumes::snapshot(const DiskCid& disk, const Json& metadata) {
   for (;;) {
     std::string made;
     try {
-      made = api_.ec2(Query("CreateSnapshot").set("VolumeId", disk.value).set("Description", "slipway " + disk.value)
-                          .tag_specification("snapshot", tags), Repeat::once).text("snapshotId");
+      made = api_.ec2(Query("CreateSnapshot")
+                          .set("VolumeId", disk.value)
+                          .set("Description", "slipway " + disk.value)
+                          .tag_specification("snapshot", tags),
+                      Repeat::once)
+                 .text("snapshotId");
     } catch (const Error& error) {
       const auto* aws = dynamic_cast<const AwsError*>(&error);
-      if (aws != nullptr && (aws->is("InvalidVolume") || aws->is("InvalidParameterValue"))) throw_disk_not_found(disk);
+      if (aws != nullptr && (aws->is("InvalidVolume") || aws->is("InvalidParameterValue")))
+        throw_disk_not_found(disk);
       if (error.fault() != Fault::outcome_unknown) throw;
       waiting.pause();
     }
-    const auto known = api_.pages(Query("DescribeSnapshots").filter(std::string("tag:") + request_tag, {call}), "snapshotSet");
+    const auto known = api_.pages(
+        Query("DescribeSnapshots").filter(std::string("tag:") + request_tag, {call}), "snapshotSet");
     for (const auto& item : known) {
       const auto id = item.text("snapshotId");
-      if (made.empty()) made = id;
-      else if (id != made) remove_snapshot({id});
+      if (made.empty())
+        made = id;
+      else if (id != made)
+        remove_snapshot({id});
     }
     if (!made.empty()) return {made};
   }

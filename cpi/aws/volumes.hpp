@@ -27,7 +27,8 @@ class Volumes {
  public:
   Volumes(const AwsConfig& config, const Api& api) : config_(config), api_(api) {}
 
-  DiskCid create(std::int64_t size_mib, const Json& properties, const std::optional<VmCid>& near_vm, const std::string& key);
+  DiskCid create(std::int64_t size_mib, const Json& properties, const std::optional<VmCid>& near_vm,
+                 const std::string& key);
   void remove(const DiskCid& disk);
   bool exists(const DiskCid& disk) const;
   Json attach(const VmCid& vm, const DiskCid& disk);

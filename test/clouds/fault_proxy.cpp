@@ -32,7 +32,8 @@ struct Identity {
 
 Identity make_identity() {
   const auto now = SystemClock().now();
-  const auto ca = tls::create_ca({.common_name = "fault proxy CA", .organization = "Test"}, certificate_life, now);
+  const auto ca =
+      tls::create_ca({.common_name = "fault proxy CA", .organization = "Test"}, certificate_life, now);
   tls::CertificateRequest request;
   request.subject = {.common_name = "fault proxy", .organization = "Test"};
   request.alternative_names = {"127.0.0.1", "localhost"};
@@ -50,8 +51,8 @@ asio::ssl::context make_context(const tls::KeyPair& server) {
 
 // Headers that belong to one hop, and those that the sender of the next hop makes itself.
 bool belongs_to_hop(const std::string& name) {
-  static const http::Headers names{{"connection", ""}, {"keep-alive", ""}, {"transfer-encoding", ""},
-                                   {"content-length", ""}, {"expect", ""}, {"upgrade", ""}};
+  static const http::Headers names{{"connection", ""},     {"keep-alive", ""}, {"transfer-encoding", ""},
+                                   {"content-length", ""}, {"expect", ""},     {"upgrade", ""}};
   return names.contains(name);
 }
 
@@ -81,7 +82,9 @@ struct FaultProxy::State {
   std::thread listener;
 
   explicit State(const std::string& url)
-      : upstream({.base_url = url, .verify_peer = false, .timeout = std::chrono::seconds(120),
+      : upstream({.base_url = url,
+                  .verify_peer = false,
+                  .timeout = std::chrono::seconds(120),
                   .max_response_bytes = max_body_bytes}) {
     listener = std::thread([this] { listen(); });
   }
@@ -135,9 +138,11 @@ struct FaultProxy::State {
 
   // False: the connection is to be closed.
   bool exchange(Stream& stream, const wire::request<wire::string_body>& message) {
-    ProxiedRequest request{.method = std::string(message.method_string()), .target = std::string(message.target()),
+    ProxiedRequest request{.method = std::string(message.method_string()),
+                           .target = std::string(message.target()),
                            .body = message.body()};
-    for (const auto& field : message) request.headers[std::string(field.name_string())] = std::string(field.value());
+    for (const auto& field : message)
+      request.headers[std::string(field.name_string())] = std::string(field.value());
     NetFault fault;
     {
       std::unique_lock lock(mutex);
@@ -179,8 +184,8 @@ struct FaultProxy::State {
     }
   }
 
-  bool send(Stream& stream, const wire::request<wire::string_body>& message, const http::ClientResponse& reply,
-            bool cut) {
+  bool send(Stream& stream, const wire::request<wire::string_body>& message,
+            const http::ClientResponse& reply, bool cut) {
     wire::response<wire::string_body> response;
     response.result(static_cast<unsigned>(reply.status));
     response.version(message.version());

@@ -51,11 +51,11 @@ class FaultProxy {
   FaultProxy(const FaultProxy&) = delete;
   FaultProxy& operator=(const FaultProxy&) = delete;
 
-  std::string url() const;            // https://127.0.0.1:PORT
+  std::string url() const;  // https://127.0.0.1:PORT
   int port() const;
   const std::string& ca_pem() const;  // who trusts this trusts the proxy
 
-  void set_faults(Faults faults);     // empty: none
+  void set_faults(Faults faults);  // empty: none
   // Every request since the last call, in the order they arrived.
   std::vector<ProxiedRequest> take_requests();
 

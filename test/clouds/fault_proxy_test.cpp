@@ -17,13 +17,16 @@ namespace {
 // A cloud that counts, and a client that trusts the proxy in front of it.
 struct World {
   std::atomic<int> effects{0};
-  http::Server cloud{{}, [this](http::Request& request) {
+  http::Server cloud{{},
+                     [this](http::Request& request) {
                        ++effects;
                        return http::Response::text(200, "<ok>" + request.method + " " + request.target + " " +
                                                             request.body->read_all(1 << 20) + "</ok>");
-                     }, Log::discard()};
+                     },
+                     Log::discard()};
   FaultProxy proxy{"http://127.0.0.1:" + std::to_string(cloud.port())};
-  http::Client client{{.base_url = proxy.url(), .ca_pem = proxy.ca_pem(), .timeout = std::chrono::seconds(20)}};
+  http::Client client{
+      {.base_url = proxy.url(), .ca_pem = proxy.ca_pem(), .timeout = std::chrono::seconds(20)}};
 
   http::ClientResponse post() { return client.send({.method = "POST", .target = "/a?b=c", .body = "hello"}); }
   Fault fault_of_post() {

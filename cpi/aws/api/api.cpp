@@ -23,7 +23,8 @@ constexpr Kind kinds[] = {
 };
 
 const Kind& kind_of(Service service) {
-  return *std::find_if(std::begin(kinds), std::end(kinds), [&](const Kind& kind) { return kind.service == service; });
+  return *std::find_if(std::begin(kinds), std::end(kinds),
+                       [&](const Kind& kind) { return kind.service == service; });
 }
 
 std::string host_of(const std::string& url) {
@@ -34,7 +35,8 @@ std::string host_of(const std::string& url) {
 
 void replace_all(std::string& text, const std::string& secret) {
   if (secret.size() < 6) return;
-  for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at)) text.replace(at, secret.size(), "<redacted>");
+  for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at))
+    text.replace(at, secret.size(), "<redacted>");
 }
 
 }  // namespace
@@ -54,16 +56,25 @@ struct Api::Endpoint {
       : kind(of), host(host_of(url)), reusing(client(url, config, true)), fresh(client(url, config, false)) {}
 
   static http::ClientConfig client(const std::string& url, const ApiConfig& config, bool reuse) {
-    return {.base_url = url, .ca_pem = config.ca_pem, .timeout = config.request_timeout, .posts_may_repeat = reuse};
+    return {.base_url = url,
+            .ca_pem = config.ca_pem,
+            .timeout = config.request_timeout,
+            .posts_may_repeat = reuse};
   }
 };
 
-Api::Api(ApiConfig config, std::shared_ptr<CredentialsSource> credentials, Clock& clock, Random& random, Log log)
-    : config_(std::move(config)), credentials_(std::move(credentials)), clock_(clock), random_(random), log_(std::move(log)) {
+Api::Api(ApiConfig config, std::shared_ptr<CredentialsSource> credentials, Clock& clock, Random& random,
+         Log log)
+    : config_(std::move(config)),
+      credentials_(std::move(credentials)),
+      clock_(clock),
+      random_(random),
+      log_(std::move(log)) {
   for (const auto& kind : kinds) {
     const auto found = config_.endpoints.find(kind.service);
-    const auto url = found == config_.endpoints.end() || found->second.empty() ? default_endpoint(kind.service, config_.region)
-                                                                               : found->second;
+    const auto url = found == config_.endpoints.end() || found->second.empty()
+                         ? default_endpoint(kind.service, config_.region)
+                         : found->second;
     endpoints_[kind.service] = std::make_unique<Endpoint>(kind, url, config_);
   }
 }
@@ -72,7 +83,8 @@ Api::~Api() = default;
 
 const Api::Endpoint& Api::endpoint(Service service) const { return *endpoints_.at(service); }
 
-http::ClientResponse Api::send(const Endpoint& endpoint, const http::ClientRequest& request, Repeat repeat) const {
+http::ClientResponse Api::send(const Endpoint& endpoint, const http::ClientRequest& request,
+                               Repeat repeat) const {
   UnsignedRequest to_sign{.method = request.method, .headers = request.headers, .body = request.body};
   const auto question = request.target.find('?');
   to_sign.path = request.target.substr(0, question);
@@ -90,11 +102,13 @@ http::ClientResponse Api::send(const Endpoint& endpoint, const http::ClientReque
 void Api::pause(int attempt, const http::Headers& headers) const {
   auto longest = config_.first_backoff * (std::int64_t{1} << std::min(attempt, 16));
   longest = std::min<std::chrono::milliseconds>(longest, config_.longest_backoff);
-  auto wait = longest / 2 + std::chrono::milliseconds(random_.below(static_cast<std::uint64_t>(longest.count() / 2 + 1)));
+  auto wait = longest / 2 +
+              std::chrono::milliseconds(random_.below(static_cast<std::uint64_t>(longest.count() / 2 + 1)));
   if (const auto after = headers.find("Retry-After"); after != headers.end()) {
     int seconds = 0;
     std::from_chars(after->second.data(), after->second.data() + after->second.size(), seconds);
-    wait = std::clamp<std::chrono::milliseconds>(std::chrono::seconds(seconds), wait, std::max(wait, config_.longest_backoff));
+    wait = std::clamp<std::chrono::milliseconds>(std::chrono::seconds(seconds), wait,
+                                                 std::max(wait, config_.longest_backoff));
   }
   clock_.sleep_for(wait);
 }
@@ -109,11 +123,13 @@ void Api::fail(const Error& error, const std::string& what) const {
   } catch (const Error&) {
     // Without credentials there is none to hide.
   }
-  if (const auto* aws = dynamic_cast<const AwsError*>(&error)) throw AwsError(aws->fault(), aws->status(), aws->aws_code(), message);
+  if (const auto* aws = dynamic_cast<const AwsError*>(&error))
+    throw AwsError(aws->fault(), aws->status(), aws->aws_code(), message);
   throw Error(error.fault(), message.starts_with(what) ? message : what + ": " + message);
 }
 
-http::ClientResponse Api::exchange(Service service, const http::ClientRequest& request, const std::string& what, Repeat repeat,
+http::ClientResponse Api::exchange(Service service, const http::ClientRequest& request,
+                                   const std::string& what, Repeat repeat,
                                    const std::function<void(const http::ClientResponse&)>& accept) const {
   const auto& to = endpoint(service);
   bool renewed = false;
@@ -123,8 +139,10 @@ http::ClientResponse Api::exchange(Service service, const http::ClientRequest& r
     try {
       const auto response = send(to, request, repeat);
       headers = response.headers;
-      log_.debug("aws.call", {{"action", what}, {"status", std::to_string(response.status)},
-                              {"ms", std::to_string((clock_.monotonic() - started) / std::chrono::milliseconds(1))}});
+      log_.debug("aws.call",
+                 {{"action", what},
+                  {"status", std::to_string(response.status)},
+                  {"ms", std::to_string((clock_.monotonic() - started) / std::chrono::milliseconds(1))}});
       if (response.status / 100 != 2) throw read_error(response, what);
       try {
         accept(response);
@@ -139,9 +157,12 @@ http::ClientResponse Api::exchange(Service service, const http::ClientRequest& r
         credentials_->forget();
         continue;
       }
-      const bool again = error.fault() == Fault::retryable || (error.fault() == Fault::outcome_unknown && repeat == Repeat::safe);
+      const bool again = error.fault() == Fault::retryable ||
+                         (error.fault() == Fault::outcome_unknown && repeat == Repeat::safe);
       if (!again || attempt >= config_.max_retries) fail(error, what);
-      log_.warn("aws.retry", {{"action", what}, {"attempt", std::to_string(attempt + 1)}, {"code", aws == nullptr ? "" : aws->aws_code()}});
+      log_.warn("aws.retry", {{"action", what},
+                              {"attempt", std::to_string(attempt + 1)},
+                              {"code", aws == nullptr ? "" : aws->aws_code()}});
     }
     pause(attempt, headers);
   }
@@ -153,7 +174,8 @@ Reply Api::query(Service service, const Query& query, Repeat repeat) const {
   Reply reply;
   exchange(service, request, query.action(), repeat, [&](const http::ClientResponse& response) {
     reply = Reply::parse(response.body);
-    if (reply.name() != query.action() + "Response") throw Error(Fault::invalid, "the reply is not one to " + query.action());
+    if (reply.name() != query.action() + "Response")
+      throw Error(Fault::invalid, "the reply is not one to " + query.action());
   });
   return reply;
 }
@@ -167,7 +189,8 @@ std::vector<Reply> Api::pages(const Query& query, const std::string& list) const
     const auto reply = ec2(page);
     for (const auto& item : reply.items(list)) all.push_back(item);
     const auto token = reply.text("nextToken");
-    if (!token.empty() && token == next) throw Error(Fault::internal, query.action() + ": the same page came twice");
+    if (!token.empty() && token == next)
+      throw Error(Fault::internal, query.action() + ": the same page came twice");
     next = token;
   } while (!next.empty());
   return all;
@@ -182,9 +205,13 @@ Json Api::ebs(http::ClientRequest request, const std::string& what, Repeat repea
   return json;
 }
 
-Credentials Api::assume_role(const std::string& role_arn, const std::string& session_name, const std::string& external_id) const {
-  const auto reply = query(Service::sts, Query("AssumeRole").set("RoleArn", role_arn).set("RoleSessionName", session_name)
-                                             .set("DurationSeconds", 3600).set_if("ExternalId", external_id));
+Credentials Api::assume_role(const std::string& role_arn, const std::string& session_name,
+                             const std::string& external_id) const {
+  const auto reply = query(Service::sts, Query("AssumeRole")
+                                             .set("RoleArn", role_arn)
+                                             .set("RoleSessionName", session_name)
+                                             .set("DurationSeconds", 3600)
+                                             .set_if("ExternalId", external_id));
   const auto given = reply.at("AssumeRoleResult/Credentials");
   Credentials credentials;
   credentials.access_key_id = given.text("AccessKeyId");

@@ -41,18 +41,22 @@ enum class Repeat {
 // parameter's value. Thread-safe.
 class Api {
  public:
-  Api(ApiConfig config, std::shared_ptr<CredentialsSource> credentials, Clock& clock, Random& random, Log log);
+  Api(ApiConfig config, std::shared_ptr<CredentialsSource> credentials, Clock& clock, Random& random,
+      Log log);
   ~Api();
 
   Reply query(Service service, const Query& query, Repeat repeat = Repeat::safe) const;
-  Reply ec2(const Query& query, Repeat repeat = Repeat::safe) const { return this->query(Service::ec2, query, repeat); }
+  Reply ec2(const Query& query, Repeat repeat = Repeat::safe) const {
+    return this->query(Service::ec2, query, repeat);
+  }
   // All pages of a Describe action: `each` gets the items of `list`.
   std::vector<Reply> pages(const Query& query, const std::string& list) const;
   // EBS direct: REST with JSON. `what` names the call in errors.
   Json ebs(http::ClientRequest request, const std::string& what, Repeat repeat = Repeat::safe) const;
 
   // One AssumeRole with these credentials; `external_id` may be empty.
-  Credentials assume_role(const std::string& role_arn, const std::string& session_name, const std::string& external_id) const;
+  Credentials assume_role(const std::string& role_arn, const std::string& session_name,
+                          const std::string& external_id) const;
 
   const std::string& region() const { return config_.region; }
   Clock& clock() const { return clock_; }
@@ -62,9 +66,11 @@ class Api {
  private:
   struct Endpoint;
   const Endpoint& endpoint(Service service) const;
-  http::ClientResponse exchange(Service service, const http::ClientRequest& request, const std::string& what, Repeat repeat,
+  http::ClientResponse exchange(Service service, const http::ClientRequest& request, const std::string& what,
+                                Repeat repeat,
                                 const std::function<void(const http::ClientResponse&)>& accept) const;
-  http::ClientResponse send(const Endpoint& endpoint, const http::ClientRequest& request, Repeat repeat) const;
+  http::ClientResponse send(const Endpoint& endpoint, const http::ClientRequest& request,
+                            Repeat repeat) const;
   void pause(int attempt, const http::Headers& headers) const;
   [[noreturn]] void fail(const Error& error, const std::string& what) const;
 

@@ -51,8 +51,8 @@ Told read(const http::ClientResponse& response) {
 
 Fault fault_of(int status, const std::string& code) {
   if (is_throttling(code) || status == 429) return Fault::retryable;
-  for (const auto* prefix : {"AuthFailure", "InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken", "RequestExpired",
-                             "UnrecognizedClient", "InvalidSignature"}) {
+  for (const auto* prefix : {"AuthFailure", "InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken",
+                             "RequestExpired", "UnrecognizedClient", "InvalidSignature"}) {
     if (code.starts_with(prefix)) return Fault::unauthenticated;
   }
   if (code.starts_with("UnauthorizedOperation") || code.starts_with("AccessDenied")) return Fault::forbidden;
@@ -70,10 +70,11 @@ std::string one_line(std::string text) {
 
 bool is_throttling(std::string_view code) {
   static constexpr std::array known{
-      std::string_view("RequestLimitExceeded"), std::string_view("Throttling"), std::string_view("ThrottlingException"),
-      std::string_view("ThrottledException"),   std::string_view("EC2ThrottledException"), std::string_view("RequestThrottled"),
-      std::string_view("RequestThrottledException"), std::string_view("SlowDown"), std::string_view("PriorRequestNotComplete"),
-      std::string_view("TooManyRequestsException")};
+      std::string_view("RequestLimitExceeded"),      std::string_view("Throttling"),
+      std::string_view("ThrottlingException"),       std::string_view("ThrottledException"),
+      std::string_view("EC2ThrottledException"),     std::string_view("RequestThrottled"),
+      std::string_view("RequestThrottledException"), std::string_view("SlowDown"),
+      std::string_view("PriorRequestNotComplete"),   std::string_view("TooManyRequestsException")};
   return std::find(known.begin(), known.end(), code) != known.end();
 }
 

@@ -57,7 +57,8 @@ Query& Query::tag_specification(const std::string& resource, const Tags& tags) {
 
 std::string Query::body(std::string_view version) const {
   auto text = "Action=" + http::url_encode(action_) + "&Version=" + http::url_encode(version);
-  for (const auto& [name, value] : parameters_) text += "&" + http::url_encode(name) + "=" + http::url_encode(value);
+  for (const auto& [name, value] : parameters_)
+    text += "&" + http::url_encode(name) + "=" + http::url_encode(value);
   return text;
 }
 

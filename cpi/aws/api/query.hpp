@@ -24,15 +24,17 @@ class Query {
   Query& set(const std::string& name, std::int64_t value) { return set(name, std::to_string(value)); }
   Query& set(const std::string& name, int value) { return set(name, std::to_string(value)); }
   Query& set(const std::string& name, bool value) { return set(name, std::string(value ? "true" : "false")); }
-  Query& set_if(const std::string& name, const std::string& value) { return value.empty() ? *this : set(name, value); }
+  Query& set_if(const std::string& name, const std::string& value) {
+    return value.empty() ? *this : set(name, value);
+  }
   Query& list(const std::string& name, const std::vector<std::string>& values);
   Query& filter(const std::string& name, const std::vector<std::string>& values);
-  Query& tags(const Tags& tags);                                // "Tag.1.Key"
+  Query& tags(const Tags& tags);  // "Tag.1.Key"
   // TagSpecification: what is made carries the tags from its first moment on. No tags: nothing.
   Query& tag_specification(const std::string& resource, const Tags& tags);
 
   const std::string& action() const { return action_; }
-  std::string body(std::string_view version) const;             // application/x-www-form-urlencoded
+  std::string body(std::string_view version) const;  // application/x-www-form-urlencoded
 
  private:
   std::string action_;

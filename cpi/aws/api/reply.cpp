@@ -75,7 +75,8 @@ std::vector<Reply> Reply::items(std::string_view path) const {
   std::vector<Reply> out;
   const auto list = at(path);
   for (const auto& node : pugi::xml_node(list.node_).children()) {
-    if (node.type() != pugi::node_element || (local_name(node) != "item" && local_name(node) != "member")) continue;
+    if (node.type() != pugi::node_element || (local_name(node) != "item" && local_name(node) != "member"))
+      continue;
     Reply item;
     item.document_ = document_;
     item.node_ = node.internal_object();

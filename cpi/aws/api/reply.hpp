@@ -12,7 +12,7 @@
 namespace pugi {
 class xml_document;
 struct xml_node_struct;
-}
+}  // namespace pugi
 
 namespace slipway::cpi::aws {
 
@@ -28,8 +28,8 @@ class Reply {
 
   bool exists() const { return node_ != nullptr; }
   std::string name() const;
-  Reply at(std::string_view path) const;              // "a/b/c", the first of each
-  std::string text(std::string_view path) const;      // "" when it is not there
+  Reply at(std::string_view path) const;          // "a/b/c", the first of each
+  std::string text(std::string_view path) const;  // "" when it is not there
   std::optional<std::int64_t> integer(std::string_view path) const;
   bool truth(std::string_view path) const { return text(path) == "true"; }
   std::vector<Reply> items(std::string_view path) const;  // children "item" or "member" of the list at `path`

@@ -51,19 +51,25 @@ std::string sorted_query(const std::string& query) {
 }
 
 void require_plain_path(const std::string& path) {
-  const auto plain = [](unsigned char c) { return std::isalnum(c) != 0 || std::string_view("-_.~/").find(static_cast<char>(c)) != std::string_view::npos; };
+  const auto plain = [](unsigned char c) {
+    return std::isalnum(c) != 0 ||
+           std::string_view("-_.~/").find(static_cast<char>(c)) != std::string_view::npos;
+  };
   if (!path.empty() && path[0] == '/' && std::all_of(path.begin(), path.end(), plain)) return;
-  throw Error(Fault::invalid, "the path '" + path + "' cannot be signed: only letters, digits and -_.~/ are allowed");
+  throw Error(Fault::invalid,
+              "the path '" + path + "' cannot be signed: only letters, digits and -_.~/ are allowed");
 }
 
 }  // namespace
 
-void sign(UnsignedRequest& request, const Credentials& credentials, const SigningScope& scope, Timestamp now) {
+void sign(UnsignedRequest& request, const Credentials& credentials, const SigningScope& scope,
+          Timestamp now) {
   require_plain_path(request.path);
   const auto date = amz_date(now);
   const auto day = date.substr(0, date.find('T'));
   request.headers["X-Amz-Date"] = date;
-  if (!credentials.session_token.empty()) request.headers["X-Amz-Security-Token"] = credentials.session_token.reveal();
+  if (!credentials.session_token.empty())
+    request.headers["X-Amz-Security-Token"] = credentials.session_token.reveal();
 
   std::string headers, names;
   // The map is sorted without regard to case already, which is the order asked for.
@@ -71,16 +77,18 @@ void sign(UnsignedRequest& request, const Credentials& credentials, const Signin
     headers += lower(name) + ":" + trimmed(value) + "\n";
     names += (names.empty() ? "" : ";") + lower(name);
   }
-  const auto canonical = request.method + "\n" + request.path + "\n" + sorted_query(request.query) + "\n" + headers + "\n" +
-                         names + "\n" + sha256_hex(request.body);
+  const auto canonical = request.method + "\n" + request.path + "\n" + sorted_query(request.query) + "\n" +
+                         headers + "\n" + names + "\n" + sha256_hex(request.body);
   const auto place = day + "/" + scope.region + "/" + scope.service + "/aws4_request";
   const auto to_sign = std::string(algorithm) + "\n" + date + "\n" + place + "\n" + sha256_hex(canonical);
 
   const Secret start("AWS4" + credentials.secret_access_key.reveal());
   auto key = hmac_sha256(start.reveal(), day);
-  for (const auto& part : {scope.region, scope.service, std::string("aws4_request")}) key = hmac_sha256(key, part);
-  request.headers["Authorization"] = std::string(algorithm) + " Credential=" + credentials.access_key_id + "/" + place +
-                                     ", SignedHeaders=" + names + ", Signature=" + hex_encode(hmac_sha256(key, to_sign));
+  for (const auto& part : {scope.region, scope.service, std::string("aws4_request")})
+    key = hmac_sha256(key, part);
+  request.headers["Authorization"] = std::string(algorithm) + " Credential=" + credentials.access_key_id +
+                                     "/" + place + ", SignedHeaders=" + names +
+                                     ", Signature=" + hex_encode(hmac_sha256(key, to_sign));
 }
 
 }  // namespace slipway::cpi::aws

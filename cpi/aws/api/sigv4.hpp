@@ -12,8 +12,8 @@ namespace slipway::cpi::aws {
 struct Credentials {
   std::string access_key_id;
   Secret secret_access_key;
-  Secret session_token;               // empty: long-lived keys
-  std::optional<Timestamp> expires;   // empty: never
+  Secret session_token;              // empty: long-lived keys
+  std::optional<Timestamp> expires;  // empty: never
 };
 
 // Whom a signature is for: it is worth nothing in another region or service.
