@@ -75,6 +75,9 @@ DirectorConfig read_director_config(Config& in) {
       in.integer("max_parallel", 32, 1, 512, "cloud calls and agent conversations of one task at once"));
   c.agent_wait_seconds = static_cast<int>(
       in.integer("agent_wait_seconds", 600, 1, 7200, "how long a new VM's agent may take to answer"));
+  c.agent_heartbeat_seconds = static_cast<int>(
+      in.integer("agent_heartbeat_seconds", 0, 0, 3600,
+                 "seconds between two heartbeats of the agents of new VMs; 0: what their stemcell says, 30 in ours"));
   c.keep_unreachable_vms =
       in.boolean("keep_unreachable_vms", false, "leave a VM that does not answer for inspection");
   c.enable_snapshots = in.boolean("enable_snapshots", false,

@@ -24,7 +24,7 @@ struct DirectorConfig {
   std::vector<UserConfig> users;
   std::vector<std::string> token_key_files;
   int workers = 0, urgent_workers = 0, request_threads = 0;
-  int max_parallel = 0, agent_wait_seconds = 0;
+  int max_parallel = 0, agent_wait_seconds = 0, agent_heartbeat_seconds = 0;
   bool keep_unreachable_vms = false;
   bool enable_snapshots = false;
   int orphaned_disk_lifetime_hours = 0;
@@ -53,6 +53,7 @@ struct InitOptions {
   std::vector<std::string> cpi_command;
   std::string cpi_type;  // set: a CPI config may name this command by the type's usual exec_path
   std::string dns_hosts_file;
+  int agent_heartbeat_seconds = 0;  // 0: what the stemcells say
   int port = 25555, blobstore_port = 25250, nats_port = 4222;
 };
 

@@ -32,6 +32,8 @@ namespace {
 
 constexpr const char* version = "0.1.0";
 constexpr auto director_certificate_lifetime = std::chrono::hours{24 * 30};
+constexpr auto monitor_certificate_lifetime = std::chrono::hours{24};
+constexpr std::string_view deployment_lock = "lock:deployment:";
 
 std::string line_of(const std::string& file) {
   auto text = read_file(file, 4096);
@@ -102,6 +104,8 @@ ExecutorSettings executor_settings(const DirectorConfig& config) {
   settings.work_folder = (fs::path(config.state_folder) / "work").string();
   settings.max_parallel = static_cast<std::size_t>(config.max_parallel);
   settings.agent_wait = std::chrono::seconds{config.agent_wait_seconds};
+  settings.reboot_wait = settings.agent_wait;
+  settings.agent_heartbeat = std::chrono::seconds{config.agent_heartbeat_seconds};
   settings.keep_unreachable_vms = config.keep_unreachable_vms;
   settings.enable_snapshots = config.enable_snapshots;
   settings.orphan_lifetime = std::chrono::hours{config.orphaned_disk_lifetime_hours};
@@ -206,7 +210,10 @@ struct Director::Parts {
                .workers = static_cast<std::size_t>(config.workers),
                .urgent_workers = static_cast<std::size_t>(config.urgent_workers),
                .sole_director = lease.sole()}),
-        api({clock, random, log, stores, tasks, queue, locks, blobs, cpis, uploads}, api_settings(config)),
+        api({clock, random, log, stores, tasks, queue, locks, blobs, cpis, uploads,
+             [this](const Json& what) { agents.announce(agent::changes_subject, what); },
+             [this] { return monitor_identity(); }},
+            api_settings(config)),
         blob_handler(blobs,
                      {config.blobstore_user, Secret(line_of(config.blobstore_password_file)),
                       signing_secret(encryption_key(config.encryption_key_file))},
@@ -221,6 +228,10 @@ struct Director::Parts {
     register_artifact_tasks(queue, artifacts);
     register_cleanup_task(queue, services, artifacts);
     locks.on_lost([this](TaskId task) { queue.cancel(task); });
+    locks.on_change([this](const std::string& name, bool held) {
+      if (!name.starts_with(deployment_lock)) return;
+      agents.announce(agent::changes_subject, {{"deployment", name.substr(deployment_lock.size())}, {"locked", held}});
+    });
     uploads.sweep(tasks);
     remove_expired_blobs(services);
     // Agents must be able to fetch before a resumed task tells them to.
@@ -243,12 +254,25 @@ struct Director::Parts {
     return options;
   }
 
+  std::string bus_url(const std::string& where_all_are_meant) const {
+    const auto host = config.nats_address == "0.0.0.0" ? where_all_are_meant : config.nats_address;
+    return "nats://" + host + ":" + std::to_string(config.nats_port);
+  }
+
   NatsClientOptions client_options() const {
-    const auto host = config.nats_address == "0.0.0.0" ? "127.0.0.1" : config.nats_address;
-    return {.url = "nats://" + host + ":" + std::to_string(config.nats_port),
+    return {.url = bus_url("127.0.0.1"),
             .ca_pem = authority.ca_pem(),
             .identity = authority.issue_client(agent::director_common_name, director_certificate_lifetime),
             .director_uuid = process_id};
+  }
+
+  Json monitor_identity() const {
+    const auto pair = authority.issue_client(agent::health_monitor_common_name, monitor_certificate_lifetime);
+    return {{"url", bus_url(config.nats_certificate_names.empty() ? "127.0.0.1" : config.nats_certificate_names.front())},
+            {"ca", authority.ca_pem()},
+            {"certificate", pair.certificate_pem},
+            {"private_key", pair.private_key_pem.reveal()},
+            {"lifetime_seconds", std::chrono::seconds(monitor_certificate_lifetime).count()}};
   }
 
   // No new requests, then no new steps, then the wires.

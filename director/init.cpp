@@ -18,9 +18,13 @@ Json programs_of(const InitOptions& options) {
   return {{"/var/vcap/jobs/" + options.cpi_type + "_cpi/bin/cpi", options.cpi_command}};
 }
 
-Json config_of(const InitOptions& options, const std::string& uuid, const std::string& password_hash) {
+Json config_of(const InitOptions& options, const std::string& uuid, const std::string& password_hash,
+               const std::string& monitor_hash) {
   const auto& address = options.address;
   const Json admin = {{"name", "admin"}, {"password_hash", password_hash}, {"scopes", {"bosh.admin"}}};
+  const Json monitor = {{"name", "health-monitor"},
+                        {"password_hash", monitor_hash},
+                        {"scopes", {"bosh.read", "slipway.health_monitor"}}};
   return {
       {"name", options.name},
       {"uuid", uuid},
@@ -31,7 +35,8 @@ Json config_of(const InitOptions& options, const std::string& uuid, const std::s
       {"database_url",
        "sqlite://" + std::filesystem::absolute(options.folder).string() + "/state/director.db"},
       {"encryption_key_file", "encryption.key"},
-      {"users", Json::array({admin})},
+      {"users", Json::array({admin, monitor})},
+      {"agent_heartbeat_seconds", options.agent_heartbeat_seconds},
       {"blobstore",
        {{"listen_address", address},
         {"port", options.blobstore_port},
@@ -67,7 +72,7 @@ std::vector<std::string> init_director(const InitOptions& options) {
   request.subject = {.common_name = options.address, .organization = "Slipway"};
   request.alternative_names = {options.address, "127.0.0.1", "localhost"};
   const auto server = tls::issue(ca, request, clock.now());
-  const Secret password(random.text(20, password_alphabet));
+  const Secret password(random.text(20, password_alphabet)), monitor_password(random.text(32, password_alphabet));
 
   keep("ca.crt", ca.certificate_pem);
   keep("ca.key", ca.private_key_pem.reveal());
@@ -76,11 +81,14 @@ std::vector<std::string> init_director(const InitOptions& options) {
   keep("encryption.key", random.hex(32));
   keep("blobstore.password", random.text(32, password_alphabet));
   keep("admin.password", password.reveal());
-  keep("director.yml", to_yaml(config_of(options, random.uuid(), tls::hash_password(password))));
+  keep("health-monitor.password", monitor_password.reveal());
+  keep("director.yml", to_yaml(config_of(options, random.uuid(), tls::hash_password(password),
+                                        tls::hash_password(monitor_password))));
   return {"Director '" + options.name + "' is set up in " + folder.string() + ":",
           "  director.yml      its configuration; start it with: slipway-director --config " +
               (folder / "director.yml").string(),
-          "  ca.crt            what clients trust", "  admin.password    the password of user 'admin'"};
+          "  ca.crt            what clients trust", "  admin.password    the password of user 'admin'",
+          "  health-monitor.password  that of user 'health-monitor', for slipway-health-monitor init"};
 }
 
 }  // namespace slipway::director

@@ -19,6 +19,7 @@ constexpr const char* usage = R"(slipway-director: provisions VMs and keeps depl
   slipway-director --config FILE                   run
   slipway-director --config FILE --check-config    say what is wrong with the file and stop
   slipway-director init --folder DIR --address IP --cpi=WORD… [--cpi-type TYPE]
+                       [--agent-heartbeat-seconds N]
                                                    make a first configuration with all keys; one --cpi
                                                    for each word of the CPI's command line, which CPI
                                                    configs may then use for CPIs of TYPE
@@ -66,6 +67,7 @@ int init(const std::vector<std::string>& arguments) {
       "address", options::value(&init.address)->required())("name", options::value(&init.name))(
       "dns-hosts-file", options::value(&init.dns_hosts_file))("port", options::value(&init.port))(
       "blobstore-port", options::value(&init.blobstore_port))("nats-port", options::value(&init.nats_port))(
+      "agent-heartbeat-seconds", options::value(&init.agent_heartbeat_seconds))(
       "cpi", options::value(&init.cpi_command)->composing()->required())("cpi-type", options::value(&init.cpi_type));
   parse(known, arguments);
   for (const auto& line : init_director(init)) std::cout << line << "\n";

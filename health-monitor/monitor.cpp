@@ -247,7 +247,7 @@ Situation Monitor::situation(Instant now) const {
   situation.now = now;
   situation.leading = leading_;
   situation.amnesty = liveness_.forgiving(now);
-  situation.paused = paused_ && now < paused_until_;
+  situation.paused = !settings_.repairs || (paused_ && now < paused_until_);
   situation.fleet = &fleet_;
   std::set<Key> down;
   for (const auto& [key, trouble] : troubled_) down.insert(key);

@@ -19,6 +19,7 @@ struct MonitorSettings {
   LivenessSettings liveness;
   LadderSettings ladder;
   BudgetSettings budget;
+  bool repairs = true;  // false: only watch and tell
 };
 
 // One request to the director: these instances of one deployment.
@@ -34,7 +35,7 @@ struct RepairOutcome {
     done,
     failed,
     not_begun,  // the deployment was locked, or the director could not be asked
-    paused,     // the director does not want repairs now
+    paused,     // the director wants no repairs now
   };
   std::string deployment;
   End end = End::done;

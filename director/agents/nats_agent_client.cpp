@@ -210,6 +210,17 @@ void NatsAgentClient::post(const AgentId& agent, const std::string& method, cons
   state_->publish(agent, method, arguments, reply_to);
 }
 
+void NatsAgentClient::announce(const std::string& subject, const Json& message) noexcept {
+  try {
+    const auto payload = dump(message);
+    check(natsConnection_Publish(state_->connection.get(), subject.c_str(), payload.data(),
+                                 static_cast<int>(payload.size())),
+          "announcing");
+  } catch (const std::exception& error) {
+    state_->log.warn("bus.announcement_lost", {{"subject", subject}, {"error", error.what()}});
+  }
+}
+
 // A ping sent before the agent listens is lost, so its first heartbeat counts as well.
 bool NatsAgentClient::wait_for_life(const AgentId& agent, std::chrono::milliseconds timeout) {
   State& s = *state_;

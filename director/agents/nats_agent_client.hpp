@@ -30,6 +30,9 @@ class NatsAgentClient final : public AgentClient {
   void post(const AgentId& agent, const std::string& method, const Json& arguments) override;
   bool wait_for_life(const AgentId& agent, std::chrono::milliseconds timeout) override;
 
+  // To whoever listens, the health monitor for one. Lost while the bus is away.
+  void announce(const std::string& subject, const Json& message) noexcept;
+
  private:
   struct State;
   std::unique_ptr<State> state_;

@@ -65,6 +65,8 @@ bool Access::allowed(const Caller& caller, Need need, const Owner& owner) const 
     case Need::task_read: return reads_all(caller) || own_task || in_team(caller, owner, false);
     case Need::task_secrets: return in_team(caller, owner, true);
     case Need::task_admin: return own_task || in_team(caller, owner, true);
+    case Need::health_monitor: return caller.scopes.contains(health_monitor_scope);
+    case Need::repair: return in_team(caller, owner, true) || caller.scopes.contains(health_monitor_scope);
     case Need::admin: return false;
   }
   return false;
@@ -86,6 +88,8 @@ std::string Access::wanted(Need need) const {
     case Need::create_deployment:
     case Need::task_secrets:
     case Need::task_admin: return admin + ", bosh.teams.TEAM.admin";
+    case Need::health_monitor: return admin + ", " + health_monitor_scope;
+    case Need::repair: return admin + ", bosh.teams.TEAM.admin, " + health_monitor_scope;
     case Need::admin: return admin;
   }
   return admin;

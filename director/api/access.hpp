@@ -13,6 +13,9 @@ struct Caller {
   bool anonymous() const { return user.empty(); }
 };
 
+// Ours: what the health monitor may, besides what bosh.read gives it. It can repair and tell, not deploy.
+inline constexpr const char* health_monitor_scope = "slipway.health_monitor";
+
 // What a route demands. Source: contracts/director-api.md section 1.2.
 enum class Need {
   nothing,           // anybody, even anonymous
@@ -27,6 +30,8 @@ enum class Need {
   task_read,          // of the task in the path
   task_secrets,       // its debug and CPI output
   task_admin,
+  health_monitor,  // events, its lease and its identity on the bus
+  repair,          // of the deployment in the path: its admins, and the health monitor
   admin,
 };
 

@@ -19,6 +19,7 @@ const std::map<std::string, std::vector<std::string>>& roles() {
       {"release-uploader", {"bosh.releases.upload"}},
       {"stemcell-uploader", {"bosh.stemcells.upload"}},
       {"foreign-admin", {"bosh.uuid-2.admin"}},
+      {"monitor", {"slipway.health_monitor"}},
       {"nobody", {}}};
   return all;
 }
@@ -65,6 +66,11 @@ TEST_CASE("every endpoint lets in exactly the scopes of the table") {
       {"GET", "/events", "", {"reader"}},
       {"GET", "/locks", "", {"reader"}},
       {"GET", "/v1/data?name=/a", "", {}},
+      {"PUT", "/deployments/web/scan_and_fix", R"({"jobs":{}})", {"team-admin", "monitor"}},
+      {"PUT", "/deployments/web/problems", R"({"resolutions":{}})", {"team-admin"}},
+      {"POST", "/events", R"({"action":"a","object_type":"b"})", {"monitor"}},
+      {"PUT", "/health_monitor/lease", R"({"holder":"m","seconds":1})", {"monitor"}},
+      {"POST", "/health_monitor/bus_identity", "", {"monitor"}},
   };
   auto users = roles();
   users["admin"] = {};

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <thread>
+
 #include "director/api/fixture.hpp"
 
 using namespace slipway;
@@ -81,6 +83,40 @@ TEST_CASE("everything that is wrong with a request to resolve problems is told a
     CHECK(f.status("PUT", "/deployments/web/problems", body) == 400);
   CHECK(f.status("POST", "/deployments/none/scans") == 404);
   CHECK(f.status("GET", "/deployments/none/problems") == 404);
+}
+
+TEST_CASE("whoever asks for a repair may choose the remedy for VMs and how long to wait, within limits") {
+  CareFixture f;
+  const auto task = f.task(f.send(
+      "PUT", "/deployments/web/scan_and_fix",
+      R"({"jobs":{"app":["i1"]},"resolutions":{"unresponsive_agent":"reboot_vm"},"state_wait_ms":500,"reboot_wait_seconds":9})"));
+  CHECK(task.arguments.at("resolutions") == Json{{"unresponsive_agent", "reboot_vm"}});
+  CHECK(task.arguments.at("state_wait_ms") == 500);
+  CHECK(task.arguments.at("reboot_wait_seconds") == 9);
+  for (const auto* more : {R"("resolutions":{"unresponsive_agent":"pray"})", R"("resolutions":{"missing_vm":"reboot_vm"})",
+                           R"("resolutions":{"missing_disk":"ignore"})", R"("state_wait_ms":1)",
+                           R"("reboot_wait_seconds":100000)"})
+    CHECK(f.status("PUT", "/deployments/web/scan_and_fix", std::string(R"({"jobs":{},)") + more + "}") == 400);
+}
+
+TEST_CASE("of several health monitors one has the lease, until it is let go or not renewed") {
+  CareFixture f;
+  const auto ask = [&](const std::string& holder, int seconds) {
+    const Json body = {{"holder", holder}, {"seconds", seconds}};
+    return f.json(f.send("PUT", "/health_monitor/lease", dump(body)));
+  };
+  CHECK(ask("one", 60).at("yours") == true);
+  CHECK(ask("two", 60).at("yours") == false);
+  CHECK(ask("two", 60).at("holder") == "one");
+  CHECK(ask("one", 60).at("yours") == true);
+  CHECK(ask("two", 0).at("yours") == false);  // lets go of what it has not
+  CHECK(ask("two", 60).at("yours") == false);
+  ask("one", 0);
+  CHECK(ask("two", 1).at("yours") == true);
+  std::this_thread::sleep_for(std::chrono::milliseconds{1100});
+  CHECK(ask("one", 60).at("yours") == true);
+  CHECK(f.status("PUT", "/health_monitor/lease", R"({"holder":"","seconds":1})") == 400);
+  CHECK(f.status("PUT", "/health_monitor/lease", R"({"holder":"one","seconds":1000})") == 400);
 }
 
 TEST_CASE("while resurrection is paused nobody is resurrected, but who asks for it himself is served") {

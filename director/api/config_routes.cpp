@@ -21,6 +21,11 @@ Json to_json(const ConfigRecord& config) {
           {"current", config.current}};
 }
 
+// Nobody but the health monitor waits for one, and for no other type.
+void tell_of_config(ApiServices& services, const std::string& type) {
+  if (type == "resurrection") services.tell_change({{"config", type}});
+}
+
 ConfigRecord config_of(ApiServices& services, std::int64_t id) {
   auto config = services.stores.configs.find(id);
   if (!config) throw Error(Fault::not_found, "Config " + std::to_string(id) + " not found", config_not_found);
@@ -73,8 +78,9 @@ Response put(ApiServices& services, const Request& request) {
   if (const auto actual = latest.empty() ? 0 : latest.front().id; expected_id && *expected_id != actual)
     return stale(actual);
   try {
-    return Response::json(
-        201, to_json(services.stores.configs.put(type, name, content, expected_id, services.clock.now())));
+    const auto put = services.stores.configs.put(type, name, content, expected_id, services.clock.now());
+    tell_of_config(services, type);
+    return Response::json(201, to_json(put));
   } catch (const Error& error) {
     if (error.fault() != Fault::conflict || !expected_id) throw;
     const auto now = services.stores.configs.list(type, name, 1);
@@ -126,7 +132,9 @@ Response remove(ApiServices& services, const Request& request) {
   const auto type = text(request, "type");
   const auto name = text(request, "name");
   if (type.empty() || name.empty()) throw Error(Fault::invalid, "'type' and 'name' are required", 440010);
-  return removed(services.stores.configs.remove(type, name));
+  const bool anything = services.stores.configs.remove(type, name);
+  tell_of_config(services, type);
+  return removed(anything);
 }
 
 // Together with the other CPI configs, since all of them are one.
@@ -161,7 +169,11 @@ void add_config_routes(Routes& routes, ApiServices& services) {
     return Response::json(200, to_json(config_of(services, id_in_path(request, "id"))));
   });
   routes.add("DELETE", "/configs/{id}", Need::admin, [&](Request& request, const Caller&) {
-    return removed(services.stores.configs.remove(id_in_path(request, "id")));
+    const auto id = id_in_path(request, "id");
+    const auto config = services.stores.configs.find(id);
+    const bool anything = services.stores.configs.remove(id);
+    if (config) tell_of_config(services, config->type);
+    return removed(anything);
   });
 }
 

@@ -25,6 +25,7 @@ struct DirectorApi::State {
     api::add_snapshot_routes(routes, services);
     api::add_resource_routes(routes, services);
     api::add_resurrection_routes(routes, services);
+    api::add_health_monitor_routes(routes, services);
     api::add_config_server_routes(routes, services);
   }
   ApiServices services;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,6 +39,10 @@ struct ApiServices {
   Blobstore& blobs;
   Cpis& cpis;
   UploadFolder& uploads;
+  // Tells the health monitor that something is not as it was.
+  std::function<void(const Json& what)> tell_change = [](const Json&) {};
+  // {url, ca, certificate, private_key, lifetime_seconds} for a health monitor on the bus.
+  std::function<Json()> issue_monitor_identity = [] { return Json(); };
 };
 
 // The director's REST API as the unmodified `bosh` CLI knows it: a handler for http::Server.

@@ -23,7 +23,8 @@ Json row(const InstanceRecord& instance, const VmRecord* vm, const std::vector<s
           {"index", instance.index},
           {"az", instance.az.empty() ? Json(nullptr) : Json(instance.az)},
           {"ips", ips},
-          {"expects_vm", expects_vm(instance, vm)}};
+          {"expects_vm", expects_vm(instance, vm)},
+          {"ignore", instance.ignore}};
 }
 
 struct Rows {
@@ -135,6 +136,7 @@ Response ignore(ApiServices& services, const Request& request) {
   instance.ignore = JsonReader(body, "request", problems).boolean("ignore");
   problems.throw_if_any("ignoring an instance");
   services.stores.instances.update(instance);
+  services.tell_change({{"deployment", deployment}});
   return Response::empty(200);
 }
 

@@ -83,18 +83,42 @@ Response apply(ApiServices& services, const Request& request, const Caller& call
                                    {{"resolutions", resolutions}, {"max_in_flight_overrides", overrides}}));
 }
 
+// What the health monitor chooses instead of recreating whatever does not answer, and how long it waits. All
+// optional; BOSH's monitor sends none of it.
+Json repair_options(JsonReader& in, Problems& problems) {
+  Json options = Json::object();
+  Json resolutions = Json::object();
+  for (const auto& [type, name] : in.object_or_empty("resolutions").items()) {
+    const auto place = in.place("resolutions") + "." + type;
+    const bool of_vm = type == to_string(ProblemType::missing_vm) || type == to_string(ProblemType::unresponsive_agent);
+    if (!of_vm) {
+      problems.add(place, "only missing_vm and unresponsive_agent are repaired here", invalid_resolutions);
+    } else if (!name.is_string() || !find_resolution(problem_type_from_string(type), name.get<std::string>())) {
+      problems.add(place, "allowed: " + names_of(problem_type_from_string(type)), invalid_resolutions);
+    }
+    resolutions[type] = name;
+  }
+  options["resolutions"] = resolutions;
+  if (in.has("state_wait_ms")) options["state_wait_ms"] = in.integer("state_wait_ms", 100, 60'000);
+  if (in.has("reboot_wait_seconds")) options["reboot_wait_seconds"] = in.integer("reboot_wait_seconds", 1, 3600);
+  return options;
+}
+
 Response scan_and_fix(ApiServices& services, const Request& request, const Caller& caller) {
   const auto deployment = known_deployment(services, request);
   const auto body = request.json_body();
   Problems problems;
-  const auto jobs = JsonReader(body, "request", problems).object("jobs");
+  JsonReader in(body, "request", problems);
+  const auto jobs = in.object("jobs");
   for (const auto& [group, ids] : jobs.items())
     if (!ids.is_array() || !std::all_of(ids.begin(), ids.end(), [](const Json& id) { return id.is_string(); }))
       problems.add("jobs." + group, "expected a list of instance ids");
+  auto arguments = repair_options(in, problems);
+  arguments["jobs"] = jobs;
   problems.throw_if_any("scan and fix");
   if (services.stores.attributes.resurrection_paused()) return Response::empty(200);
   return submit(services, request, caller,
-                task_of_deployment("scan_and_fix", "scan and fix", deployment, {{"jobs", jobs}}));
+                task_of_deployment("scan_and_fix", "scan and fix", deployment, std::move(arguments)));
 }
 
 }  // namespace
@@ -109,7 +133,7 @@ void add_problem_routes(Routes& routes, ApiServices& services) {
              [&](Request& request, const Caller&) { return list(services, request); });
   routes.add("PUT", "/deployments/{deployment}/problems", Need::deployment_admin,
              [&](Request& request, const Caller& caller) { return apply(services, request, caller); });
-  routes.add("PUT", "/deployments/{deployment}/scan_and_fix", Need::deployment_admin,
+  routes.add("PUT", "/deployments/{deployment}/scan_and_fix", Need::repair,
              [&](Request& request, const Caller& caller) { return scan_and_fix(services, request, caller); });
 }
 

@@ -9,6 +9,7 @@ Response pause(ApiServices& services, const Request& request, const Caller& call
   const bool paused = JsonReader(body, "", problems).boolean("resurrection_paused");
   problems.throw_if_any("resurrection");
   services.stores.attributes.set_resurrection_paused(paused);
+  services.tell_change({{"resurrection_paused", paused}});
   EventRecord event;
   event.time = services.clock.now();
   event.user = caller.user;

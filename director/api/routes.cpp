@@ -87,7 +87,7 @@ Owner Routes::owner_of_task(const TaskRecord& task) const {
 }
 
 Owner Routes::owner_in_path(const Request& request, Need need) const {
-  if (need == Need::deployment_read || need == Need::deployment_admin)
+  if (need == Need::deployment_read || need == Need::deployment_admin || need == Need::repair)
     return owner_of_deployment(request.path_param("deployment"));
   if (need == Need::task_read || need == Need::task_secrets || need == Need::task_admin) {
     const auto task = services_.tasks.find(id_in_path(request, "id"));

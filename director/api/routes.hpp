@@ -91,6 +91,7 @@ void add_problem_routes(Routes& routes, ApiServices& services);
 void add_snapshot_routes(Routes& routes, ApiServices& services);
 void add_resource_routes(Routes& routes, ApiServices& services);
 void add_resurrection_routes(Routes& routes, ApiServices& services);
+void add_health_monitor_routes(Routes& routes, ApiServices& services);
 void add_config_server_routes(Routes& routes, ApiServices& services);
 
 }  // namespace slipway::director::api

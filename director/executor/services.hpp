@@ -107,8 +107,10 @@ struct ExecutorSettings {
   std::string work_folder;
   std::size_t max_parallel = 32;         // CPI calls and agent conversations at once
   std::chrono::seconds agent_wait{600};  // for a new VM's agent to answer
-  std::chrono::seconds state_wait{
-      15};  // for a running agent's get_state; it may need 10 to be back on the bus
+  std::chrono::milliseconds state_wait{
+      15000};  // for a running agent's get_state; it may need 10 s to be back on the bus
+  std::chrono::seconds reboot_wait{600};  // for an agent after a reboot of its VM
+  std::chrono::seconds agent_heartbeat{0};  // told to new VMs; 0: what their stemcell says
   std::chrono::seconds stop_wait{300};
   std::chrono::seconds dns_wait{10};
   std::chrono::seconds ssh_wait{30};     // for an agent to make or remove an account

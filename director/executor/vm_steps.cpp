@@ -38,6 +38,11 @@ Json env_for(const VmOrder& order, const ExecutorSettings& settings, int stemcel
   bosh["tags"] = order.tags;
   bosh["mbus"]["cert"] = std::move(certificate);
   if (!settings.agent_blobstores.empty()) bosh["blobstores"] = blobstores_for(settings, stemcell_api_version);
+  if (settings.agent_heartbeat.count() > 0) {
+    Json& agent = bosh["agent"];
+    if (!agent.is_object()) agent = Json::object();
+    if (!agent.contains("heartbeat_seconds")) agent["heartbeat_seconds"] = settings.agent_heartbeat.count();
+  }
   return env;
 }
 

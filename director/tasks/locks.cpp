@@ -82,6 +82,7 @@ struct Locks::State {
   Clock& clock;
   const std::string holder;
   std::function<void(TaskId)> lost_callback;
+  std::function<void(const std::string&, bool)> change_callback;
   std::mutex mutex;
   std::condition_variable changed;
   std::map<std::string, std::shared_ptr<Entry>> held;
@@ -100,6 +101,7 @@ struct Locks::State {
       // It ends with its time to live, or with its task.
     }
     changed.notify_all();
+    if (change_callback) change_callback(name, false);
   }
 
   bool renew(const std::string& name, Entry& entry) {
@@ -192,6 +194,10 @@ Locks::~Locks() {
 
 void Locks::on_lost(std::function<void(TaskId)> callback) { state_->lost_callback = std::move(callback); }
 
+void Locks::on_change(std::function<void(const std::string&, bool)> callback) {
+  state_->change_callback = std::move(callback);
+}
+
 void Locks::renew_now() { state_->renew_all(); }
 
 std::unique_ptr<Locks::Held> Locks::acquire(const std::string& name, TaskId task, std::chrono::milliseconds wait) {
@@ -206,8 +212,11 @@ std::unique_ptr<Locks::Held> Locks::acquire(const std::string& name, TaskId task
       auto entry = std::make_shared<State::Entry>();
       entry->task = task;
       entry->expires_at = now + time_to_live;
-      std::lock_guard lock(state.mutex);
-      state.held[name] = entry;
+      {
+        std::lock_guard lock(state.mutex);
+        state.held[name] = entry;
+      }
+      if (state.change_callback) state.change_callback(name, true);
       return std::make_unique<HeldLock<State, State::Entry>>(state_, name, entry);
     }
     const auto monotonic = state.clock.monotonic();

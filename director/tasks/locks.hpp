@@ -31,6 +31,8 @@ class Locks {
   // Called from a thread of its own for a lock that could not be renewed in time: the task
   // must stop. Set before the first acquire.
   void on_lost(std::function<void(TaskId)> callback);
+  // Called after a lock was taken (true) or let go (false), on the thread that did it. Set before the first acquire.
+  void on_change(std::function<void(const std::string& name, bool held)> callback);
   void renew_now();  // what happens by itself every 30 s
   ~Locks();
 

@@ -69,7 +69,7 @@ class Decider {
     const auto& instance = *patient.instance;
     if (!situation_.leading) return {Hold::standby, "another monitor acts"};
     if (situation_.amnesty) return {Hold::amnesty, "nothing is judged so soon after a start or a silence of the bus"};
-    if (situation_.paused) return {Hold::paused, "resurrection is off (bosh update-resurrection on)"};
+    if (situation_.paused) return {Hold::paused, "repairs are switched off, in the director or in this monitor"};
     if (!director::resurrection_enabled(situation_.fleet->rules, instance.deployment, instance.group))
       return {Hold::disabled, "a resurrection config switches it off"};
     if (instance.ignore) return {Hold::ignored, "the instance is ignored (bosh unignore)"};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -36,15 +37,19 @@ struct HeartbeatSample {
 };
 Json to_json(const HeartbeatSample& sample);
 
-// Who is told. Each runs on a thread of its own (see Plugins), so it may take its time; it throws
-// Error when it could not tell.
+// Who is told. Each has a thread of its own (plugins.hpp) and may take its time.
 class Plugin {
  public:
   virtual ~Plugin() = default;
   virtual std::string name() const = 0;
-  virtual void tell(const Notice& notice) = 0;
+  // All that has come up since the last call, in order. Fault::retryable: the same are told again later;
+  // any other error: they are lost.
+  virtual void tell(const std::vector<Notice>& notices) = 0;
   virtual bool wants_heartbeats() const { return false; }
-  virtual void tell(const HeartbeatSample&) {}
+  virtual void tell_heartbeats(const std::vector<HeartbeatSample>&) {}
+  virtual std::chrono::milliseconds pause_between() const { return std::chrono::milliseconds{0}; }
+  // From another thread, at the end: a tell() that hangs returns.
+  virtual void abandon() {}
 };
 
 }  // namespace slipway::health

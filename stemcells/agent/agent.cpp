@@ -26,7 +26,8 @@ Agent::Agent(AgentOptions options, Json boot, NodeLog log)
       slow_(std::make_unique<ThreadPool>(1, 64)),
       tasks_(std::make_unique<Tasks>(random_, [this](const std::string& id) { task_ended(id); })) {
   bus_ = std::make_unique<Bus>(BusSettings{settings_.mbus_urls, settings_.identity, agent_id_},
-                               [this](std::string_view payload) { on_message(payload); }, log_);
+                               [this](std::string_view payload) { on_message(payload); },
+                               [this] { repeat_heartbeat(); }, log_);
   auto on_failure = [this](const std::string& process, const std::string& event) { send_alert(process, event); };
   supervisor_ = options_.systemd ? make_systemd_supervisor(on_failure, log_) : make_direct_supervisor(on_failure, log_);
   add_actions();
@@ -131,10 +132,27 @@ void Agent::send_heartbeat() {
     heartbeat.job_state = current_job_state(processes);
     heartbeat.number_of_processes = static_cast<int>(processes.size());
     heartbeat.vitals = vitals_.read();
-    bus_->publish(heartbeat_subject(agent_id_), dump(to_json(heartbeat)));
+    auto text_of_it = dump(to_json(heartbeat));
+    bus_->publish(heartbeat_subject(agent_id_), text_of_it);
+    const std::lock_guard lock(loop_mutex_);
+    last_heartbeat_ = std::move(text_of_it);
   } catch (const std::exception& error) {
     log_.warn("heartbeat.failed", {{"error", error.what()}});
   }
+}
+
+// A probe asks whether we are there. What we said last costs nothing to say again; news come when they are due.
+void Agent::repeat_heartbeat() {
+  std::string last;
+  {
+    const std::lock_guard lock(loop_mutex_);
+    last = last_heartbeat_;
+    if (last.empty()) {
+      heartbeat_due_ = true;
+      loop_changed_.notify_all();
+    }
+  }
+  if (!last.empty()) bus_->publish(heartbeat_subject(agent_id_), last);
 }
 
 void Agent::send_alert(const std::string& process, const std::string& event) {

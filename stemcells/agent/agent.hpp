@@ -83,6 +83,7 @@ class Agent {
   std::string current_job_state(const std::vector<ProcessStatus>& processes) const;
   void link_disk_associations(const Settings& settings);
   void send_heartbeat();
+  void repeat_heartbeat();
   void send_alert(const std::string& process, const std::string& event);
   void bring_jobs_back();
 
@@ -103,6 +104,7 @@ class Agent {
   std::condition_variable loop_changed_;
   bool stopping_ = false;
   bool heartbeat_due_ = false;
+  std::string last_heartbeat_;
   bool poll_held_ = false;  // lately: its time may be the next to be up
   HeldPolls held_polls_;
   bool disks_missing_ = false;

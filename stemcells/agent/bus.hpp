@@ -23,7 +23,8 @@ class Bus {
   // Called for each message on agent.<id>, on the bus's own thread, one at a time.
   using Handler = std::function<void(std::string_view payload)>;
 
-  Bus(BusSettings settings, Handler handler, NodeLog log);
+  // `probed` is called for each message on hm.probe.<id>, on a thread of its own.
+  Bus(BusSettings settings, Handler handler, std::function<void()> probed, NodeLog log);
   ~Bus();
 
   void start();  // connects in the background

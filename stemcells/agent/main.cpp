@@ -82,7 +82,7 @@ void run_agent(const CommandLine& line, const NodeLog& log, const sigset_t& sign
   Agent agent({.paths = paths,
                .systemd = line.systemd,
                .skip_disk_setup = config.skip_disk_setup,
-               .heartbeat_seconds = config.heartbeat_seconds},
+               .heartbeat_seconds = settings.heartbeat_seconds.value_or(config.heartbeat_seconds)},
               boot, log);
   agent.start();
   log.info("agent.started", {{"agent_id", settings.agent_id}});

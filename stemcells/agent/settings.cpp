@@ -89,6 +89,14 @@ void read_blobstore(const Json& boot, const Json& update, Settings& settings) {
   if (at_path(*chosen, {"options"}).is_object()) settings.blobstore.options = at_path(*chosen, {"options"});
 }
 
+void read_heartbeat(const Json& boot, Settings& settings, Problems& problems) {
+  const Json& seconds = at_path(boot, {"env", "bosh", "agent", "heartbeat_seconds"});
+  if (seconds.is_null()) return;
+  const bool fine = seconds.is_number_integer() && seconds >= 1 && seconds <= 3600;
+  if (!fine) return problems.add("env.bosh.agent.heartbeat_seconds", "must be a number from 1 to 3600");
+  settings.heartbeat_seconds = seconds.get<int>();
+}
+
 void check(const Settings& settings, Problems& problems) {
   if (settings.agent_id.empty()) problems.add("agent_id", "is missing");
   for (const char c : settings.agent_id) {
@@ -155,6 +163,7 @@ Settings effective_settings(const Json& boot, const Json& update) {
     settings.disk_associations = at_path(update, {"disk_associations"});
   }
   Problems problems;
+  read_heartbeat(boot, settings, problems);
   check(settings, problems);
   problems.throw_if_any("settings");
   return settings;

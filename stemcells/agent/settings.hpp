@@ -51,6 +51,7 @@ struct Settings {
   std::vector<std::string> persistent_disk_mount_options;
   Secret password_hash;            // crypt(3) text for root and vcap, often empty
   std::vector<std::string> authorized_keys;
+  std::optional<int> heartbeat_seconds;      // env.bosh.agent.heartbeat_seconds, ours; before agent.json's
   std::optional<std::string> trusted_certs;  // only from update_settings
   Json disk_associations = Json::array();    // [{name, cid}], only from update_settings
 

@@ -97,20 +97,32 @@ std::string apply_resolutions(Services& services, TaskContext& task) {
 }
 
 // For the health monitor, which names instances it believes to be down. Each is looked at again.
-std::string scan_and_fix(Services& services, TaskContext& task) {
+std::string scan_and_fix(Services& with_defaults, TaskContext& task) {
+  const auto& arguments = task.task().arguments;
+  auto services = with_defaults;
+  auto& settings = services.settings;
+  settings.state_wait =
+      std::chrono::milliseconds(arguments.value("state_wait_ms", std::int64_t{settings.state_wait.count()}));
+  settings.reboot_wait =
+      std::chrono::seconds(arguments.value("reboot_wait_seconds", std::int64_t{settings.reboot_wait.count()}));
   const auto lock = lock_deployment(services, task, 0ms);
-  const auto ids = instances_named(services, task, task.task().arguments.value("jobs", Json::object()));
+  const auto ids = instances_named(services, task, arguments.value("jobs", Json::object()));
   ProblemResolver::Choices choices;
+  const auto wanted = arguments.value("resolutions", Json::object());
+  const auto choose = [&](std::int64_t id) {
+    const auto problem = services.stores.problems.find(id);
+    choices[id] = problem ? wanted.value(to_string(problem->type), "recreate_vm") : "recreate_vm";
+  };
   // A task taken up again looks at the problems it was at, not for new ones.
   for (const auto& step : services.stores.journal.of_task(task.task().id)) {
     if (step.kind != "scan_and_fix") continue;
-    for (const auto& id : step.intent) choices[id.get<std::int64_t>()] = "recreate_vm";
+    for (const auto& id : step.intent) choose(id.get<std::int64_t>());
   }
   if (choices.empty()) {
     Json found = Json::array();
     for (const auto& problem : ProblemScan(services, task, deployment_of(task)).vms_of(ids)) found.push_back(problem.id);
     services.stores.journal.begin(task.task().id, "scan_and_fix", "problems", found, services.clock.now());
-    for (const auto& id : found) choices[id.get<std::int64_t>()] = "recreate_vm";
+    for (const auto& id : found) choose(id.get<std::int64_t>());
   }
   if (!choices.empty()) resolve_and_tell(services, task, choices);
   return "scan and fix complete";

@@ -84,7 +84,7 @@ void Repairs::reboot_and_wait(const ActualInstance& instance, const std::string&
            [&](EventSubject&) {
              vms_.cpi(vm.cpi)->reboot_vm(*vm.cid);
              try {
-               vms_.agent(vm.agent).wait_until_ready(services_.settings.agent_wait);
+               vms_.agent(vm.agent).wait_until_ready(services_.settings.reboot_wait);
              } catch (const Error& error) {
                if (error.fault() != Fault::retryable) throw;
                throw Error(Fault::internal, when_silent);

@@ -100,6 +100,28 @@ TEST_CASE("a heartbeat tells the health monitor who it is and how it does") {
   CHECK(heartbeat.vitals["disk"]["system"]["percent"].is_string());
 }
 
+TEST_CASE("an agent that is probed says at once that it is there") {
+  NodeUnderTest& here = node();
+  Speaker monitor(here.bus, here.bus.client(health_monitor_common_name), heartbeat_subject("agent-1"));
+  REQUIRE(monitor.next(5s));
+  int heard = 0;
+  const auto begun = std::chrono::steady_clock::now();
+  for (int i = 0; i < 10; ++i) {
+    monitor.publish(probe_subject("agent-1"), "");
+    if (monitor.next(500ms)) ++heard;
+  }
+  CHECK(heard == 10);
+  CHECK(std::chrono::steady_clock::now() - begun < 3s);  // by itself it would have said so three times
+}
+
+TEST_CASE("an agent on a bus that knows no probes does without them") {
+  NodeUnderTest here(false);
+  here.wait_until_ready();
+  Speaker monitor(here.bus, here.bus.client(health_monitor_common_name), heartbeat_subject("agent-1"));
+  for (int i = 0; i < 3; ++i) CHECK(monitor.next(5s));
+  CHECK(here.ask("ping").value == "pong");
+}
+
 TEST_CASE("prepare downloads and switches nothing; apply switches; start, stop and restart are seen") {
   NodeUnderTest here;
   here.wait_until_ready();

@@ -33,9 +33,10 @@ int free_port() {
   return ntohs(address.sin_port);
 }
 
-std::string agent_permissions(const std::string& id) {
+std::string agent_permissions(const std::string& id, bool probes) {
   return "permissions: {publish: [\"hm.agent.heartbeat." + id + "\", \"hm.agent.alert." + id + "\", \"hm.agent.shutdown." +
-         id + "\", \"director.*." + id + ".*\"], subscribe: [\"agent." + id + "\"]}";
+         id + "\", \"director.*." + id + ".*\"], subscribe: [\"agent." + id + "\"" +
+         (probes ? ", \"" + probe_subject(id) + "\"" : "") + "]}";
 }
 
 std::string user(const std::string& common_name, const std::string& permissions) {
@@ -69,7 +70,7 @@ const tls::KeyPair& shared_certificate(const std::string& common_name, tls::Usag
 
 }  // namespace
 
-BusServer::BusServer(const std::string& id) : port(free_port()) {
+BusServer::BusServer(const std::string& id, bool probes) : port(free_port()) {
   ca = shared_ca();
   const auto server = shared_certificate(nats_server_common_name, tls::Usage::server);
   const auto path = [&](const char* name) { return (folder.path() / name).string(); };
@@ -83,9 +84,10 @@ BusServer::BusServer(const std::string& id) : port(free_port()) {
       user(director_common_name,
            "permissions: {publish: [\"agent.*\", \"hm.director.alert\"], subscribe: [\"director.>\"]}") +
       user(health_monitor_common_name,
-           "permissions: {publish: [], subscribe: [\"hm.agent.heartbeat.*\", \"hm.agent.alert.*\", "
+           "permissions: {publish: [\"hm.probe.*\"], subscribe: [\"hm.agent.heartbeat.*\", \"hm.agent.alert.*\", "
            "\"hm.agent.shutdown.*\", \"hm.director.alert\"]}") +
-      user(bootstrap_agent_common_name(id), agent_permissions(id)) + user(agent_common_name(id), agent_permissions(id)) +
+      user(bootstrap_agent_common_name(id), agent_permissions(id, probes)) +
+      user(agent_common_name(id), agent_permissions(id, probes)) +
       "  ]\n}\n";
   write_file_atomically(path("nats.conf"), config);
   start();
@@ -158,7 +160,7 @@ std::string Speaker::last_error() const {
   return text ? text : "";
 }
 
-NodeUnderTest::NodeUnderTest() {
+NodeUnderTest::NodeUnderTest(bool probes) : bus(agent_id, probes) {
   fs::create_directories(base / "bosh");
   fs::create_directories(etc);
   fs::create_directories(blobs);

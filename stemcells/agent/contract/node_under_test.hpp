@@ -15,7 +15,8 @@
 namespace slipway::agent::contract {
 
 struct BusServer {
-  explicit BusServer(const std::string& agent_id);
+  // `probes` false: permissions as BOSH's director writes them.
+  explicit BusServer(const std::string& agent_id, bool probes = true);
   tls::KeyPair client(const std::string& common_name) const;  // signed by the bus's CA
   void start();
   void stop();
@@ -50,7 +51,7 @@ class Speaker {
 
 class NodeUnderTest {
  public:
-  NodeUnderTest();
+  explicit NodeUnderTest(bool probes = true);
   ~NodeUnderTest();
 
   // Waits until the agent answers a ping.
@@ -76,7 +77,7 @@ class NodeUnderTest {
   Json spec_with_job(const std::map<std::string, std::string>& files);
 
   std::string agent_id = "agent-1";
-  BusServer bus{agent_id};
+  BusServer bus;
   TempDir folder{"node"};
   std::filesystem::path base = folder.path() / "vcap";
   std::filesystem::path etc = folder.path() / "etc";

@@ -49,6 +49,8 @@ std::string alert_subject(const std::string& agent_id) { return "hm.agent.alert.
 
 std::string shutdown_subject(const std::string& agent_id) { return "hm.agent.shutdown." + agent_id; }
 
+std::string probe_subject(const std::string& agent_id) { return "hm.probe." + agent_id; }
+
 std::string agent_common_name(const std::string& agent_id) { return agent_id + ".agent.bosh-internal"; }
 
 std::string bootstrap_agent_common_name(const std::string& agent_id) {

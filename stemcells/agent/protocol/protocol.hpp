@@ -19,6 +19,10 @@ std::string reply_wildcard(const std::string& director_uuid);                   
 std::string heartbeat_subject(const std::string& agent_id);                      // hm.agent.heartbeat.<id>
 std::string alert_subject(const std::string& agent_id);                          // hm.agent.alert.<id>
 std::string shutdown_subject(const std::string& agent_id);                       // hm.agent.shutdown.<id>
+// Ours: whatever comes here, the agent answers with a heartbeat.
+std::string probe_subject(const std::string& agent_id);                          // hm.probe.<id>
+// Ours: what the director says when something a health monitor should know has changed.
+inline constexpr const char* changes_subject = "hm.director.changed";
 
 // Certificate names the NATS server maps to permissions.
 std::string agent_common_name(const std::string& agent_id);             // <id>.agent.bosh-internal

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/log.hpp"
+#include "health-monitor/director/director_client.hpp"
+
+namespace slipway::health {
+
+// One connection to the message bus, made again by itself for as long as its identity is good.
+class Bus {
+ public:
+  // Called on threads of the bus's own; they do not block.
+  struct Ears {
+    std::function<void(std::string_view agent, std::string_view payload)> heartbeat, alert, shutdown;
+    std::function<void(std::string_view payload)> director_alert, changed;
+  };
+  Bus(const BusIdentity& identity, Ears ears, Log log);  // Fault::retryable when it cannot be reached
+  ~Bus();                                                // no callback runs any more when it returns
+
+  void probe(const std::string& agent);  // dropped while the bus is away
+  // True: a message sent now comes back within the time, and what came before it has been heard.
+  bool round_trip(std::chrono::milliseconds limit);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace slipway::health
