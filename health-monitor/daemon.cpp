@@ -7,6 +7,7 @@
 #include "base/file.hpp"
 #include "base/http/server.hpp"
 #include "health-monitor/bus/bus.hpp"
+#include "health-monitor/detect/heartbeat_intake.hpp"
 #include "health-monitor/plugins/event_log.hpp"
 #include "health-monitor/plugins/prometheus.hpp"
 #include "health-monitor/repair/repair_desk.hpp"
@@ -61,6 +62,7 @@ struct Daemon::Parts final : Hands {
   DirectorClient director;
   Monitor monitor;
   Plugins plugins;
+  HeartbeatIntake intake{monitor, plugins, clock, log};
   std::atomic<bool> leading{false};
 
   std::mutex bus_mutex;
@@ -143,7 +145,7 @@ struct Daemon::Parts final : Hands {
   }
 
   Bus::Ears ears() {
-    return {.heartbeat = [this](std::string_view agent, std::string_view payload) { hear_heartbeat(agent, payload); },
+    return {.heartbeat = [this](std::string_view agent, std::string_view payload) { intake.take(agent, payload); },
             .alert =
                 [this](std::string_view agent, std::string_view payload) {
                   with_json(payload, [&](const Json& json) { monitor.alert_of(std::string(agent), json, clock.now()); });
@@ -153,7 +155,13 @@ struct Daemon::Parts final : Hands {
                 [this](std::string_view payload) {
                   with_json(payload, [&](const Json& json) { monitor.alert_of("director", json, clock.now()); });
                 },
-            .changed = [this](std::string_view payload) { with_json(payload, [&](const Json& json) { hear_change(json); }); }};
+            .changed = [this](std::string_view payload) { with_json(payload, [&](const Json& json) { hear_change(json); }); },
+            // However short: agents lost their connections with us, and some take longer to be back.
+            .interrupted =
+                [this] {
+                  monitor.liveness().forgive(clock.monotonic());
+                  look_again("");
+                }};
   }
 
   template <class Use>
@@ -164,17 +172,6 @@ struct Daemon::Parts final : Hands {
     } catch (const Error& error) {
       log.debug("bus.rubbish", {{"error", error.what()}});
     }
-  }
-
-  void hear_heartbeat(std::string_view agent, std::string_view payload) {
-    if (!monitor.liveness().heard(agent, job_state_fingerprint(payload), clock.monotonic())) return;
-    with_json(payload, [&](const Json& json) {
-      HeartbeatSample sample{.agent = std::string(agent), .payload = json, .at = clock.now()};
-      const auto state = json.find("job_state");
-      if (state != json.end() && state->is_string())
-        monitor.note_job_state(sample.agent, state->get<std::string>().substr(0, 40), sample.at);
-      if (plugins.want_heartbeats() && monitor.complete(sample)) plugins.tell(sample);
-    });
   }
 
   // {"deployment", "locked"}, or another key: then everything may be different.

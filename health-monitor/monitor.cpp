@@ -288,7 +288,7 @@ void Monitor::act(const std::vector<Decision>& decisions, Timestamp wall) {
 void Monitor::order(std::map<std::string, std::map<Rung, std::vector<const Decision*>>> chosen, Timestamp wall) {
   for (const auto& [deployment, by_rung] : chosen) {
     const auto& [rung, those] = *by_rung.begin();
-    RepairOrder order{.deployment = deployment, .rung = rung};
+    RepairOrder order{.id = random_.uuid(), .deployment = deployment, .rung = rung};
     for (const auto* decision : those) {
       const auto& instance = *decision->patient->instance;
       const Key key{deployment, instance.id};

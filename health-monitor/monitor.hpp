@@ -24,6 +24,7 @@ struct MonitorSettings {
 
 // One request to the director: these instances of one deployment.
 struct RepairOrder {
+  std::string id;  // the same request sent twice is one
   std::string deployment;
   Rung rung = Rung::replace;
   std::map<std::string, std::vector<std::string>> jobs;  // group → ids

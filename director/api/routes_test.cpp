@@ -238,7 +238,7 @@ TEST_CASE("instances are listed for the CLI's completion and the health monitor"
   f.stores.ips.reserve({"10.0.0.2", "web", instance.id, {}, "default", false}, f.now);
   const auto row = f.json(f.send("GET", "/deployments/web/instances"))[0];
   CHECK(row == Json({{"agent_id", "a1"}, {"cid", "vm-1"}, {"id", "i1"}, {"job", "app"}, {"index", 0}, {"az", "z1"},
-                     {"ips", {"10.0.0.2"}}, {"expects_vm", true}}));
+                     {"ips", {"10.0.0.2"}}, {"expects_vm", true}, {"ignore", false}}));
   CHECK(f.json(f.send("GET", "/deployments/web/vms"))[0].at("active") == true);
   CHECK(f.send("GET", "/deployments/none/instances").status == 404);
   const auto full = f.task(f.send("GET", "/deployments/web/vms?format=full"));

@@ -2,6 +2,9 @@
 
 #include <nats/nats.h>
 
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 
 #include "stemcells/agent/protocol/protocol.hpp"
@@ -48,6 +51,10 @@ struct Bus::State {
   Options options;
   Connection connection;
   Subscription heartbeats, alerts, shutdowns, director_alerts, changes;
+  std::atomic<bool> ending{false};
+  std::mutex mutex;
+  std::condition_variable end;
+  bool closed = false;
 
   State(Ears e, Log l) : ears(std::move(e)), log(std::move(l)) {}
 
@@ -65,6 +72,17 @@ struct Bus::State {
   }
   static void on_error(natsConnection*, natsSubscription*, natsStatus status, void* self) {
     static_cast<State*>(self)->log.warn("bus.error", {{"status", natsStatus_GetText(status)}});
+  }
+
+  static void on_interruption(natsConnection*, void* self) {
+    auto* own = static_cast<State*>(self);
+    if (!own->ending) own->ears.interrupted();
+  }
+  static void on_closed(natsConnection*, void* self) {
+    auto* own = static_cast<State*>(self);
+    std::lock_guard lock(own->mutex);
+    own->closed = true;
+    own->end.notify_all();
   }
 
   Subscription subscribe(const std::string& subject, natsMsgHandler handler, void* closure) {
@@ -93,6 +111,9 @@ struct Bus::State {
     check(natsOptions_SetMaxReconnect(raw, -1), "setting reconnects");
     check(natsOptions_SetReconnectWait(raw, 200), "setting reconnects");
     check(natsOptions_SetErrorHandler(raw, &State::on_error, this), "setting callbacks");
+    check(natsOptions_SetDisconnectedCB(raw, &State::on_interruption, this), "setting callbacks");
+    check(natsOptions_SetReconnectedCB(raw, &State::on_interruption, this), "setting callbacks");
+    check(natsOptions_SetClosedCB(raw, &State::on_closed, this), "setting callbacks");
     check(natsOptions_SetName(raw, "slipway-health-monitor"), "naming the connection");
     natsConnection* made = nullptr;
     check(natsConnection_Connect(&made, raw), "connecting to the message bus");
@@ -105,9 +126,14 @@ struct Bus::State {
     check(natsConnection_FlushTimeout(made, 5000), "listening");
   }
 
-  // Closing waits for libnats' threads, so that no callback uses what goes next.
+  // The closed callback is the last one libnats makes for a connection: nothing uses what goes next.
   void close() {
-    if (connection) natsConnection_Close(connection.get());
+    ending = true;
+    if (connection) {
+      natsConnection_Close(connection.get());
+      std::unique_lock lock(mutex);
+      end.wait_for(lock, 10s, [this] { return closed; });
+    }
     heartbeats.reset();
     alerts.reset();
     shutdowns.reset();

@@ -18,6 +18,7 @@ class Bus {
   struct Ears {
     std::function<void(std::string_view agent, std::string_view payload)> heartbeat, alert, shutdown;
     std::function<void(std::string_view payload)> director_alert, changed;
+    std::function<void()> interrupted;  // the connection was lost, or is there again after that
   };
   Bus(const BusIdentity& identity, Ears ears, Log log);  // Fault::retryable when it cannot be reached
   ~Bus();                                                // no callback runs any more when it returns

@@ -144,6 +144,7 @@ std::optional<std::string> DirectorClient::repair(const RepairOrder& order, cons
                               .target = "/deployments/" + http::url_encode(order.deployment) + "/scan_and_fix",
                               .body = dump(body)};
   request.headers["Content-Type"] = "application/json";
+  request.headers["X-Bosh-Context-Id"] = order.id;
   const auto response = send(std::move(request));
   if (response.status != http_redirect) return std::nullopt;
   return task_in(response);

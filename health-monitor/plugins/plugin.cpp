@@ -16,6 +16,12 @@ Json to_json(const Notice& notice) {
           {"created_at", to_epoch_seconds(notice.at)}};
 }
 
+// Whatever an agent sends is passed on as it is; plugins read JSON.
+static Json part_of(const Json& payload, const char* key, Json fallback) {
+  const auto found = payload.find(key);
+  return found == payload.end() ? fallback : *found;
+}
+
 Json to_json(const HeartbeatSample& sample) {
   return {{"kind", "heartbeat"},
           {"id", sample.agent + "." + std::to_string(to_epoch_seconds(sample.at))},
@@ -25,9 +31,9 @@ Json to_json(const HeartbeatSample& sample) {
           {"job", sample.group},
           {"index", std::to_string(sample.index)},
           {"instance_id", sample.instance_id},
-          {"job_state", sample.payload.value("job_state", "")},
-          {"vitals", sample.payload.value("vitals", Json::object())},
-          {"number_of_processes", sample.payload.value("number_of_processes", 0)},
+          {"job_state", part_of(sample.payload, "job_state", "")},
+          {"vitals", part_of(sample.payload, "vitals", Json::object())},
+          {"number_of_processes", part_of(sample.payload, "number_of_processes", 0)},
           {"teams", sample.teams}};
 }
 

@@ -62,6 +62,14 @@ figures_of_goal_9() {
     "$(median "$1" '$3')" "$(median "$1" '$9')" "$(count_of "$1")"
 }
 
+# ours floor ruby share
+figures_of_goal_5() {
+  printf 'goal 5: %s of the heartbeats a core that a bare NATS subscriber takes (moonshot 0.5), %s of those that Ruby parses (target 4, moonshot 10), ' \
+    "$(median "$1" '$2 / $1')" "$(median "$1" '$3 / $1')"
+  printf '%s a second and core, p95 of the first ratio %s; 10,000 agents at 1 s: %s %% of a core, %d repeats\n' \
+    "$(median "$1" '500000 / $1 * 1000')" "$(p95 "$1" '$2 / $1')" "$(median "$1" '$4')" "$(count_of "$1")"
+}
+
 # first repeat-asked repeat-sent changed floor rival
 figures_of_goal_11() {
   printf 'goal 11: ratio %s (target 0.7, floor is %s), repeat %s (target 0.05), baseline %s ms: cp and sha256sum; ' \

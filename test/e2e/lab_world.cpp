@@ -33,10 +33,12 @@ std::string LabWorld::must_pks(const std::vector<std::string>& arguments) {
   return outcome.out;
 }
 
-void LabWorld::director_task(const std::string& method, const std::string& target) {
-  const std::string script = "set -euo pipefail; control=$1; . \"$2\"; director_task \"$3\" \"$4\"";
-  must_in_lab({"/bin/bash", "-c", script, "director_task", (state() / "control").string(),
-               (root() / "test/lab/director.sh").string(), method, target});
+void LabWorld::director_task(const std::string& method, const std::string& target, const std::string& json_body) {
+  const std::string script = "set -euo pipefail; control=$1; . \"$2\"; shift 2; director_task \"$@\"";
+  std::vector<std::string> argv = {"/bin/bash", "-c", script, "director_task", (state() / "control").string(),
+                                   (root() / "test/lab/director.sh").string(), method, target};
+  if (!json_body.empty()) argv.insert(argv.end(), {"--header", "Content-Type: application/json", "--data-raw", json_body});
+  must_in_lab(argv);
 }
 
 std::string LabWorld::deployment_of(const std::string& cluster) {
@@ -62,7 +64,7 @@ std::string LabWorld::etcdctl(const std::string& cluster, const std::vector<std:
 }
 
 void LabWorld::kill_control_plane() {
-  must_in_lab({"/usr/bin/pkill", "--signal", "KILL", "--full", "bin/slipway-(director|pks-api) --config"});
+  must_in_lab({"/usr/bin/pkill", "--signal", "KILL", "--full", "bin/slipway-(director|health-monitor|pks-api) --config"});
 }
 
 void LabWorld::start_control_plane() { control_plane({"up", "--virt", virt_}); }

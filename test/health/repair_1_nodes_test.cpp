@@ -1,0 +1,126 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "test/health/sick_lab.hpp"
+
+using namespace slipway;
+using namespace slipway::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+using Actions = std::vector<std::string>;
+
+Actions actions_of(const SickLab::Course& course) {
+  Actions actions;
+  for (const auto& one : course.said) {
+    // What is seen of it while it is repaired depends on the moment.
+    if (one.action != "job_state" && one.action != "alert" && one.action != "shutdown") actions.push_back(one.action);
+  }
+  return actions;
+}
+
+bool has(const SickLab::Course& course, const std::string& action) {
+  const auto actions = actions_of(course);
+  return std::find(actions.begin(), actions.end(), action) != actions.end();
+}
+
+}  // namespace
+
+TEST_CASE("a VM that was switched off is started again, in seconds and by one task") {
+  auto& lab = SickLab::get();
+  const auto victim = lab.instance(1);
+  const auto begin = now();
+  const auto course = lab.suffer("VM destroyed", SickLab::name_of(victim),
+                                 [&] { lab.virsh({"destroy", victim.at("cid")}); });
+  CHECK(course.repairs == 1);
+  CHECK(has(course, "silent"));
+  CHECK(has(course, "reboot"));
+  CHECK_FALSE(has(course, "replace"));
+  CHECK(lab.instance(1).at("cid") == victim.at("cid"));
+  lab.wait_until("the events are with the director", [&] {
+    const auto events = lab.events_since(begin, SickLab::name_of(victim));
+    return events.contains("alert create") && events.contains("repair reboot") && events.contains("repair repaired");
+  });
+}
+
+TEST_CASE("a VM that is gone is made anew with its disk") {
+  auto& lab = SickLab::get();
+  const auto victim = lab.instance(2);
+  const auto course = lab.suffer("VM gone from the cloud", SickLab::name_of(victim), [&] {
+    lab.virsh({"destroy", victim.at("cid")});
+    lab.virsh({"undefine", victim.at("cid")});
+  });
+  CHECK(course.repairs == 1);
+  const auto after = lab.instance(2);
+  CHECK(after.at("cid") != victim.at("cid"));
+  CHECK(after.at("id") == victim.at("id"));
+  CHECK(after.at("ips") == victim.at("ips"));
+  const auto domains = lab.domains();
+  CHECK(domains.size() == 3);
+}
+
+TEST_CASE("a VM that is frozen is rebooted") {
+  auto& lab = SickLab::get();
+  const auto victim = lab.instance(0);
+  const auto course =
+      lab.suffer("VM frozen", SickLab::name_of(victim), [&] { lab.virsh({"suspend", victim.at("cid")}); });
+  CHECK(course.repairs == 1);
+  CHECK(has(course, "reboot"));
+}
+
+TEST_CASE("a VM whose network is cut is rebooted and has it again") {
+  auto& lab = SickLab::get();
+  const auto victim = lab.instance(1);
+  const auto course = lab.suffer("network cut", SickLab::name_of(victim), [&] { lab.cut_network(victim); });
+  CHECK(course.repairs == 1);
+  CHECK(has(course, "reboot"));
+}
+
+TEST_CASE("an agent that dies is started again by systemd, and nobody else does anything") {
+  auto& lab = SickLab::get();
+  const auto victim = lab.instance(2);
+  const auto course = lab.suffer("agent killed", SickLab::name_of(victim), [&] {
+    REQUIRE(lab.inside(victim, {"/usr/bin/systemctl", "kill", "--signal=KILL", "bosh-agent"}).exit_code == 0);
+  });
+  CHECK(course.repairs == 0);
+  CHECK_FALSE(has(course, "silent"));
+}
+
+TEST_CASE("a job's process that dies is started again by systemd, and it is told") {
+  auto& lab = SickLab::get();
+  const auto victim = lab.instance(0);
+  const auto begin = now();
+  const auto course = lab.suffer("etcd killed", SickLab::name_of(victim), [&] {
+    REQUIRE(lab.inside(victim, {"/bin/busybox", "killall", "-9", "etcd"}).exit_code == 0);
+  });
+  CHECK(course.repairs == 0);
+  lab.wait_until("the agent's alert is told", [&] { return lab.was_said(begin, "alert", SickLab::name_of(victim)); });
+}
+
+TEST_CASE("an agent that cannot start makes the whole ladder be climbed: reboot, then a new VM with the old disk") {
+  auto& lab = SickLab::get();
+  const auto victim = lab.instance(1);
+  const auto name = SickLab::name_of(victim);
+  const auto begin = now();
+  const auto course = lab.suffer("agent broken for good", name, [&] {
+    REQUIRE(lab.inside(victim, {"/bin/mv", "/var/vcap/bosh/bin/bosh-agent", "/var/vcap/bosh/bin/gone"}).exit_code == 0);
+    REQUIRE(lab.inside(victim, {"/usr/bin/systemctl", "kill", "--signal=KILL", "bosh-agent"}).exit_code == 0);
+    lab.wait_until("it is replaced", [&] { return lab.was_said(begin, "replace", name); });
+  });
+  CHECK(course.repairs == 2);
+  CHECK(has(course, "repair_failed"));
+  CHECK(lab.instance(1).at("cid") != victim.at("cid"));
+  CHECK(lab.domains().size() == 3);
+}
+
+TEST_CASE("three VMs that fall at once, as with their host, are all back by one task, data and all") {
+  auto& lab = SickLab::get();
+  const auto course = lab.suffer("all VMs destroyed", "", [&] {
+    for (const auto& instance : lab.instances()) lab.virsh({"destroy", instance.at("cid")});
+  });
+  CHECK(course.repairs <= 3);  // they need not have fallen silent in the same moment
+  CHECK(course.repairs >= 1);
+}

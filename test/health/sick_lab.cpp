@@ -1,0 +1,164 @@
+#include "test/health/sick_lab.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <memory>
+#include <sstream>
+#include <thread>
+
+#include "base/file.hpp"
+
+namespace slipway::test {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr const char* uri = "lxc:///system";
+
+int occurrences(const std::string& text, const std::string& word) {
+  int count = 0;
+  for (auto at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++count;
+  return count;
+}
+
+std::string seconds(Timestamp from, Timestamp to) {
+  const auto tenths = std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count() / 100;
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
+}
+
+// To the millisecond; parse_rfc3339 keeps whole seconds.
+Timestamp time_of(const std::string& text) {
+  const auto dot = text.find('.');
+  const auto whole = parse_rfc3339(text.substr(0, std::min(dot, text.size() - 1)) + "Z");
+  return dot == std::string::npos ? whole : whole + std::chrono::milliseconds(std::stoi(text.substr(dot + 1, 3)));
+}
+
+}  // namespace
+
+Timestamp now() { return SystemClock().now(); }
+
+SickLab& SickLab::get() {
+  static std::unique_ptr<SickLab> lab;
+  static bool tried = false;
+  if (!tried) {
+    tried = true;
+    lab.reset(new SickLab());
+  }
+  REQUIRE_MESSAGE(lab, "the lab could not be set up");
+  return *lab;
+}
+
+SickLab::SickLab() : LabWorld("lxc") {
+  must_pks({"create-cluster", "demo", "--plan", "small", "--external-hostname", "demo.lab", "--wait", "--non-interactive"});
+  deployment_ = deployment_of("demo");
+  etcdctl("demo", {"put", "kept", "through everything"});
+  REQUIRE(is_well());
+}
+
+Json SickLab::instances() { return director("/deployments/" + deployment_ + "/instances"); }
+
+Json SickLab::instance(int index) {
+  for (const auto& instance : instances())
+    if (instance.at("index") == index) return instance;
+  FAIL("no instance " << index);
+  return {};
+}
+
+bool SickLab::is_well() {
+  const auto ask = [&](const std::string& words) {
+    return in_lab({"/bin/bash", "-c", ". \"$1\"; exec etcdctl --command-timeout 5s " + words, "etcdctl",
+                   (state() / "home/.pks/clusters/demo/env").string()});
+  };
+  const auto health = ask("endpoint health --cluster");
+  if (occurrences(health.out + health.err, "is healthy") != 3) return false;
+  const auto value = ask("get kept");
+  return value.exit_code == 0 && value.out.find("through everything") != std::string::npos;
+}
+
+void SickLab::virsh(const std::vector<std::string>& arguments) {
+  std::vector<std::string> argv = {"/usr/bin/virsh", "--quiet", "--connect", uri};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  must_in_lab(argv);
+}
+
+SickLab::Outcome SickLab::inside(const Json& instance, const std::vector<std::string>& argv) {
+  std::vector<std::string> words = {"/usr/bin/virsh", "--quiet", "--connect", uri, "lxc-enter-namespace", "--noseclabel",
+                                    instance.at("cid").get<std::string>()};
+  words.insert(words.end(), argv.begin(), argv.end());
+  return in_lab(words);
+}
+
+// The end of the VM's cable that is in the host.
+void SickLab::cut_network(const Json& instance) {
+  std::istringstream list(must_in_lab({"/usr/bin/virsh", "--quiet", "--connect", uri, "domiflist",
+                                       instance.at("cid").get<std::string>()}));
+  std::string device;
+  list >> device;
+  must_in_lab({"/usr/sbin/ip", "link", "set", device, "down"});
+}
+
+std::vector<SickLab::Said> SickLab::said_since(Timestamp begin, const std::string& name) {
+  std::vector<Said> said;
+  std::istringstream lines(read_file(state() / "control/slipway-health-monitor.log"));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("\"notice\"") == std::string::npos && line.find("\"repair.asked\"") == std::string::npos) continue;
+    const auto json = parse_json(line, "monitor's log");
+    Said one{time_of(json.at("time")), json.value("action", "asked"), json.value("instance", ""), json.value("summary", "")};
+    const bool about = name.empty() || one.instance == name || one.instance.empty();
+    if (one.at >= begin && about) said.push_back(std::move(one));
+  }
+  std::sort(said.begin(), said.end(), [](const Said& a, const Said& b) { return a.at < b.at; });
+  return said;
+}
+
+bool SickLab::was_said(Timestamp begin, const std::string& action, const std::string& name) {
+  const auto said = said_since(begin, name);
+  return std::any_of(said.begin(), said.end(), [&](const Said& one) { return one.action == action; });
+}
+
+std::size_t SickLab::repairs() {
+  std::size_t count = 0;
+  for (const auto& task : director("/tasks?verbose=2&deployment=" + deployment_))
+    count += task.at("description") == "scan and fix";
+  return count;
+}
+
+std::set<std::string> SickLab::events_since(Timestamp begin, const std::string& name) {
+  std::set<std::string> actions;
+  for (const auto& event : director("/events?deployment=" + deployment_ + "&instance=" + name +
+                                    "&after_time=" + std::to_string(to_epoch_seconds(begin) - 1)))
+    actions.insert(event.at("object_type").get<std::string>() + " " + event.at("action").get<std::string>());
+  return actions;
+}
+
+SickLab::Course SickLab::suffer(const std::string& failure, const std::string& name, const std::function<void()>& blow) {
+  const auto before = repairs();
+  const auto begin = now();
+  blow();
+  const auto struck = now();
+  std::this_thread::sleep_for(2s);
+  // Well, and nobody at work on it any more.
+  wait_until("the cluster is well after: " + failure, [&] {
+    return !was_said(begin, "asked") || was_said(begin, "repaired") ? is_well() : false;
+  });
+  const auto well = now();
+  Course course{said_since(begin, name), repairs() - before};
+  std::string row = "| " + failure;
+  for (const auto* action : {"silent", "asked"}) {
+    const auto found = std::find_if(course.said.begin(), course.said.end(),
+                                    [&](const Said& one) { return one.action == action; });
+    row += " | " + (found == course.said.end() ? "-" : seconds(struck, found->at));
+  }
+  row += " | " + seconds(struck, well) + " |";
+  for (const auto& one : course.said) row += " " + one.action;
+  MESSAGE(row);
+  return course;
+}
+
+void SickLab::kill(const std::string& pattern) {
+  must_in_lab({"/usr/bin/pkill", "--signal", "KILL", "--full", pattern});
+}
+
+}  // namespace slipway::test
