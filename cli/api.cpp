@@ -6,7 +6,6 @@ namespace slipway::cli {
 
 namespace {
 
-constexpr const char* public_client = "pks_cli";
 constexpr int default_port = 9021, default_identity_port = 8443;
 constexpr std::chrono::seconds patience{60};
 
@@ -102,15 +101,17 @@ Credentials log_in(const LoginRequest& request) {
   c.skip_ssl_validation = request.skip_ssl_validation;
   c.identity = endpoint.url(identity_port(c.api, c));
   const bool as_client = !request.client_name.empty();
-  c.client = as_client ? request.client_name : public_client;
+  c.client = as_client ? request.client_name : request.public_client;
   c.username = as_client ? request.client_name : request.username;
-  const auto body = as_client ? form({{"grant_type", "client_credentials"}})
-                              : form({{"grant_type", "password"},
-                                      {"username", request.username},
-                                      {"password", request.password.reveal()}});
-  const auto token = ask_for_token(c, request.client_secret, body);
+  std::vector<std::pair<std::string, std::string>> fields = {{"grant_type", "client_credentials"}};
+  if (!as_client) {
+    fields = {{"grant_type", "password"}, {"username", request.username}, {"password", request.password.reveal()}};
+  }
+  if (!request.scope.empty()) fields.emplace_back("scope", request.scope);
+  const auto token = ask_for_token(c, request.client_secret, form(fields));
   c.access_token = text_in(token, "access_token");
   c.refresh_token = text_in(token, "refresh_token");
+  c.id_token = text_in(token, "id_token");
   return c;
 }
 
@@ -126,10 +127,14 @@ void log_out(const Credentials& credentials) {
   }
 }
 
-Api::Api(CredentialsFile& file) : file_(file) {
+Api::Api(CredentialsFile& file) : file_(&file) {
   auto credentials = file.load();
   if (!credentials) throw Exit(exit_error, "You are not logged in; log in with: pks login -a API -u USER");
   credentials_ = std::move(*credentials);
+  client_ = std::make_unique<http::Client>(config_for(credentials_.api, credentials_));
+}
+
+Api::Api(Credentials session) : credentials_(std::move(session)) {
   client_ = std::make_unique<http::Client>(config_for(credentials_.api, credentials_));
 }
 
@@ -152,7 +157,7 @@ void Api::refresh() {
   } catch (const ApiError&) {
     throw Exit(exit_error, "Your session has expired; log in again: pks login");
   }
-  file_.save(credentials_);
+  if (file_) file_->save(credentials_);
 }
 
 Json Api::call(const std::string& method, const std::string& target, const std::string& body) {

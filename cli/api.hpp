@@ -22,6 +22,8 @@ struct LoginRequest {
   Secret client_secret;
   std::string ca;  // PEM
   bool skip_ssl_validation = false;
+  std::string public_client = "pks_cli";
+  std::string scope;  // empty: all that is granted
 };
 
 // Proves who one is at the token endpoint. Throws ApiError, or Error as http::Client does.
@@ -33,6 +35,7 @@ void log_out(const Credentials& credentials);
 class Api {
  public:
   explicit Api(CredentialsFile& file);  // Exit(exit_error) when nobody is logged in
+  explicit Api(Credentials session);    // for one command: nothing is kept
 
   Json get(const std::string& target) { return call("GET", target, ""); }
   Json call(const std::string& method, const std::string& target, const std::string& body);
@@ -42,7 +45,7 @@ class Api {
   http::ClientResponse send(const std::string& method, const std::string& target, const std::string& body);
   void refresh();
 
-  CredentialsFile& file_;
+  CredentialsFile* file_ = nullptr;
   Credentials credentials_;
   std::unique_ptr<http::Client> client_;
 };

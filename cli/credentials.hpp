@@ -16,6 +16,7 @@ struct Credentials {
   std::string access_token, refresh_token;
   std::string ca;  // PEM; empty: the system's authorities
   bool skip_ssl_validation = false;
+  std::string id_token = {};  // of a login to a cluster; not kept in creds.yml
 };
 
 // creds.yml in $PKS_HOME, or in ~/.pks.

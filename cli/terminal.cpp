@@ -72,6 +72,15 @@ Secret read_password(Terminal& terminal, const std::string& prompt) {
   return Secret(std::move(password));
 }
 
+Secret given_password(Terminal& terminal, const std::string& flag) {
+  if (!flag.empty()) return Secret(flag);
+  for (const auto* name : {"PKS_USER_PASSWORD", "TKGI_USER_PASSWORD"}) {
+    const auto value = terminal.environment(name);
+    if (value && !value->empty()) return Secret(*value);
+  }
+  return read_password(terminal, "Password: ");
+}
+
 std::string table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
   for (const auto& cell : header) widths.push_back(width(cell));

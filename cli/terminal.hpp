@@ -41,6 +41,9 @@ bool confirm(Terminal& terminal, const std::string& question);
 // Without echo where the input is a terminal. Exit(exit_usage) at the end of the input.
 Secret read_password(Terminal& terminal, const std::string& prompt);
 
+// A user's password: as given by a flag, else PKS_USER_PASSWORD or TKGI_USER_PASSWORD, else asked for.
+Secret given_password(Terminal& terminal, const std::string& flag);
+
 // Columns are as wide as their longest cell, two blanks apart; no blanks at the ends of lines.
 std::string table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows);
 

@@ -11,6 +11,9 @@ PksConfig read_pks_config(Config& in) {
   c.private_key_file = in.path("tls.private_key_file", "its key, readable by the daemon only");
   c.database_url = in.string("database_url", "sqlite:///path/pks.db or postgresql://user@host/db");
   c.issuer = in.string("issuer", "the 'iss' of tokens, unique for this installation");
+  c.oidc_issuer_url = in.string("oidc.issuer_url", "", "https://HOST:8443/oauth/token as clusters reach it; empty: "
+                                "their users cannot log in here");
+  c.oidc_ca_file = in.path("oidc.ca_file", "", "PEM CA of that URL's certificate; empty: public authorities");
   c.token_private_key_file = in.path("tokens.private_key_file", "PEM RSA key that signs tokens");
   c.token_public_key_file = in.path("tokens.public_key_file", "PEM public key that verifies them");
   c.plans_folder = in.path("plans_folder", "folder whose *.yml files are the plans");

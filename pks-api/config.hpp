@@ -14,6 +14,7 @@ struct PksConfig {
   std::string certificate_file, private_key_file;
   std::string database_url;
   std::string issuer;
+  std::string oidc_issuer_url, oidc_ca_file;
   std::string token_private_key_file, token_public_key_file;
   std::string plans_folder;
   std::string director_url, director_ca_file, director_user, director_password_file;

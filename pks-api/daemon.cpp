@@ -33,6 +33,11 @@ http::ServerConfig listener(const PksConfig& config, int port) {
   return server;
 }
 
+OidcSettings oidc_settings(const PksConfig& config) {
+  check_issuer_url(config.oidc_issuer_url);
+  return {config.oidc_issuer_url, config.oidc_ca_file.empty() ? "" : read_file(config.oidc_ca_file)};
+}
+
 sql::Database& migrated(sql::Database& database) {
   database.migrate(migrations());
   return database;
@@ -44,7 +49,8 @@ struct Daemon::Parts {
   Log log;
   SystemClock clock;
   SystemRandom random;
-  std::vector<Plan> plans;
+  PlanCatalog plans;
+  OidcSettings oidc;
   Tokens tokens;
   sql::Database database;
   ClusterStore clusters_store;
@@ -60,16 +66,17 @@ struct Daemon::Parts {
   Parts(const PksConfig& c, Log l)
       : log(std::move(l)),
         plans(load_plans(c.plans_folder)),
+        oidc(oidc_settings(c)),
         tokens(c.issuer, Secret(read_file(c.token_private_key_file)), read_file(c.token_public_key_file)),
         database(c.database_url),
         clusters_store(migrated(database)),
         identity_store(database),
-        identity(identity_store, tokens, clock, random),
+        identity(identity_store, tokens, clock, random, oidc),
         director(director_config(c), c.director_user, Secret(first_line(c.director_password_file))),
         board(clock),
-        operations(clusters_store, director, plans, board, clock, log, static_cast<std::size_t>(c.max_operations)),
-        clusters(clusters_store, operations, director, plans, clock, random),
-        services{clusters, clusters_store, operations, board, identity, tokens, plans, clock, log,
+        operations({clusters_store, director, plans, oidc, board, clock, log}, static_cast<std::size_t>(c.max_operations)),
+        clusters({clusters_store, operations, director, plans, oidc, clock, random}),
+        services{clusters, clusters_store, operations, board, identity, tokens, plans, oidc, clock, log,
                  static_cast<std::size_t>(c.request_threads) / 2, c.identity_port} {
     operations.take_up_all();
     const auto on_error = [this](const std::exception& error) { return error_reply(error, log); };
@@ -89,6 +96,7 @@ Daemon::~Daemon() = default;
 
 void check_files(const PksConfig& config) {
   load_plans(config.plans_folder);
+  oidc_settings(config);
   for (const auto& file : {config.certificate_file, config.private_key_file, config.token_private_key_file,
                            config.token_public_key_file, config.director_ca_file, config.director_password_file}) {
     read_file(file);

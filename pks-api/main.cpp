@@ -23,12 +23,13 @@ constexpr const char* usage = R"(slipway-pks-api: offers clusters by plan and ca
                        [--director-user NAME] [--ca-cert FILE --ca-key FILE] [--name DNS-NAME…]
                        [--port N] [--identity-port N]
                                                   make a first configuration with all keys
-  slipway-pks-api user add NAME --scope SCOPE… --config FILE < PASSWORD
+  slipway-pks-api user add NAME [--scope SCOPE…] [--group GROUP…] --config FILE < PASSWORD
   slipway-pks-api user remove NAME --config FILE
   slipway-pks-api user list --config FILE
   slipway-pks-api client add|remove|list …        the same for clients of client_credentials
   slipway-pks-api config-reference                every key of the configuration, as Markdown
 
+Clusters are told of a user's groups; they give no right over clusters.
 Scopes: pks.clusters.admin, pks.clusters.manage, pks.clusters.admin.read
 Exit codes: 0 fine, 1 it failed, 2 wrong usage.
 )";
@@ -95,10 +96,11 @@ int init(const Words& words) {
 // `kind` is "user" or "client".
 int identities(const std::string& kind, const Words& words) {
   std::string verb, name, file;
-  Words scopes;
+  Words scopes, groups;
   options::options_description known;
   known.add_options()("verb", options::value(&verb)->required())("name", options::value(&name))(
-      "config", options::value(&file)->required())("scope", options::value(&scopes)->composing());
+      "config", options::value(&file)->required())("scope", options::value(&scopes)->composing())(
+      "group", options::value(&groups)->composing());
   parse(known, options::positional_options_description().add("verb", 1).add("name", 1), words);
   sql::Database database(config_in(file).database_url);
   database.migrate(migrations());
@@ -107,6 +109,7 @@ int identities(const std::string& kind, const Words& words) {
     for (const auto& user : store.users(kind)) {
       std::cout << user.name;
       for (const auto& scope : user.scopes) std::cout << "  " << scope;
+      for (const auto& group : user.groups) std::cout << "  group:" << group;
       std::cout << "\n";
     }
     return 0;
@@ -119,11 +122,14 @@ int identities(const std::string& kind, const Words& words) {
     return 0;
   }
   if (verb != "add") throw UsageError("'" + verb + "' is not one of add, remove and list");
-  check_scopes(scopes);
+  if (kind == "client" && !groups.empty()) throw UsageError("a client has scopes only, no --group");
+  // Who only uses clusters needs no right over them.
+  if (kind == "client" || groups.empty() || !scopes.empty()) check_scopes(scopes);
+  check_groups(groups);
   std::string password;
   std::getline(std::cin, password);
   if (password.size() < 8) throw Error(Fault::invalid, "the password on standard input has less than 8 characters");
-  store.put_user(kind, {name, tls::hash_password(Secret(password)), scopes});
+  store.put_user(kind, {name, tls::hash_password(Secret(password)), scopes, 0, groups});
   return 0;
 }
 

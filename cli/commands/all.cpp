@@ -15,7 +15,8 @@ std::vector<Entry> all_commands(Terminal& t, Clock& clock) {
   add(CreateCluster{t, clock});
   add(Resize{t, clock});
   add(DeleteCluster{t, clock});
-  add(GetCredentials{t});
+  add(GetCredentials{t, clock});
+  add(GetKubeconfig{t, clock});
   add(ListTasks{t});
   add(ShowTask{t});
   std::vector<Manual> manuals;

@@ -62,6 +62,17 @@ struct DeleteCluster {
 
 struct GetCredentials {
   Terminal& terminal;
+  Clock& clock;
+  static Manual manual();
+  int run(const Words& words);
+
+ private:
+  void keep_etcd_credentials(const std::filesystem::path& folder, const Json& credentials) const;
+};
+
+struct GetKubeconfig {
+  Terminal& terminal;
+  Clock& clock;
   static Manual manual();
   int run(const Words& words);
 };

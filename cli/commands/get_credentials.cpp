@@ -1,6 +1,7 @@
 #include "base/file.hpp"
 #include "cli/cluster_view.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/kubeconfig.hpp"
 
 namespace slipway::cli {
 
@@ -35,11 +36,22 @@ std::string etcd_environment(const fs::path& folder, const Json& credentials) {
 
 }  // namespace
 
+void GetCredentials::keep_etcd_credentials(const fs::path& folder, const Json& credentials) const {
+  fs::create_directories(folder);
+  fs::permissions(folder, fs::perms::owner_all);
+  write_file_atomically(folder / "ca.crt", field(credentials, "ca"), 0600);
+  write_file_atomically(folder / "client.crt", field(credentials, "certificate"), 0600);
+  write_file_atomically(folder / "client.key", field(credentials, "private_key"), 0600);
+  write_file_atomically(folder / "env", etcd_environment(folder, credentials), 0600);
+  terminal.out << "They are in " << folder.string() << ". Use them:\n  . " << shell_quoted((folder / "env").string())
+               << "\n  etcdctl endpoint health\n  etcdctl put greeting hello\n";
+}
+
 Manual GetCredentials::manual() {
   return {"get-credentials",
           {},
           "CLUSTER-NAME",
-          "Fetch what is needed to use a cluster",
+          "Fetch what makes you the admin of a cluster: a context of kubectl, or etcd's certificates",
           {"pks get-credentials demo", ". ~/.pks/clusters/demo/env; etcdctl endpoint health",
            "pks get-credentials demo --json"}};
 }
@@ -58,18 +70,16 @@ int GetCredentials::run(const Words& words) {
     return exit_ok;
   }
   terminal.out << "\nFetching credentials for cluster " << name << ".\n";
-  if (field(credentials, "kind") != "etcd") {
-    throw Exit(exit_error, "this pks does not know clusters of kind '" + printable(field(credentials, "kind")) + "'");
+  const auto kind = field(credentials, "kind");
+  if (kind == "Config") {
+    KubeconfigFile(terminal).merge(credentials, clock);
+    terminal.out << "Context set for cluster " << name
+                 << ".\n\nYou can now switch between clusters by using:\n$kubectl config use-context <cluster-name>\n";
+  } else if (kind == "etcd") {
+    keep_etcd_credentials(fs::absolute(file.folder() / "clusters" / name), credentials);
+  } else {
+    throw Exit(exit_error, "this pks does not know clusters of kind '" + printable(kind) + "'");
   }
-  const auto folder = fs::absolute(file.folder() / "clusters" / name);
-  fs::create_directories(folder);
-  fs::permissions(folder, fs::perms::owner_all);
-  write_file_atomically(folder / "ca.crt", field(credentials, "ca"), 0600);
-  write_file_atomically(folder / "client.crt", field(credentials, "certificate"), 0600);
-  write_file_atomically(folder / "client.key", field(credentials, "private_key"), 0600);
-  write_file_atomically(folder / "env", etcd_environment(folder, credentials), 0600);
-  terminal.out << "They are in " << folder.string() << ". Use them:\n  . " << shell_quoted((folder / "env").string())
-               << "\n  etcdctl endpoint health\n  etcdctl put greeting hello\n";
   return exit_ok;
 }
 

@@ -34,18 +34,11 @@ int Login::run(const Words& words) {
   if (request.username.empty() == request.client_name.empty()) {
     throw UsageError("either --username or --client-name is needed");
   }
-  const auto from_environment = [&](std::initializer_list<const char*> names) -> std::string {
-    for (const auto name : names) {
-      if (const auto value = terminal.environment(name)) return *value;
-    }
-    return "";
-  };
   if (!ca_file.empty()) request.ca = read_file(ca_file);
   if (request.client_name.empty()) {
-    if (password.empty()) password = from_environment({"PKS_USER_PASSWORD", "TKGI_USER_PASSWORD"});
-    request.password = password.empty() ? read_password(terminal, "Password: ") : Secret(password);
+    request.password = given_password(terminal, password);
   } else {
-    if (client_secret.empty()) client_secret = from_environment({"PKS_CLIENT_SECRET"});
+    if (client_secret.empty()) client_secret = terminal.environment("PKS_CLIENT_SECRET").value_or("");
     request.client_secret = client_secret.empty() ? read_password(terminal, "Client secret: ") : Secret(client_secret);
   }
   const CredentialsFile file(terminal);

@@ -25,6 +25,12 @@ std::string header(const Request& request, const std::string& name) {
   return found == request.headers.end() ? "" : found->second;
 }
 
+int instances_in(const Json& manifest) {
+  int count = 0;
+  for (const auto& group : manifest.at("instance_groups")) count += group.at("instances").get<int>();
+  return count;
+}
+
 std::string event(const std::string& stage, const std::string& step, int index, int total, const std::string& state) {
   return dump({{"time", 1}, {"stage", stage}, {"tags", Json::array()}, {"total", total}, {"task", step},
                {"index", index}, {"state", state}, {"progress", state == "finished" ? 100 : 0}}) +
@@ -36,7 +42,9 @@ std::string event(const std::string& stage, const std::string& step, int index, 
 FakeDirector::FakeDirector()
     : folder_((std::filesystem::temp_directory_path() / ("fake-director-" + SystemRandom().hex(8))).string()),
       ca_(tls::create_ca({.common_name = "director CA"}, std::chrono::hours{24}, clock_.now(), 2048, nullptr,
-                         tls::KeyType::ec_p256)) {
+                         tls::KeyType::ec_p256)),
+      cluster_ca_(tls::create_ca({.common_name = "cluster CA"}, std::chrono::hours{24}, clock_.now(), 2048, nullptr,
+                                 tls::KeyType::ec_p256)) {
   std::filesystem::create_directories(folder_);
   tls::CertificateRequest request;
   request.subject = {.common_name = "127.0.0.1"};
@@ -116,13 +124,38 @@ std::vector<std::string> FakeDirector::violations() {
 std::set<std::string> FakeDirector::deployments() {
   const std::lock_guard lock(mutex_);
   std::set<std::string> names;
-  for (const auto& [name, nodes] : deployments_) names.insert(name);
+  for (const auto& [name, manifest] : deployments_) names.insert(name);
   return names;
 }
 
 std::size_t FakeDirector::instances_of_only_deployment() {
   const std::lock_guard lock(mutex_);
-  return deployments_.size() == 1 ? static_cast<std::size_t>(deployments_.begin()->second) : 0;
+  return deployments_.size() == 1 ? static_cast<std::size_t>(instances_in(deployments_.begin()->second)) : 0;
+}
+
+Json FakeDirector::manifest_of_only_deployment() {
+  const std::lock_guard lock(mutex_);
+  return deployments_.size() == 1 ? deployments_.begin()->second : Json();
+}
+
+Json FakeDirector::certificate(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  return certificate_of(name);
+}
+
+Json FakeDirector::certificate_of(const std::string& name) {
+  auto& known = certificates_[name];
+  if (known.is_null()) {
+    tls::CertificateRequest request;
+    request.subject = {.common_name = name, .organization = "system:masters"};
+    request.usage = tls::Usage::client;
+    request.key = tls::KeyType::ec_p256;
+    const auto pair = tls::issue(cluster_ca_, request, clock_.now());
+    known = {{"ca", cluster_ca_.certificate_pem},
+             {"certificate", pair.certificate_pem},
+             {"private_key", pair.private_key_pem.reveal()}};
+  }
+  return known;
 }
 
 Response FakeDirector::guarded(Request& request, const http::Handler& handler) {
@@ -137,11 +170,11 @@ Response FakeDirector::guarded(Request& request, const http::Handler& handler) {
 
 Response FakeDirector::deploy(Request& request) {
   if (header(request, "Content-Type") != "text/yaml") violations_.push_back("a manifest that is not text/yaml");
-  const auto manifest = parse_yaml(request.body->read_all(1u << 20), "manifest");
   Task task;
   task.kind = "deploy";
-  task.deployment = manifest.at("name").get<std::string>();
-  task.nodes = manifest.at("instance_groups").at(0).at("instances").get<int>();
+  task.manifest = parse_yaml(request.body->read_all(1u << 20), "manifest");
+  task.deployment = task.manifest.at("name").get<std::string>();
+  task.nodes = instances_in(task.manifest);
   if (task.deployment.find("((") != std::string::npos) violations_.push_back("a blank was left in the name");
   return submit(std::move(task), request);
 }
@@ -151,7 +184,7 @@ Response FakeDirector::remove(Request& request) {
   task.kind = "delete";
   task.deployment = request.path_param("name");
   if (!deployments_.contains(task.deployment)) return refusal(404, "Deployment '" + task.deployment + "' doesn't exist");
-  task.nodes = deployments_.at(task.deployment);
+  task.nodes = instances_in(deployments_.at(task.deployment));
   if (request.query_value("delete_disks") != "true") violations_.push_back("a delete that leaves disks");
   return submit(std::move(task), request);
 }
@@ -164,7 +197,7 @@ Response FakeDirector::submit(Task task, const Request& request) {
     if (other.deployment == task.deployment && !other.is_final()) violations_.push_back("two tasks on one deployment");
   }
   task.id = ++last_id_;
-  if (task.kind == "deploy") deployments_.emplace(task.deployment, task.nodes);
+  if (task.kind == "deploy") deployments_.emplace(task.deployment, task.manifest);
   const auto id = task.id;
   tasks_[id] = std::move(task);
   ++submitted_;
@@ -195,7 +228,7 @@ void FakeDirector::finish(Task& task) {
   if (task.kind == "delete") {
     deployments_.erase(task.deployment);
   } else {
-    deployments_[task.deployment] = task.nodes;
+    deployments_[task.deployment] = task.manifest;
   }
 }
 
@@ -246,23 +279,28 @@ Response FakeDirector::instances(const Request& request) {
   const auto found = deployments_.find(request.path_param("name"));
   if (found == deployments_.end()) return refusal(404, "no such deployment");
   Json list = Json::array();
-  for (int i = 0; i < found->second; ++i) {
-    list.push_back({{"id", "node-" + std::to_string(i)},
-                    {"job", "etcd"},
-                    {"index", i},
-                    {"ips", {"10.0.0." + std::to_string(10 + i)}}});
+  for (const auto& group : found->second.at("instance_groups")) {
+    for (int i = 0; i < group.at("instances").get<int>(); ++i) {
+      const auto address = "10.0.0." + std::to_string(10 + list.size());
+      list.push_back({{"id", "node-" + std::to_string(list.size())}, {"job", group.at("name")}, {"index", i},
+                      {"ips", {address}}});
+    }
   }
   return Response::json(200, list);
 }
 
+// Certificates of the manifests it was given, and no others.
 Response FakeDirector::variable(const Request& request) {
   const auto name = request.query_value("name").value_or("");
-  const auto expected_end = std::string("/etcd_client");
-  const bool known = name.starts_with("/" + std::string(director_name) + "/service-instance-") &&
-                     name.ends_with(expected_end);
-  if (!known) return refusal(404, "there is no variable '" + name + "'");
-  const Json value = {{"ca", "CA"}, {"certificate", "CERTIFICATE"}, {"private_key", "KEY"}};
-  return Response::json(200, {{"data", Json::array({{{"id", "1"}, {"name", name}, {"value", value}}})}});
+  for (const auto& [deployment, manifest] : deployments_) {
+    for (const auto& declared : manifest.at("variables")) {
+      const auto word = declared.at("name").get<std::string>();
+      if (name != "/" + std::string(director_name) + "/" + deployment + "/" + word) continue;
+      return Response::json(200,
+                            {{"data", Json::array({{{"id", "1"}, {"name", name}, {"value", certificate_of(word)}}})}});
+    }
+  }
+  return refusal(404, "there is no variable '" + name + "'");
 }
 
 Response FakeDirector::cancel(const Request& request) {

@@ -36,12 +36,18 @@ class FakeDirector {
   std::vector<std::string> violations();
   std::set<std::string> deployments();
   std::size_t instances_of_only_deployment();
+  // What it has as a certificate variable of that name, of any deployment: {ca, certificate, private_key}. Made when it
+  // is asked for first.
+  Json certificate(const std::string& name);
+  const tls::KeyPair& cluster_ca() const { return cluster_ca_; }  // which signs those
+  Json manifest_of_only_deployment();  // null unless there is one deployment
 
  private:
   struct Task {
     std::int64_t id = 0;
     std::string state = "processing", kind, deployment, context, result, events;
     int nodes = 0;
+    Json manifest;
     int steps = 0;
     std::uint64_t version = 1;
     bool is_final() const { return state == "done" || state == "error" || state == "cancelled"; }
@@ -59,14 +65,16 @@ class FakeDirector {
   void step(Task& task);
   void finish(Task& task);
   static Json to_json(const Task& task);
+  Json certificate_of(const std::string& name);
 
   std::string folder_;
   SystemClock clock_;
-  tls::KeyPair ca_;
+  tls::KeyPair ca_, cluster_ca_;
+  std::map<std::string, Json> certificates_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::int64_t, Task> tasks_;
-  std::map<std::string, int> deployments_;  // name, nodes
+  std::map<std::string, Json> deployments_;  // name, manifest
   std::set<std::string> contexts_;
   std::vector<std::string> violations_;
   std::size_t submitted_ = 0;

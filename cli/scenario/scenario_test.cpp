@@ -1,157 +1,19 @@
 #include <doctest/doctest.h>
 
-#include <arpa/inet.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <future>
 
 #include "base/file.hpp"
-#include "base/process.hpp"
 #include "base/yaml.hpp"
-#include "cli/scenario/fake_director.hpp"
+#include "cli/scenario/pks_lab.hpp"
 #include "pks-api/identity/tokens.hpp"
 
 // The real slipway-pks-api and the real pks, as processes, before a fake director.
 
 namespace slipway::cli {
 
-namespace {
-
 namespace fs = std::filesystem;
-
-int free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  REQUIRE(::bind(socket, reinterpret_cast<sockaddr*>(&address), length) == 0);
-  REQUIRE(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length) == 0);
-  ::close(socket);
-  return ntohs(address.sin_port);
-}
-
-std::string api_program(const std::vector<std::string>& words, const std::string& input = "") {
-  ProcessSpec spec;
-  spec.argv = {PKS_API_PROGRAM};
-  spec.argv.insert(spec.argv.end(), words.begin(), words.end());
-  spec.standard_input = input;
-  return run_checked(spec);
-}
-
-// One user at one machine: a PKS_HOME of his own.
-class User {
- public:
-  User(std::string api, std::string ca) : api_(std::move(api)), ca_(std::move(ca)) {}
-
-  ProcessResult pks(std::vector<std::string> words, const std::string& input = "",
-                    std::map<std::string, std::string> env = {}) const {
-    ProcessSpec spec;
-    words.insert(words.begin(), PKS_PROGRAM);
-    spec.argv = std::move(words);
-    spec.env = std::move(env);
-    spec.env["PKS_HOME"] = home_.path().string();
-    spec.standard_input = input;
-    spec.timeout = std::chrono::seconds(120);
-    return run(spec);
-  }
-  ProcessResult log_in(const std::string& name, const std::string& password) const {
-    return pks({"login", "-a", api_, "-u", name, "--ca-cert", ca_}, "", {{"PKS_USER_PASSWORD", password}});
-  }
-  Json json(std::vector<std::string> words) const {
-    words.push_back("--json");
-    const auto result = pks(words);
-    INFO(result.standard_error);
-    REQUIRE(result.exit_code == 0);
-    return parse_json(result.standard_output, "pks");
-  }
-  const fs::path& home() const { return home_.path(); }
-  Json creds() const { return parse_yaml(read_file(home() / "creds.yml"), "creds"); }
-  void set_creds(const Json& creds) const { write_file_atomically(home() / "creds.yml", to_yaml(creds), 0600); }
-
- private:
-  std::string api_, ca_;
-  TempDir home_{"pks-home"};
-};
-
-class Lab {
- public:
-  FakeDirector director;
-
-  Lab() {
-    write_file_atomically(folder_.path() / "director.ca", director.ca_pem());
-    write_file_atomically(folder_.path() / "director.pw", std::string(FakeDirector::password) + "\n", 0600);
-    port_ = free_port();
-    api_program({"init", "--folder", folder(), "--address", "127.0.0.1", "--director-url", director.url(),
-                 "--director-ca", (folder_.path() / "director.ca").string(), "--director-password-file",
-                 (folder_.path() / "director.pw").string(), "--plans-folder", "examples/plans", "--port",
-                 std::to_string(port_), "--identity-port", std::to_string(free_port())});
-    start();
-  }
-  ~Lab() {
-    stop(SIGTERM);
-    CHECK(director.violations() == std::vector<std::string>{});
-  }
-
-  void start() {
-    ready_ = std::promise<void>();
-    told_ = false;
-    ChildProcess::Options options;
-    options.argv = {PKS_API_PROGRAM, "--config", folder() + "/pks-api.yml"};
-    options.on_stderr_line = [this](std::string_view line) {
-      log_ += std::string(line) + "\n";
-      if (!told_ && line.find("pks-api.ready") != std::string_view::npos) {
-        told_ = true;
-        ready_.set_value();
-      }
-    };
-    options.pipe_stdio = false;
-    daemon_ = std::make_unique<ChildProcess>(std::move(options));
-    const auto begun = ready_.get_future().wait_for(std::chrono::seconds(60));
-    if (begun != std::future_status::ready) FAIL("slipway-pks-api does not start: " << log_);
-  }
-  void stop(int signal) {
-    if (!daemon_) return;
-    daemon_->send_signal(signal);
-    daemon_->terminate(std::chrono::seconds(20));
-    daemon_.reset();
-  }
-  void add_user(const std::string& name, const std::string& scope) const {
-    api_program({"user", "add", name, "--scope", scope, "--config", folder() + "/pks-api.yml"}, name + "-password\n");
-  }
-  User user() const { return User("https://127.0.0.1:" + std::to_string(port_), folder() + "/ca.crt"); }
-  User logged_in(const std::string& name) const {
-    auto one = user();
-    const auto password = name == "admin" ? read_file(folder_.path() / "pks/admin.password") : name + "-password";
-    const auto result = one.log_in(name, password);
-    INFO(result.standard_error);
-    REQUIRE(result.exit_code == 0);
-    return one;
-  }
-  std::string folder() const { return (folder_.path() / "pks").string(); }
-
- private:
-  TempDir folder_{"pks-lab"};
-  int port_ = 0;
-  std::string log_;
-  std::promise<void> ready_;
-  bool told_ = false;
-  std::unique_ptr<ChildProcess> daemon_;
-};
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-std::vector<std::string> create(const std::string& name, bool wait = true) {
-  std::vector<std::string> words = {"create-cluster", name, "--plan", "small", "--external-hostname", name + ".lab",
-                                    "--non-interactive"};
-  if (wait) words.push_back("--wait");
-  return words;
-}
-
-}  // namespace
 
 TEST_CASE("a cluster lives from login to logout as the published grammar says") {
   Lab lab;
@@ -159,7 +21,7 @@ TEST_CASE("a cluster lives from login to logout as the published grammar says") 
   CHECK((fs::status(admin.home() / "creds.yml").permissions() & fs::perms::all) ==
         (fs::perms::owner_read | fs::perms::owner_write));
   CHECK(contains(admin.pks({"plans"}).standard_output, "Name   ID"));
-  CHECK(admin.json({"plans"})[0].at("worker_instances") == 3);
+  CHECK(admin.json({"plans"})[1].at("worker_instances") == 3);
 
   const auto made = admin.pks(create("demo"));
   INFO(made.standard_error);
@@ -174,7 +36,7 @@ TEST_CASE("a cluster lives from login to logout as the published grammar says") 
   CHECK(admin.pks({"get-credentials", "demo"}).exit_code == 0);
   const auto env = read_file(admin.home() / "clusters/demo/env");
   CHECK(contains(env, "https://node-2.etcd.default.service-instance-"));
-  CHECK(read_file(admin.home() / "clusters/demo/client.key") == "KEY");
+  CHECK(read_file(admin.home() / "clusters/demo/client.key") == lab.director.certificate("etcd_client").at("private_key"));
 
   CHECK(admin.pks({"resize", "demo", "-n", "5", "--wait"}, "y\n").exit_code == 0);
   CHECK(lab.director.instances_of_only_deployment() == 5);
@@ -199,7 +61,7 @@ TEST_CASE("orders that cannot be carried out are refused with what is allowed, a
   const auto refused = admin.pks(even);
   CHECK(refused.exit_code == 1);
   CHECK(contains(refused.standard_error, "is 4, but plan 'small' allows an odd number from 1 to 7"));
-  CHECK(contains(admin.pks({"create-cluster", "x", "-p", "large", "-e", "x.lab"}).standard_error, "available: small"));
+  CHECK(contains(admin.pks({"create-cluster", "x", "-p", "large", "-e", "x.lab"}).standard_error, "available: kube, small"));
   CHECK(admin.pks({"create-cluster", "Demo_1", "-p", "small", "-e", "x.lab"}).exit_code == 2);
   CHECK(admin.pks({"create-cluster", "demo"}).exit_code == 2);
   CHECK(admin.pks({"frobnicate"}).exit_code == 2);
@@ -253,9 +115,9 @@ TEST_CASE("only the right password, a fresh token or a refresh opens the API") {
 
 TEST_CASE("a manager sees and changes only what is his, a reader changes nothing") {
   Lab lab;
-  lab.add_user("alana", "pks.clusters.manage");
-  lab.add_user("naomi", "pks.clusters.manage");
-  lab.add_user("robin", "pks.clusters.admin.read");
+  lab.add_user("alana", {"pks.clusters.manage"});
+  lab.add_user("naomi", {"pks.clusters.manage"});
+  lab.add_user("robin", {"pks.clusters.admin.read"});
   const auto alana = lab.logged_in("alana");
   const auto naomi = lab.logged_in("naomi");
   const auto robin = lab.logged_in("robin");

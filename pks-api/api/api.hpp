@@ -14,7 +14,8 @@ struct Services {
   ProgressBoard& board;
   Identity& identity;
   const Tokens& tokens;
-  const std::vector<Plan>& plans;
+  const PlanCatalog& plans;
+  const OidcSettings& oidc;
   Clock& clock;
   Log log;
   std::size_t max_waiting = 8;  // long polls at once
@@ -23,7 +24,7 @@ struct Services {
 
 // https://HOST:9021: /v1/…, /healthz, /metrics, /actuator/health.
 http::Handler api_handler(Services& services);
-// https://HOST:8443: /oauth/token, /oauth/revoke, /token_keys, /info, /login.
+// https://HOST:8443: /oauth/token, /oauth/revoke, /token_keys, /info, /login, and discovery for clusters.
 http::Handler identity_handler(Services& services);
 
 // {"body": text, "code": word} with the status of the fault; what was not foreseen is a

@@ -53,7 +53,8 @@ Json plan_json(const Plan& plan) {
           {"worker_instances", plan.default_nodes},
           {"min_worker_instances", plan.min_nodes},
           {"max_worker_instances", plan.max_nodes},
-          {"master_instances", 0},
+          {"master_instances", plan.control_plane_instances},
+          {"kubernetes_version", plan.kubernetes_version},
           {"allow-privileged-containers", false}};
 }
 
@@ -123,9 +124,11 @@ Response metrics(Services& services) {
 
 using Authorized = std::function<Response(Request&, const Caller&)>;
 
-// Every route of /v1 demands a token with one of the three scopes: deny by default.
-http::Handler with_caller(Services& services, Authorized handler) {
-  return [&services, handler = std::move(handler)](Request& request) {
+enum class Need { a_scope, a_token };
+
+// Every route of /v1 demands a token with one of the three scopes unless it says otherwise: deny by default.
+http::Handler with_caller(Services& services, Authorized handler, Need need) {
+  return [&services, need, handler = std::move(handler)](Request& request) {
     try {
       const auto header = request.headers.find("Authorization");
       const auto caller =
@@ -136,7 +139,7 @@ http::Handler with_caller(Services& services, Authorized handler) {
         response.headers["WWW-Authenticate"] = "Bearer";
         return response;
       }
-      if (!caller->reads_all() && !caller->changes()) {
+      if (need == Need::a_scope && !caller->reads_all() && !caller->changes()) {
         throw Error(Fault::forbidden, "the token has none of the scopes pks.clusters.admin, .manage and .admin.read");
       }
       auto response = handler(request, *caller);
@@ -154,15 +157,16 @@ http::Handler with_caller(Services& services, Authorized handler) {
 }
 
 void add_cluster_routes(http::Router& router, Services& s) {
-  const auto add = [&](const char* method, const std::string& pattern, Authorized handler) {
-    router.add(method, "/v1" + pattern, with_caller(s, std::move(handler)));
+  const auto add = [&](const char* method, const std::string& pattern, Authorized handler,
+                       Need need = Need::a_scope) {
+    router.add(method, "/v1" + pattern, with_caller(s, std::move(handler), need));
   };
   const auto shown = [&s](int status, const ClusterRecord& cluster) {
-    return Response::json(status, cluster_json(cluster, s.clusters.plan(cluster.plan)));
+    return Response::json(status, cluster_json(cluster, plan_of(cluster, s.plans).get()));
   };
   add("GET", "/clusters", [&s](Request&, const Caller& caller) {
     Json list = Json::array();
-    for (const auto& cluster : s.clusters.list(caller)) list.push_back(cluster_json(cluster, s.clusters.plan(cluster.plan)));
+    for (const auto& cluster : s.clusters.list(caller)) list.push_back(cluster_json(cluster, plan_of(cluster, s.plans).get()));
     return Response::json(200, list);
   });
   add("POST", "/clusters", [&s, shown](Request& request, const Caller& caller) {
@@ -173,7 +177,7 @@ void add_cluster_routes(http::Router& router, Services& s) {
   });
   add("GET", "/clusterdetails/{name}", [&s](Request& request, const Caller& caller) {
     const auto cluster = s.clusters.get(caller, request.path_param("name"));
-    return Response::json(200, details_json(cluster, s.clusters.plan(cluster.plan), s.clock));
+    return Response::json(200, details_json(cluster, plan_of(cluster, s.plans).get(), s.clock));
   });
   add("PATCH", "/clusters/{name}", [&s, shown](Request& request, const Caller& caller) {
     return shown(202, s.clusters.resize(caller, request.path_param("name"), request.json_body(max_body_bytes)));
@@ -188,9 +192,15 @@ void add_cluster_routes(http::Router& router, Services& s) {
     s.log.info("api.credentials", {{"cluster", request.path_param("name")}, {"user", caller.name}});
     return Response::json(201, s.clusters.credentials(caller, request.path_param("name")));
   });
+  add("GET", "/clusters/{name}/binds/{user}",
+      [&s](Request& request, const Caller& caller) {
+        return Response::json(
+            200, s.clusters.user_kubeconfig(caller, request.path_param("name"), request.path_param("user")));
+      },
+      Need::a_token);
   add("GET", "/plans", [&s](Request&, const Caller&) {
     Json list = Json::array();
-    for (const auto& plan : s.plans) list.push_back(plan_json(plan));
+    for (const auto& plan : s.plans.offered()) list.push_back(plan_json(plan));
     return Response::json(200, list);
   });
   add("GET", "/tasks", [](Request&, const Caller&) { return Response::json(200, Json::array()); });
@@ -225,7 +235,7 @@ Json cluster_json(const ClusterRecord& cluster, const Plan* plan) {
           {"network_profile_name", ""},
           {"compute_profile_name", ""},
           {"kubernetes_profile_name", ""},
-          {"k8s_version", ""},
+          {"k8s_version", plan ? plan->kubernetes_version : ""},
           {"pks_version", product_version},
           {"available_upgrades", Json::array()},
           {"parameters", parameters}};

@@ -78,6 +78,7 @@ Response issue_token(Services& services, Request& request) {
                {"scope", joined(reply.scopes)},
                {"jti", reply.id}};
   if (!reply.refresh_token.empty()) body["refresh_token"] = reply.refresh_token;
+  if (!reply.id_token.empty()) body["id_token"] = reply.id_token;
   return no_store(Response::json(200, body));
 }
 
@@ -85,6 +86,22 @@ Response oauth_problem(const OauthError& error) {
   auto response = Response::json(error.status, {{"error", error.error}, {"error_description", error.description}});
   if (error.retry_after_seconds > 0) response.headers["Retry-After"] = std::to_string(error.retry_after_seconds);
   return no_store(std::move(response));
+}
+
+// OpenID Connect Discovery 1.0. There is no authorization endpoint: users log in by password.
+Json discovery(const Services& services) {
+  const auto& issuer = services.oidc.issuer_url;
+  const auto base = issuer.substr(0, issuer.size() - services.oidc.path().size());
+  return {{"issuer", issuer},
+          {"token_endpoint", base + "/oauth/token"},
+          {"jwks_uri", base + "/token_keys"},
+          {"response_types_supported", {"id_token", "token"}},
+          {"grant_types_supported", {"password", "refresh_token", "client_credentials"}},
+          {"subject_types_supported", {"public"}},
+          {"id_token_signing_alg_values_supported", {"RS256"}},
+          {"token_endpoint_auth_methods_supported", {"client_secret_basic", "client_secret_post"}},
+          {"scopes_supported", {"openid", "roles"}},
+          {"claims_supported", {"iss", "aud", "azp", "sub", "user_name", "roles", "iat", "exp", "jti"}}};
 }
 
 http::Handler guarded(Services& services, http::Handler handler) {
@@ -118,6 +135,10 @@ http::Handler identity_handler(Services& s) {
     return Response::json(200, {{"keys", Json::array({s.tokens.public_key_jwk()})}});
   });
   router->add("GET", "/token_key", [&s](Request&) { return Response::json(200, s.tokens.public_key_jwk()); });
+  if (!s.oidc.issuer_url.empty()) {
+    router->add("GET", s.oidc.path() + "/.well-known/openid-configuration",
+                [&s](Request&) { return Response::json(200, discovery(s)); });
+  }
   const auto info = [](Request&) {
     return Response::json(200, {{"app", {{"name", "Slipway identity"}, {"version", "0.1.0"}}},
                                 {"prompts",

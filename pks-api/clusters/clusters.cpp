@@ -11,10 +11,6 @@ bool may_see(const Caller& caller, const ClusterRecord& cluster) {
   return caller.reads_all() || (caller.has(scope_manage) && cluster.owner == caller.name);
 }
 
-[[noreturn]] void no_such_cluster(const std::string& name) {
-  throw Error(Fault::not_found, "Cluster " + name.substr(0, 128) + " not found");
-}
-
 std::string lower_case(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
   return text;
@@ -26,6 +22,10 @@ std::string lower_case(std::string text) {
 }
 
 }  // namespace
+
+void no_such_cluster(const std::string& name) {
+  throw Error(Fault::not_found, "Cluster " + name.substr(0, 128) + " not found");
+}
 
 void check_cluster_name(const std::string& name) {
   static const std::regex allowed("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?");
@@ -43,16 +43,14 @@ void check_hostname(const std::string& hostname) {
                                   "' is no host name or IPv4 address of at most 64 characters");
 }
 
-Clusters::Clusters(ClusterStore& store, Operations& operations, const DirectorClient& director,
-                   const std::vector<Plan>& plans, Clock& clock, Random& random)
-    : store_(store), operations_(operations), director_(director), plans_(plans), clock_(clock), random_(random) {}
-
-const Plan* Clusters::plan(const std::string& name_or_id) const {
-  for (const auto& plan : plans_) {
-    if (plan.name == name_or_id || plan.id == name_or_id) return &plan;
-  }
-  return nullptr;
-}
+Clusters::Clusters(const Context& context)
+    : store_(context.store),
+      operations_(context.operations),
+      director_(context.director),
+      plans_(context.plans),
+      oidc_(context.oidc),
+      clock_(context.clock),
+      random_(context.random) {}
 
 std::vector<ClusterRecord> Clusters::list(const Caller& caller) {
   auto clusters = store_.all();
@@ -90,13 +88,12 @@ ClusterRecord Clusters::validated(const Caller& caller, const Json& request) con
   problems.throw_if_any("cluster");
   check_cluster_name(cluster.name);
   check_hostname(cluster.hostname);
-  const auto chosen = plan(plan_name);
+  const auto chosen = plans_.find(plan_name);
   if (!chosen) {
-    std::string known;
-    for (const auto& each : plans_) known += (known.empty() ? "" : ", ") + each.name;
-    throw Error(Fault::invalid, "plan '" + plan_name.substr(0, 80) + "' does not exist, available: " + known);
+    throw Error(Fault::invalid, "plan '" + plan_name.substr(0, 80) + "' does not exist, available: " + plans_.names());
   }
   cluster.plan = chosen->name;
+  cluster.plan_document = chosen->document;
   cluster.nodes = nodes_given ? static_cast<int>(nodes) : chosen->default_nodes;
   chosen->check_nodes(cluster.nodes);
   cluster.owner = caller.name;
@@ -154,8 +151,8 @@ ClusterRecord Clusters::resize(const Caller& caller, const std::string& name, co
   const auto nodes = in.integer_or("kubernetes_worker_instances", 0, 0, 1'000'000);
   problems.throw_if_any("update");
   if (!given) throw Error(Fault::invalid, "nothing to update: kubernetes_worker_instances is missing");
-  const auto its_plan = plan(cluster.plan);
-  if (!its_plan) throw Error(Fault::invalid, "plan '" + cluster.plan + "' is not offered any more");
+  const auto its_plan = plan_of(cluster, plans_);
+  if (!its_plan) throw Error(Fault::invalid, "plan '" + cluster.plan + "' is not understood any more");
   its_plan->check_nodes(nodes);
   if (cluster.state == in_progress) busy(cluster);
   if (cluster.last_action == "CREATE" && cluster.state == failed) {
@@ -183,33 +180,6 @@ ClusterRecord Clusters::remove(const Caller& caller, const std::string& name) {
   if (!store_.begin(cluster, previous)) throw Error(Fault::conflict, "Cluster " + name + " has just been changed by another request");
   operations_.wake(cluster.uuid);
   return cluster;
-}
-
-Json Clusters::credentials(const Caller& caller, const std::string& name) {
-  const auto cluster = changeable(caller, name);
-  const auto its_plan = plan(cluster.plan);
-  const bool exists = cluster.last_action != "DELETE" && (cluster.last_action != "CREATE" || cluster.state == succeeded);
-  if (!its_plan || !exists) {
-    throw Error(Fault::conflict, "Cluster " + name + " has no credentials: its last action is " + cluster.last_action +
-                                     ", " + cluster.state);
-  }
-  const auto deployment = deployment_of(cluster);
-  const auto full_name = "/" + director_.name() + "/" + deployment + "/" + its_plan->credentials;
-  const auto client = director_.variable(full_name);
-  if (!client) throw Error(Fault::internal, "the director has no variable '" + full_name + "'");
-  Json endpoints = Json::array();
-  for (const auto& instance : director_.instances(deployment)) {
-    if (instance.group != its_plan->instance_group) continue;
-    endpoints.push_back(fill_blanks(its_plan->endpoint,
-                                    {{"instance", instance.id},
-                                     {"deployment", deployment},
-                                     {"ip", instance.ips.empty() ? std::string() : instance.ips.front()}}));
-  }
-  return {{"kind", its_plan->kind},
-          {"endpoints", endpoints},
-          {"ca", client->at("ca")},
-          {"certificate", client->at("certificate")},
-          {"private_key", client->at("private_key")}};
 }
 
 }  // namespace slipway::pks

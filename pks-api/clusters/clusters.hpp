@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "pks-api/clusters/kubeconfig.hpp"
 #include "pks-api/clusters/operations.hpp"
 #include "pks-api/identity/identity.hpp"
 
@@ -14,8 +15,16 @@ namespace slipway::pks {
 // not_found, forbidden, invalid, conflict. Thread-safe.
 class Clusters {
  public:
-  Clusters(ClusterStore& store, Operations& operations, const DirectorClient& director,
-           const std::vector<Plan>& plans, Clock& clock, Random& random);
+  struct Context {  // what it refers to outlives it
+    ClusterStore& store;
+    Operations& operations;
+    const DirectorClient& director;
+    const PlanCatalog& plans;
+    const OidcSettings& oidc;
+    Clock& clock;
+    Random& random;
+  };
+  explicit Clusters(const Context& context);
 
   std::vector<ClusterRecord> list(const Caller& caller);
   ClusterRecord get(const Caller& caller, const std::string& name);
@@ -25,9 +34,12 @@ class Clusters {
   ClusterRecord resize(const Caller& caller, const std::string& name, const Json& request);
   // Stops a creation or an update that is under way. Deleting twice is no error.
   ClusterRecord remove(const Caller& caller, const std::string& name);
-  // What a client needs to use the cluster; for etcd {kind, endpoints, ca, certificate, private_key}.
+  // What makes a client the cluster's admin: for etcd {kind, endpoints, ca, certificate, private_key}, for
+  // Kubernetes a kubeconfig.
   Json credentials(const Caller& caller, const std::string& name);
-  const Plan* plan(const std::string& name_or_id) const;
+  // A kubeconfig without secrets by which the caller himself can log in to a Kubernetes cluster, whoever owns it:
+  // what he may do there is the cluster's business. Fault::forbidden for another user's.
+  Json user_kubeconfig(const Caller& caller, const std::string& name, const std::string& user);
 
  private:
   ClusterRecord validated(const Caller& caller, const Json& request) const;
@@ -35,13 +47,21 @@ class Clusters {
   ClusterRecord changeable(const Caller& caller, const std::string& name);
   void begin(ClusterRecord& cluster, const std::string& action, const std::string& description);
 
+  void require_usable(const ClusterRecord& cluster) const;
+  KubernetesEndpoint endpoint_of(const ClusterRecord& cluster, const Plan& plan) const;
+  Json certificate_variable(const ClusterRecord& cluster, const std::string& variable) const;
+  std::vector<DirectorInstance> instances_of(const ClusterRecord& cluster, const std::string& group) const;
+
   ClusterStore& store_;
   Operations& operations_;
   const DirectorClient& director_;
-  const std::vector<Plan>& plans_;
+  const PlanCatalog& plans_;
+  const OidcSettings& oidc_;
   Clock& clock_;
   Random& random_;
 };
+
+[[noreturn]] void no_such_cluster(const std::string& name);  // Fault::not_found
 
 // Fault::invalid with what is allowed.
 void check_cluster_name(const std::string& name);

@@ -1,5 +1,7 @@
 #include "pks-api/clusters/operations.hpp"
 
+#include "base/yaml.hpp"
+
 namespace slipway::pks {
 
 namespace {
@@ -31,11 +33,14 @@ std::string error_in(const std::vector<std::string>& lines) {
 
 }  // namespace
 
-std::string deployment_of(const ClusterRecord& cluster) { return "service-instance-" + cluster.uuid; }
-
-Operations::Operations(ClusterStore& store, const DirectorClient& director, const std::vector<Plan>& plans,
-                       ProgressBoard& board, Clock& clock, Log log, std::size_t threads)
-    : store_(store), director_(director), plans_(plans), board_(board), clock_(clock), log_(std::move(log)) {
+Operations::Operations(Context context, std::size_t threads)
+    : store_(context.store),
+      director_(context.director),
+      plans_(context.plans),
+      oidc_(context.oidc),
+      board_(context.board),
+      clock_(context.clock),
+      log_(std::move(context.log)) {
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
 }
 
@@ -143,10 +148,7 @@ Operations::Step Operations::submit(const ClusterRecord& cluster) {
     }
     task = *begun;
   } else {
-    const auto plan = plan_of(cluster);
-    if (!plan) throw Error(Fault::invalid, "plan '" + cluster.plan + "' is not offered any more");
-    task = director_.deploy(
-        manifest_for(*plan, {deployment_of(cluster), cluster.hostname, cluster.nodes}), cluster.operation);
+    task = director_.deploy(to_yaml(manifest_of(cluster, plans_, oidc_)), cluster.operation);
   }
   log_.info("operation.submitted", {{"cluster", cluster.name},
                                     {"action", cluster.last_action},
@@ -209,20 +211,13 @@ void Operations::vanish(const ClusterRecord& cluster) {
 }
 
 std::vector<std::string> Operations::ips_of(const ClusterRecord& cluster) const {
-  const auto plan = plan_of(cluster);
+  const auto plan = plan_of(cluster, plans_);
   std::vector<std::string> ips;
   for (const auto& instance : director_.instances(deployment_of(cluster))) {
-    if (plan && instance.group != plan->instance_group) continue;
+    if (plan && instance.group != plan->address_group) continue;
     ips.insert(ips.end(), instance.ips.begin(), instance.ips.end());
   }
   return ips;
-}
-
-const Plan* Operations::plan_of(const ClusterRecord& cluster) const {
-  for (const auto& plan : plans_) {
-    if (plan.name == cluster.plan) return &plan;
-  }
-  return nullptr;
 }
 
 bool Operations::still_current(const ClusterRecord& cluster) const {

@@ -11,13 +11,10 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "pks-api/clusters/director.hpp"
+#include "pks-api/clusters/intent.hpp"
 #include "pks-api/clusters/progress.hpp"
-#include "pks-api/plans/plan.hpp"
-#include "pks-api/store/store.hpp"
 
 namespace slipway::pks {
-
-std::string deployment_of(const ClusterRecord& cluster);  // "service-instance-UUID"
 
 // Carries the operations in the store through the director to their end. The store is the
 // only state: an operation begun by a process that died is found there, and the director is
@@ -26,8 +23,16 @@ std::string deployment_of(const ClusterRecord& cluster);  // "service-instance-U
 // time; a newer one stops the older one first.
 class Operations {
  public:
-  Operations(ClusterStore& store, const DirectorClient& director, const std::vector<Plan>& plans,
-             ProgressBoard& board, Clock& clock, Log log, std::size_t threads);
+  struct Context {  // what it refers to outlives it
+    ClusterStore& store;
+    const DirectorClient& director;
+    const PlanCatalog& plans;
+    const OidcSettings& oidc;
+    ProgressBoard& board;
+    Clock& clock;
+    Log log;
+  };
+  Operations(Context context, std::size_t threads);
   ~Operations();  // what runs stays in progress, for the next start
 
   void take_up_all();                        // all that is in progress in the store
@@ -46,14 +51,14 @@ class Operations {
   void fail(const ClusterRecord& cluster, const std::string& why);
   void vanish(const ClusterRecord& cluster);
   std::vector<std::string> ips_of(const ClusterRecord& cluster) const;
-  const Plan* plan_of(const ClusterRecord& cluster) const;
   bool still_current(const ClusterRecord& cluster) const;
   void pause(std::chrono::milliseconds duration);
   bool stopping();
 
   ClusterStore& store_;
   const DirectorClient& director_;
-  const std::vector<Plan>& plans_;
+  const PlanCatalog& plans_;
+  const OidcSettings& oidc_;
   ProgressBoard& board_;
   Clock& clock_;
   Log log_;

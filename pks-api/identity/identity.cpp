@@ -1,6 +1,7 @@
 #include "pks-api/identity/identity.hpp"
 
 #include <algorithm>
+#include <regex>
 #include <sstream>
 
 #include "base/digest.hpp"
@@ -11,6 +12,8 @@ namespace slipway::pks {
 namespace {
 
 constexpr const char* public_client = "pks_cli";
+constexpr const char* scope_openid = "openid";
+constexpr const char* scope_roles = "roles";
 constexpr int free_failures = 5;
 constexpr int max_pause_seconds = 30;
 constexpr std::size_t max_failures_kept = 10'000;
@@ -44,13 +47,38 @@ void check_scopes(const std::vector<std::string>& scopes) {
   }
 }
 
+void check_groups(const std::vector<std::string>& groups) {
+  static const std::regex allowed("[A-Za-z0-9][A-Za-z0-9 ._@:/=,-]{0,127}");
+  for (const auto& group : groups) {
+    if (std::regex_match(group, allowed)) continue;
+    throw Error(Fault::invalid, "group '" + group.substr(0, 80) +
+                                    "' is not allowed: 1 to 128 letters, digits, blanks and ._@:/=,- that begin with "
+                                    "a letter or digit");
+  }
+}
+
+void check_issuer_url(const std::string& url) {
+  static const std::regex allowed("https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?");
+  if (url.empty() || std::regex_match(url, allowed)) return;
+  throw Error(Fault::invalid, "oidc.issuer_url is '" + url.substr(0, 200) + "', expected is https://HOST:PORT/PATH");
+}
+
+std::string OidcSettings::path() const {
+  const auto slash = issuer_url.find('/', std::string_view("https://").size());
+  auto path = slash == std::string::npos ? "" : issuer_url.substr(slash);
+  while (path.ends_with('/')) path.pop_back();
+  return path;
+}
+
 bool Caller::has(const char* scope) const { return contains(scopes, scope); }
 
-Identity::Identity(IdentityStore& store, const Tokens& tokens, Clock& clock, Random& random, TokenLifetimes lifetimes)
+Identity::Identity(IdentityStore& store, const Tokens& tokens, Clock& clock, Random& random, OidcSettings oidc,
+                   TokenLifetimes lifetimes)
     : store_(store),
       tokens_(tokens),
       clock_(clock),
       random_(random),
+      oidc_(std::move(oidc)),
       lifetimes_(lifetimes),
       hash_of_nobody_(tls::hash_password(Secret(random.hex(16)))) {}
 
@@ -88,11 +116,18 @@ UserRecord Identity::authenticate(const std::string& kind, const std::string& na
 }
 
 void Identity::check_client(const TokenRequest& request) {
-  if (request.client == public_client) {
+  if (request.client == public_client || request.client == cluster_client) {
     if (request.client_secret.empty()) return;
     throw bad_credentials();
   }
   authenticate("client", request.client, request.client_secret, request.remote_address);
+}
+
+// Whoever logs in to a cluster is told who he is and gets no right over clusters by it.
+std::vector<std::string> Identity::grantable(const UserRecord& user, const std::string& client) const {
+  if (client != cluster_client) return user.scopes;
+  if (!oidc_.issuer_url.empty()) return {scope_openid, scope_roles};
+  throw OauthError{400, "invalid_request", "This identity is no issuer for clusters: oidc.issuer_url is not set"};
 }
 
 TokenReply Identity::reply(const std::string& kind, const UserRecord& user, const TokenRequest& request,
@@ -103,6 +138,11 @@ TokenReply Identity::reply(const std::string& kind, const UserRecord& user, cons
   reply.expires_in = static_cast<int>(lifetimes_.access.count());
   reply.access_token = tokens_.sign({kind, user.name, request.client, reply.scopes, user.epoch, reply.id},
                                     clock_.now(), lifetimes_.access);
+  if (kind == "user" && contains(reply.scopes, scope_openid)) {
+    const auto groups = contains(reply.scopes, scope_roles) ? user.groups : std::vector<std::string>{};
+    reply.id_token = tokens_.sign_id({oidc_.issuer_url, user.name, request.client, reply.id, groups}, clock_.now(),
+                                     lifetimes_.access);
+  }
   return reply;
 }
 
@@ -118,7 +158,7 @@ TokenReply Identity::issue(const TokenRequest& request) {
   check_client(request);
   if (request.grant_type == "password") {
     const auto user = authenticate("user", request.user, request.password, request.remote_address);
-    auto tokens = reply("user", user, request, user.scopes);
+    auto tokens = reply("user", user, request, grantable(user, request.client));
     tokens.refresh_token = random_.hex(32);
     store_.add_refresh(sha256_hex(tokens.refresh_token),
                        {user.name, request.client, tokens.scopes, user.epoch, clock_.now() + lifetimes_.refresh},
@@ -148,8 +188,8 @@ std::optional<Caller> Identity::caller(const std::string& authorization) const {
   const auto user = store_.find_user(claims->subject_kind, claims->subject);
   if (!user || user->epoch != claims->epoch) return std::nullopt;
   // A client never owns what a user of the same name owns.
-  const auto owner = claims->subject_kind == "client" ? "client:" + claims->subject : claims->subject;
-  return Caller{owner, claims->scopes};
+  const bool is_client = claims->subject_kind == "client";
+  return Caller{is_client ? "client:" + claims->subject : claims->subject, claims->scopes, !is_client};
 }
 
 }  // namespace slipway::pks

@@ -17,13 +17,29 @@ inline constexpr const char* scope_admin = "pks.clusters.admin";
 inline constexpr const char* scope_manage = "pks.clusters.manage";
 inline constexpr const char* scope_admin_read = "pks.clusters.admin.read";
 
+// The client that users of clusters log in by; public, as pks_cli is.
+inline constexpr const char* cluster_client = "pks_cluster_client";
+
 // Fault::invalid unless each is one of the three.
 void check_scopes(const std::vector<std::string>& scopes);
+// Fault::invalid unless each can be a group's name.
+void check_groups(const std::vector<std::string>& groups);
+
+// How clusters reach and trust this identity. Without an issuer's URL they do not, and no identity tokens
+// are issued.
+struct OidcSettings {
+  std::string issuer_url;  // https://HOST:PORT/path: what "iss" says and discovery starts from
+  std::string ca_pem;      // what the URL's certificate is verified by; empty: public authorities
+  std::string path() const;  // of the URL, without a slash at the end
+};
+// Fault::invalid unless the URL is empty or one that kube-apiserver takes: https, no query, no fragment.
+void check_issuer_url(const std::string& url);
 
 // Who sent a request and what he may do.
 struct Caller {
   std::string name;
   std::vector<std::string> scopes;
+  bool is_user = true;  // else a client of client_credentials
   bool has(const char* scope) const;
   bool reads_all() const { return has(scope_admin) || has(scope_admin_read); }
   bool changes() const { return has(scope_admin) || has(scope_manage); }
@@ -47,6 +63,7 @@ struct TokenRequest {
 
 struct TokenReply {
   std::string access_token, refresh_token;  // no refresh token for client_credentials
+  std::string id_token;                     // when "openid" was granted
   std::vector<std::string> scopes;
   std::string id;
   int expires_in = 0;
@@ -59,7 +76,8 @@ struct TokenLifetimes {
 // The embedded identity: passwords, clients, access and refresh tokens. Thread-safe.
 class Identity {
  public:
-  Identity(IdentityStore& store, const Tokens& tokens, Clock& clock, Random& random, TokenLifetimes lifetimes = {});
+  Identity(IdentityStore& store, const Tokens& tokens, Clock& clock, Random& random, OidcSettings oidc = {},
+           TokenLifetimes lifetimes = {});
 
   TokenReply issue(const TokenRequest& request);  // throws OauthError
   void revoke(const std::string& refresh_token);
@@ -70,6 +88,7 @@ class Identity {
   UserRecord authenticate(const std::string& kind, const std::string& name, const Secret& password,
                           const std::string& remote_address);
   void check_client(const TokenRequest& request);
+  std::vector<std::string> grantable(const UserRecord& user, const std::string& client) const;
   TokenReply reply(const std::string& kind, const UserRecord& user, const TokenRequest& request,
                    const std::vector<std::string>& granted);
 
@@ -83,6 +102,7 @@ class Identity {
   const Tokens& tokens_;
   Clock& clock_;
   Random& random_;
+  OidcSettings oidc_;
   TokenLifetimes lifetimes_;
   std::string hash_of_nobody_;  // an unknown name costs as much as a wrong password
   std::mutex mutex_;

@@ -28,7 +28,8 @@ struct Fixture {
     database.migrate(migrations());
     add("user", "alana", {scope_manage, scope_admin_read});
     add("client", "pipeline", {scope_manage});
-    identity = std::make_unique<Identity>(store, tokens, clock, random);
+    identity = std::make_unique<Identity>(store, tokens, clock, random,
+                                          OidcSettings{"https://api.lab:8443/oauth/token", "CA"});
   }
   void add(const std::string& kind, const std::string& name, std::vector<std::string> scopes) {
     store.put_user(kind, {name, tls::hash_password(Secret("correct")), std::move(scopes)});
@@ -131,6 +132,58 @@ TEST_CASE("a client gets a token without a refresh token, and never passes for a
   CHECK(f.refused(request) == "unauthorized");
   request.grant_type = "implicit";
   CHECK(f.refused(request) == "unsupported_grant_type");
+}
+
+TEST_CASE("a cluster is told who a user is and in which groups, and nothing that opens the API") {
+  Fixture f;
+  f.store.put_user("user", {"naomi", tls::hash_password(Secret("correct")), {scope_admin}, 0, {"dev", "ops"}});
+  auto request = f.by_password();
+  request.user = "naomi";
+  request.client = cluster_client;
+  request.scope = "openid roles";
+  const auto reply = f.identity->issue(request);
+  const auto token = reply.id_token;
+  const auto message = token.substr(0, token.rfind('.'));
+  CHECK(tls::rs256_verify(key().public_key_pem, message, base64url_decode(token.substr(token.rfind('.') + 1))));
+  const auto claims = parse_json(base64url_decode(message.substr(message.find('.') + 1)), "claims");
+  CHECK(claims.at("iss") == "https://api.lab:8443/oauth/token");
+  CHECK(claims.at("aud") == Json{cluster_client});
+  CHECK(claims.at("user_name") == "naomi");
+  CHECK(claims.at("roles") == Json{"dev", "ops"});
+  CHECK(claims.at("exp").get<std::int64_t>() == to_epoch_seconds(f.clock.now()) + 600);
+
+  // Neither of the two tokens carries the user's rights over clusters.
+  CHECK_FALSE(f.identity->caller("Bearer " + token));
+  REQUIRE(f.caller(reply));
+  CHECK_FALSE(f.caller(reply)->reads_all());
+  request.scope = scope_admin;
+  CHECK(f.refused(request) == "invalid_scope");
+  // kubectl renews it by the refresh token, and a group that was left is not told any more.
+  auto refresh = f.by_refresh(reply.refresh_token);
+  refresh.client = cluster_client;
+  CHECK_FALSE(f.identity->issue(refresh).id_token.empty());
+  // The API's own client gets no identity token.
+  CHECK(f.identity->issue(f.by_password()).id_token.empty());
+}
+
+TEST_CASE("without an issuer's URL nobody logs in to clusters") {
+  Fixture f;
+  auto request = f.by_password();
+  request.client = cluster_client;
+  CHECK_THROWS_AS(Identity(f.store, f.tokens, f.clock, f.random).issue(request), OauthError);
+}
+
+TEST_CASE("an issuer is a URL that clusters can begin discovery from, and groups have names") {
+  for (const auto* url : {"", "https://api.lab:8443/oauth/token", "https://10.0.0.1:8443", "https://a/b/"}) {
+    CHECK_NOTHROW(check_issuer_url(url));
+  }
+  for (const auto* url : {"http://a", "https://", "https://a?b", "https://a#b", "https://a b", "ftp://a"}) {
+    CHECK_THROWS_AS(check_issuer_url(url), Error);
+  }
+  CHECK(OidcSettings{"https://a:1/oauth/token", ""}.path() == "/oauth/token");
+  CHECK(OidcSettings{"https://a:1/", ""}.path() == "");
+  CHECK_NOTHROW(check_groups({"dev", "cn=dev,ou=groups"}));
+  for (const auto* group : {"", " dev", "a\nb", "-x"}) CHECK_THROWS_AS(check_groups({group}), Error);
 }
 
 TEST_CASE("guessing gets slower, for half a minute at most, and for the guesser only") {

@@ -56,8 +56,25 @@ Tokens::Tokens(std::string issuer, Secret private_key_pem, std::string public_ke
       public_key_(std::move(public_key_pem)),
       key_id_(sha256_hex(public_key_).substr(0, 16)) {}
 
-std::string Tokens::sign(const Claims& claims, Timestamp now, std::chrono::seconds lifetime) const {
+std::string Tokens::signed_token(const Json& body) const {
   const Json header = {{"alg", "RS256"}, {"typ", "JWT"}, {"kid", key_id_}};
+  const auto message = base64url_encode(dump(header)) + "." + base64url_encode(dump(body));
+  return message + "." + base64url_encode(tls::rs256_sign(private_key_, message));
+}
+
+std::string Tokens::sign_id(const IdClaims& claims, Timestamp now, std::chrono::seconds lifetime) const {
+  return signed_token({{"iss", claims.issuer},
+                       {"aud", {claims.client}},
+                       {"azp", claims.client},
+                       {"sub", claims.subject},
+                       {"user_name", claims.subject},
+                       {"roles", claims.groups},
+                       {"jti", claims.id},
+                       {"iat", to_epoch_seconds(now)},
+                       {"exp", to_epoch_seconds(now + lifetime)}});
+}
+
+std::string Tokens::sign(const Claims& claims, Timestamp now, std::chrono::seconds lifetime) const {
   Json body = {{"iss", issuer_},
                {"aud", {audience}},
                {"sub", claims.subject},
@@ -69,8 +86,7 @@ std::string Tokens::sign(const Claims& claims, Timestamp now, std::chrono::secon
                {"iat", to_epoch_seconds(now)},
                {"exp", to_epoch_seconds(now + lifetime)}};
   if (claims.subject_kind == "user") body["user_name"] = claims.subject;
-  const auto message = base64url_encode(dump(header)) + "." + base64url_encode(dump(body));
-  return message + "." + base64url_encode(tls::rs256_sign(private_key_, message));
+  return signed_token(body);
 }
 
 Json Tokens::public_key_jwk() const {

@@ -20,12 +20,21 @@ struct Claims {
   std::string id;
 };
 
-// Signs and reads access tokens: JWT, RS256 only, for the audience "pks_api".
+// Who somebody is, told to a cluster. Source of the claims' names: OpenID Connect Core 1.0, and UAA for
+// "user_name" and "roles".
+struct IdClaims {
+  std::string issuer, subject, client, id;
+  std::vector<std::string> groups;
+};
+
+// Signs and reads access tokens: JWT, RS256 only, for the audience "pks_api". Identity tokens are for the
+// client that asked for them, so that none passes for an access token.
 class Tokens {
  public:
   Tokens(std::string issuer, Secret private_key_pem, std::string public_key_pem);
 
   std::string sign(const Claims& claims, Timestamp now, std::chrono::seconds lifetime) const;
+  std::string sign_id(const IdClaims& claims, Timestamp now, std::chrono::seconds lifetime) const;
   // Nothing for a token that is malformed, unsigned, signed otherwise, of another issuer,
   // for another audience or not valid at `now`.
   std::optional<Claims> read(const std::string& token, Timestamp now) const;
@@ -34,6 +43,7 @@ class Tokens {
   const std::string& key_id() const { return key_id_; }
 
  private:
+  std::string signed_token(const Json& body) const;
   std::string issuer_;
   Secret private_key_;
   std::string public_key_, key_id_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <regex>
 #include <set>
 
 #include "base/file.hpp"
@@ -11,8 +12,19 @@ namespace slipway::pks {
 
 namespace {
 
-Json filled(const Json& value, const std::map<std::string, std::string>& blanks) {
-  if (value.is_string()) return fill_blanks(value.get_ref<const std::string&>(), blanks);
+// The name when the text is one blank and nothing else.
+std::optional<std::string> only_blank(const std::string& text) {
+  const bool framed = text.size() > 4 && text.starts_with("((") && text.find("))") == text.size() - 2;
+  return framed ? std::optional(text.substr(2, text.size() - 4)) : std::nullopt;
+}
+
+Json filled(const Json& value, const Blanks& blanks) {
+  if (value.is_string()) {
+    const auto& text = value.get_ref<const std::string&>();
+    const auto whole = only_blank(text);
+    const auto known = whole ? blanks.find(*whole) : blanks.end();
+    return known == blanks.end() ? Json(fill_blanks(text, blanks)) : known->second;
+  }
   if (value.is_array()) {
     Json list = Json::array();
     for (const auto& item : value) list.push_back(filled(item, blanks));
@@ -45,12 +57,36 @@ void check_manifest(Plan& plan, Problems& problems) {
   if (plan.manifest.value("name", Json()) != Json("((deployment))")) {
     problems.add("manifest.name", "has to be ((deployment)), so that each cluster gets its own");
   }
-  if (!group_of(plan.manifest, plan.instance_group)) {
-    problems.add("instance_group", "the manifest has no instance group '" + plan.instance_group + "'");
+  const auto check_group = [&](const char* place, const std::string& group) {
+    if (!group_of(plan.manifest, group)) problems.add(place, "the manifest has no instance group '" + group + "'");
+  };
+  const auto check_variable = [&](const char* place, const std::string& name) {
+    if (!declares_variable(plan.manifest, name)) problems.add(place, "the manifest has no variable '" + name + "'");
+  };
+  check_group("instance_group", plan.instance_group);
+  check_variable("credentials", plan.credentials);
+  if (!plan.is_kubernetes()) return;
+  check_group("control_plane.instance_group", plan.control_plane_group);
+  check_group("address_group", plan.address_group);
+  check_variable("server_ca", plan.server_ca);
+  if (plan.control_plane_group == plan.instance_group) {
+    problems.add("control_plane.instance_group", "is the nodes' group as well; the two have to differ");
   }
-  if (!declares_variable(plan.manifest, plan.credentials)) {
-    problems.add("credentials", "the manifest has no variable '" + plan.credentials + "'");
+}
+
+void read_kubernetes(Plan& plan, JsonReader& in, Problems& problems) {
+  static const std::regex version("[0-9]+\\.[0-9]+\\.[0-9]+([-+][0-9A-Za-z.-]+)?");
+  plan.kubernetes_version = in.string("kubernetes_version");
+  if (!plan.kubernetes_version.empty() && !std::regex_match(plan.kubernetes_version, version)) {
+    problems.add("kubernetes_version", "is '" + plan.kubernetes_version + "', expected is one such as 1.34.2");
   }
+  JsonReader control_plane(in.object("control_plane"), "control_plane", problems);
+  plan.control_plane_group = control_plane.string("instance_group");
+  plan.control_plane_instances = static_cast<int>(control_plane.integer("instances", 1, 5));
+  control_plane.refuse_unknown();
+  if (plan.control_plane_instances % 2 == 0) problems.add("control_plane.instances", "has to be 1, 3 or 5");
+  plan.address_group = in.string_or("address_group", plan.control_plane_group);
+  plan.server_ca = in.string_or("server_ca", plan.credentials);
 }
 
 }  // namespace
@@ -64,7 +100,10 @@ void Plan::check_nodes(std::int64_t nodes) const {
 }
 
 Plan parse_plan(const std::string& text, const std::string& source) {
-  const auto document = parse_yaml(text, source);
+  return parse_plan(parse_yaml(text, source), source);
+}
+
+Plan parse_plan(const Json& document, const std::string& source) {
   Problems problems;
   JsonReader in(document, "", problems);
   Plan plan;
@@ -82,11 +121,19 @@ Plan parse_plan(const std::string& text, const std::string& source) {
   plan.default_nodes = static_cast<int>(nodes.integer("default", 1, 1000));
   plan.odd_nodes_only = nodes.boolean_or("odd_only", false);
   nodes.refuse_unknown();
+  if (plan.is_kubernetes()) {
+    read_kubernetes(plan, in, problems);
+  } else {
+    plan.address_group = plan.instance_group;
+    if (!plan.kind.empty() && plan.kind != kind_etcd) {
+      problems.add("kind", "is '" + plan.kind + "', allowed: etcd, kubernetes");
+    }
+  }
   plan.manifest = in.object("manifest");
   in.refuse_unknown();
   problems.throw_if_any(source);
+  plan.document = dump(document);
   check_manifest(plan, problems);
-  if (plan.kind != "etcd") problems.add("kind", "is '" + plan.kind + "', allowed: etcd");
   try {
     plan.check_nodes(plan.default_nodes);
   } catch (const Error& error) {
@@ -117,14 +164,14 @@ std::vector<Plan> load_plans(const std::string& folder) {
   return plans;
 }
 
-std::string manifest_for(const Plan& plan, const Blanks& blanks) {
-  auto manifest = filled(plan.manifest, {{"deployment", blanks.deployment},
-                                         {"external_hostname", blanks.external_hostname}});
-  (*group_of(manifest, plan.instance_group))["instances"] = blanks.nodes;
-  return to_yaml(manifest);
+Json manifest_for(const Plan& plan, const Blanks& blanks, int nodes) {
+  auto manifest = filled(plan.manifest, blanks);
+  (*group_of(manifest, plan.instance_group))["instances"] = nodes;
+  if (plan.is_kubernetes()) (*group_of(manifest, plan.control_plane_group))["instances"] = plan.control_plane_instances;
+  return manifest;
 }
 
-std::string fill_blanks(const std::string& text, const std::map<std::string, std::string>& values) {
+std::string fill_blanks(const std::string& text, const Blanks& values) {
   std::string out;
   std::size_t position = 0;
   while (true) {
@@ -133,7 +180,13 @@ std::string fill_blanks(const std::string& text, const std::map<std::string, std
     if (end == std::string::npos) return out + text.substr(position);
     const auto known = values.find(text.substr(begin + 2, end - begin - 2));
     out += text.substr(position, begin - position);
-    out += known == values.end() ? text.substr(begin, end + 2 - begin) : known->second;
+    if (known != values.end() && known->second.is_string()) {
+      out += known->second.get_ref<const std::string&>();
+    } else if (known != values.end() && known->second.is_number()) {
+      out += dump(known->second);
+    } else {
+      out += text.substr(begin, end + 2 - begin);
+    }
     position = end + 2;
   }
 }

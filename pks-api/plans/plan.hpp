@@ -8,6 +8,9 @@
 
 namespace slipway::pks {
 
+inline constexpr const char* kind_etcd = "etcd";
+inline constexpr const char* kind_kubernetes = "kubernetes";
+
 // What a tenant may order: a manifest for the director with a few blanks, and the rules
 // for the number of nodes. One YAML file each.
 struct Plan {
@@ -17,32 +20,43 @@ struct Plan {
   int port = 0;
   int default_nodes = 0, min_nodes = 0, max_nodes = 0;
   bool odd_nodes_only = false;  // members that vote: an even number tolerates no more failures
-  std::string endpoint;         // of one node; blanks: instance, ip, deployment
-  std::string credentials;      // a variable of type certificate in the manifest: the client's
-  Json manifest;
+  // Where clients go. Of etcd one for each node, with the blanks instance, ip and deployment; of
+  // Kubernetes one for the cluster, with external_hostname, ip (of the address group) and deployment.
+  std::string endpoint;
+  std::string credentials;  // a variable of type certificate in the manifest: the client's
 
+  // Of Kubernetes only.
+  std::string kubernetes_version;   // "1.34.2"
+  std::string control_plane_group;  // its size is the manifest's
+  int control_plane_instances = 0;
+  std::string address_group;  // the group whose addresses are the API's: the control plane, or a balancer
+  std::string server_ca;      // a variable of type certificate: its "ca" signed the API's certificate
+
+  Json manifest;
+  std::string document;  // all of the plan as compact JSON: what a cluster keeps of it
+
+  bool is_kubernetes() const { return kind == kind_kubernetes; }
   // Fault::invalid naming the number and what is allowed.
   void check_nodes(std::int64_t nodes) const;
 };
 
-// What a manifest's blanks ((deployment)) and ((external_hostname)) become. Other
-// ((names)) are the director's to fill and stay.
-struct Blanks {
-  std::string deployment, external_hostname;
-  int nodes = 0;
-};
+// What blanks become. A scalar of the manifest that is nothing but one blank takes the value with its
+// type; inside longer text numbers and words are put in. Other ((names)) are the director's to fill and stay.
+using Blanks = std::map<std::string, Json>;
 
-// Fault::invalid with every problem of the text; `source` names it.
-Plan parse_plan(const std::string& text, const std::string& source);
+// Fault::invalid with every problem of the plan; `source` names it.
+Plan parse_plan(const Json& document, const std::string& source);
+Plan parse_plan(const std::string& text, const std::string& source);  // YAML
 
 // All *.yml of a folder, by name of file. Fault::invalid for a broken one, for two of the
 // same name or id, and for none at all.
 std::vector<Plan> load_plans(const std::string& folder);
 
-// YAML for the director.
-std::string manifest_for(const Plan& plan, const Blanks& blanks);
+// What the director is given, with so many nodes.
+Json manifest_for(const Plan& plan, const Blanks& blanks, int nodes);
 
-// Every "((name))" of `values` in `text` replaced in one pass: what was put in is not read again.
-std::string fill_blanks(const std::string& text, const std::map<std::string, std::string>& values);
+// Every "((name))" of `values` in `text` replaced in one pass: what was put in is not read again. Values that
+// are no words or numbers stay blanks.
+std::string fill_blanks(const std::string& text, const Blanks& values);
 
 }  // namespace slipway::pks

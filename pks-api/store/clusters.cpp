@@ -6,7 +6,7 @@ namespace {
 
 constexpr const char* cluster_columns =
     "SELECT uuid, name, owner, plan, hostname, nodes, parameters, last_action, state, description, operation, "
-    "superseded, task, ips, started_at FROM clusters ";
+    "superseded, task, ips, started_at, plan_document FROM clusters ";
 
 ClusterRecord read_cluster(const sql::Row& row) {
   ClusterRecord c;
@@ -25,6 +25,7 @@ ClusterRecord read_cluster(const sql::Row& row) {
   c.task = row.integer("task");
   c.ips = parse_json(row.text("ips"), "clusters.ips").get<std::vector<std::string>>();
   c.started_at = from_epoch_seconds(row.integer("started_at"));
+  c.plan_document = row.text("plan_document");
   return c;
 }
 
@@ -38,10 +39,10 @@ std::optional<ClusterRecord> first_cluster(const sql::Result& result) {
 void ClusterStore::insert(const ClusterRecord& c) {
   db_.run(
       "INSERT INTO clusters (uuid, name, owner, plan, hostname, nodes, parameters, last_action, state, description, "
-      "operation, superseded, task, ips, started_at) "
-      "VALUES (:1, :2, :3, :4, :5, :6, :7, :8, :9, :10, :11, :12, :13, :14, :15)",
+      "operation, superseded, task, ips, started_at, plan_document) "
+      "VALUES (:1, :2, :3, :4, :5, :6, :7, :8, :9, :10, :11, :12, :13, :14, :15, :16)",
       {c.uuid, c.name, c.owner, c.plan, c.hostname, std::int64_t{c.nodes}, dump(c.parameters), c.last_action, c.state,
-       c.description, c.operation, c.superseded, c.task, dump(Json(c.ips)), to_epoch_seconds(c.started_at)});
+       c.description, c.operation, c.superseded, c.task, dump(Json(c.ips)), to_epoch_seconds(c.started_at), c.plan_document});
 }
 
 std::optional<ClusterRecord> ClusterStore::find(const std::string& name) {
@@ -67,10 +68,11 @@ std::vector<ClusterRecord> ClusterStore::all() {
 bool ClusterStore::begin(const ClusterRecord& c, const std::string& previous) {
   return db_.run(
                 "UPDATE clusters SET plan = :1, hostname = :2, nodes = :3, parameters = :4, last_action = :5, "
-                "state = :6, description = :7, operation = :8, superseded = :9, task = 0, started_at = :10 "
-                "WHERE uuid = :11 AND operation = :12",
+                "state = :6, description = :7, operation = :8, superseded = :9, task = 0, started_at = :10, plan_document = :11 "
+                "WHERE uuid = :12 AND operation = :13",
                 {c.plan, c.hostname, std::int64_t{c.nodes}, dump(c.parameters), c.last_action, c.state, c.description,
-                 c.operation, c.superseded, to_epoch_seconds(c.started_at), c.uuid, previous})
+                 c.operation, c.superseded, to_epoch_seconds(c.started_at), c.plan_document, c.uuid,
+                 previous})
              .changed == 1;
 }
 

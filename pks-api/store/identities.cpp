@@ -9,7 +9,8 @@ std::vector<std::string> list_in(const sql::Row& row, const char* column) {
 }
 
 UserRecord read_user(const sql::Row& row) {
-  return {row.text("name"), row.text("password_hash"), list_in(row, "scopes"), row.integer("epoch")};
+  return {row.text("name"), row.text("password_hash"), list_in(row, "scopes"), row.integer("epoch"),
+          list_in(row, "member_of")};
 }
 
 }  // namespace
@@ -18,8 +19,8 @@ void IdentityStore::put_user(const std::string& kind, const UserRecord& user) {
   const auto epoch = db_.insert("INSERT INTO epochs (name) VALUES (:1)", {kind + ":" + user.name});
   db_.transaction([&](sql::Session& session) {
     session.run("DELETE FROM identities WHERE kind = :1 AND name = :2", {kind, user.name});
-    session.run("INSERT INTO identities (kind, name, password_hash, scopes, epoch) VALUES (:1, :2, :3, :4, :5)",
-                {kind, user.name, user.password_hash, dump(Json(user.scopes)), epoch});
+    session.run("INSERT INTO identities (kind, name, password_hash, scopes, epoch, member_of) VALUES (:1, :2, :3, :4, :5, :6)",
+                {kind, user.name, user.password_hash, dump(Json(user.scopes)), epoch, dump(Json(user.groups))});
   });
 }
 
@@ -29,7 +30,7 @@ bool IdentityStore::remove_user(const std::string& kind, const std::string& name
 
 std::optional<UserRecord> IdentityStore::find_user(const std::string& kind, const std::string& name) {
   const auto result =
-      db_.run("SELECT name, password_hash, scopes, epoch FROM identities WHERE kind = :1 AND name = :2", {kind, name});
+      db_.run("SELECT name, password_hash, scopes, epoch, member_of FROM identities WHERE kind = :1 AND name = :2", {kind, name});
   if (result.rows.empty()) return std::nullopt;
   return read_user(result.rows.front());
 }
@@ -37,7 +38,7 @@ std::optional<UserRecord> IdentityStore::find_user(const std::string& kind, cons
 std::vector<UserRecord> IdentityStore::users(const std::string& kind) {
   std::vector<UserRecord> users;
   const auto result = db_.run(
-      "SELECT name, password_hash, scopes, epoch FROM identities WHERE kind = :1 ORDER BY name", {kind});
+      "SELECT name, password_hash, scopes, epoch, member_of FROM identities WHERE kind = :1 ORDER BY name", {kind});
   for (const auto& row : result.rows) users.push_back(read_user(row));
   return users;
 }

@@ -50,6 +50,18 @@ CREATE TABLE refresh_tokens (
   expires_at INTEGER NOT NULL
 );
 )sql"},
+      {2, "kept plans, groups of users", R"sql(
+-- JSON: the plan as it was when the cluster was made or last upgraded; empty: made before plans were kept
+ALTER TABLE clusters ADD COLUMN plan_document TEXT NOT NULL DEFAULT '';
+-- JSON: the versions of releases and stemcells that "latest" stood for
+ALTER TABLE clusters ADD COLUMN versions TEXT NOT NULL DEFAULT '{}';
+-- JSON: what the last operation that succeeded had asked for, or null
+ALTER TABLE clusters ADD COLUMN last_good TEXT NOT NULL DEFAULT 'null';
+-- JSON: where and why the last action failed, or null
+ALTER TABLE clusters ADD COLUMN failure TEXT NOT NULL DEFAULT 'null';
+-- JSON: a list of the groups that clusters are told of
+ALTER TABLE identities ADD COLUMN member_of TEXT NOT NULL DEFAULT '[]';
+)sql"},
   };
 }
 

@@ -17,6 +17,7 @@ std::vector<sql::Migration> migrations();
 struct ClusterRecord {
   std::string uuid, name, owner;
   std::string plan, hostname;  // the plan's name
+  std::string plan_document;   // Plan::document as it was when the cluster was made or last upgraded
   int nodes = 0;
   Json parameters = Json::object();
   std::string last_action;  // CREATE, UPDATE, DELETE
@@ -59,6 +60,7 @@ struct UserRecord {
   std::string name, password_hash;
   std::vector<std::string> scopes;
   std::int64_t epoch = 0;  // tokens of an earlier epoch are void
+  std::vector<std::string> groups = {};  // clusters are told of them; they give no right here
 };
 
 struct RefreshRecord {

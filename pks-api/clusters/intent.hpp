@@ -1,0 +1,21 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "pks-api/identity/identity.hpp"
+#include "pks-api/plans/catalog.hpp"
+#include "pks-api/store/store.hpp"
+
+namespace slipway::pks {
+
+std::string deployment_of(const ClusterRecord& cluster);  // "service-instance-UUID"
+
+// The plan a cluster is kept by, whatever the operator has made of it since. Null when this program does not
+// understand it any more.
+std::shared_ptr<const Plan> plan_of(const ClusterRecord& cluster, const PlanCatalog& plans);
+
+// The manifest that fulfils what the store says of a cluster. Fault::invalid when its plan is not understood.
+Json manifest_of(const ClusterRecord& cluster, const PlanCatalog& plans, const OidcSettings& oidc);
+
+}  // namespace slipway::pks
