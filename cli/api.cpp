@@ -24,8 +24,8 @@ Endpoint parse_endpoint(std::string text) {
   endpoint.host = text.substr(0, colon);
   if (colon != std::string::npos) {
     const auto number = text.substr(colon + 1);
-    const bool digits = !number.empty() && number.size() <= 5 &&
-                        number.find_first_not_of("0123456789") == std::string::npos;
+    const bool digits =
+        !number.empty() && number.size() <= 5 && number.find_first_not_of("0123456789") == std::string::npos;
     endpoint.port = digits ? std::stoi(number) : 0;
     if (endpoint.port < 1 || endpoint.port > 65535) throw UsageError("'" + text + "' has no valid port");
   }
@@ -64,7 +64,8 @@ ApiError api_error(const http::ClientResponse& response) {
 
 std::string form(const std::vector<std::pair<std::string, std::string>>& fields) {
   std::string text;
-  for (const auto& [name, value] : fields) text += (text.empty() ? "" : "&") + name + "=" + http::url_encode(value);
+  for (const auto& [name, value] : fields)
+    text += (text.empty() ? "" : "&") + name + "=" + http::url_encode(value);
   return text;
 }
 
@@ -79,7 +80,8 @@ Json ask_for_token(const Credentials& credentials, const Secret& client_secret, 
   const auto response = client.send(request);
   if (response.status != 200) throw api_error(response);
   auto token = body_of(response);
-  if (text_in(token, "access_token").empty()) throw ApiError(response.status, "the token endpoint sent no token");
+  if (text_in(token, "access_token").empty())
+    throw ApiError(response.status, "the token endpoint sent no token");
   return token;
 }
 
@@ -105,7 +107,8 @@ Credentials log_in(const LoginRequest& request) {
   c.username = as_client ? request.client_name : request.username;
   std::vector<std::pair<std::string, std::string>> fields = {{"grant_type", "client_credentials"}};
   if (!as_client) {
-    fields = {{"grant_type", "password"}, {"username", request.username}, {"password", request.password.reveal()}};
+    fields = {
+        {"grant_type", "password"}, {"username", request.username}, {"password", request.password.reveal()}};
   }
   if (!request.scope.empty()) fields.emplace_back("scope", request.scope);
   const auto token = ask_for_token(c, request.client_secret, form(fields));
@@ -138,20 +141,23 @@ Api::Api(Credentials session) : credentials_(std::move(session)) {
   client_ = std::make_unique<http::Client>(config_for(credentials_.api, credentials_));
 }
 
-http::ClientResponse Api::send(const std::string& method, const std::string& target, const std::string& body) {
+http::ClientResponse Api::send(const std::string& method, const std::string& target,
+                               const std::string& body) {
   http::ClientRequest request{.method = method, .target = target};
-  request.headers = {{"Authorization", "Bearer " + credentials_.access_token}, {"Accept", "application/json"}};
+  request.headers = {{"Authorization", "Bearer " + credentials_.access_token},
+                     {"Accept", "application/json"}};
   if (!body.empty()) request.headers["Content-Type"] = "application/json";
   request.body = body;
   return client_->send(request);
 }
 
 void Api::refresh() {
-  if (credentials_.refresh_token.empty()) throw Exit(exit_error, "Your session has expired; log in again: pks login");
+  if (credentials_.refresh_token.empty())
+    throw Exit(exit_error, "Your session has expired; log in again: pks login");
   try {
-    const auto token = ask_for_token(credentials_, Secret(),
-                                     form({{"grant_type", "refresh_token"},
-                                           {"refresh_token", credentials_.refresh_token}}));
+    const auto token =
+        ask_for_token(credentials_, Secret(),
+                      form({{"grant_type", "refresh_token"}, {"refresh_token", credentials_.refresh_token}}));
     credentials_.access_token = text_in(token, "access_token");
     if (const auto next = text_in(token, "refresh_token"); !next.empty()) credentials_.refresh_token = next;
   } catch (const ApiError&) {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/json.hpp"
+#include "cli/terminal.hpp"
 
 namespace slipway::cli {
 
@@ -11,6 +12,10 @@ std::string field(const Json& object, const std::string& key);
 
 std::string cluster_block(const Json& cluster);
 std::string cluster_details_block(const Json& details);
+
+// What an order's command ends with: the cluster as JSON, its block when it was waited for, else how to
+// follow it.
+void show_order(Terminal& terminal, const Json& cluster, bool waited, bool json);
 
 // For a path or a URL. UsageError unless it is a name a cluster can have.
 std::string checked_cluster_name(const std::string& name);

@@ -13,7 +13,7 @@ CommandLine::CommandLine(Manual manual) : manual_(std::move(manual)) {
 void CommandLine::parse(const Words& words) {
   po::options_description all;
   all.add(known_).add_options()("argument", po::value<std::vector<std::string>>());
-  po::variables_map values;
+  auto& values = values_;
   try {
     using namespace po::command_line_style;
     po::store(po::command_line_parser(words)
@@ -31,7 +31,8 @@ void CommandLine::parse(const Words& words) {
   } catch (const po::error& error) {
     throw UsageError(error.what());
   }
-  const auto given = values.count("argument") != 0 ? values["argument"].as<std::vector<std::string>>() : Words{};
+  const auto given =
+      values.count("argument") != 0 ? values["argument"].as<std::vector<std::string>>() : Words{};
   const std::size_t expected = manual_.arguments.empty() ? 0 : 1;
   if (given.size() < expected) throw UsageError(manual_.arguments + " is missing");
   if (given.size() > expected) throw UsageError("'" + given[expected] + "' is one argument too many");

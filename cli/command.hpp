@@ -32,10 +32,12 @@ class CommandLine {
   boost::program_options::options_description_easy_init flags() { return known_.add_options(); }
   void parse(const Words& words);  // UsageError, HelpWanted
   const std::string& argument() const { return argument_; }
+  bool given(const std::string& flag) const { return values_.count(flag) != 0 && !values_[flag].defaulted(); }
 
  private:
   Manual manual_;
   boost::program_options::options_description known_{"Flags"};
+  boost::program_options::variables_map values_;
   std::string argument_;
 };
 

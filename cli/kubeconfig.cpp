@@ -32,8 +32,9 @@ class Lock {
       }
       clock.sleep_for(lock_pause);
     }
-    throw Error(Fault::conflict, path_.string() + " is there: another program changes the kubeconfig, or died while it "
-                                                  "did. If none runs, remove that file");
+    throw Error(Fault::conflict, path_.string() +
+                                     " is there: another program changes the kubeconfig, or died while it "
+                                     "did. If none runs, remove that file");
   }
   ~Lock() { ::unlink(path_.c_str()); }
   Lock(const Lock&) = delete;
@@ -52,7 +53,8 @@ std::string name_of(const Json& entry) {
 void merge_list(Json& existing, const Json& given, const char* key, const std::string& source) {
   auto& list = existing[key];
   if (list.is_null()) list = Json::array();
-  if (!list.is_array()) throw Error(Fault::invalid, source + ": '" + key + "' is no list, so this is no kubeconfig");
+  if (!list.is_array())
+    throw Error(Fault::invalid, source + ": '" + key + "' is no list, so this is no kubeconfig");
   for (const auto& entry : given.value(key, Json::array())) {
     const auto name = name_of(entry);
     auto same = list.begin();
@@ -68,7 +70,8 @@ void merge_list(Json& existing, const Json& given, const char* key, const std::s
 }  // namespace
 
 Json merged_kubeconfig(Json existing, const Json& given, const std::string& source) {
-  if (existing.is_null()) existing = {{"apiVersion", "v1"}, {"kind", "Config"}, {"preferences", Json::object()}};
+  if (existing.is_null())
+    existing = {{"apiVersion", "v1"}, {"kind", "Config"}, {"preferences", Json::object()}};
   if (!existing.is_object()) throw Error(Fault::invalid, source + " is no kubeconfig: it holds no mapping");
   for (const auto* key : {"clusters", "contexts", "users"}) merge_list(existing, given, key, source);
   existing["current-context"] = given.at("current-context");

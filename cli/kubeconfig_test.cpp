@@ -23,12 +23,14 @@ Terminal with_environment(std::map<std::string, std::string> variables) {
 }
 
 Json config(const std::string& cluster, const std::string& token) {
-  return {{"apiVersion", "v1"},
-          {"kind", "Config"},
-          {"clusters", Json::array({{{"name", cluster}, {"cluster", {{"server", "https://" + cluster + ":8443"}}}}})},
-          {"contexts", Json::array({{{"name", cluster}, {"context", {{"cluster", cluster}, {"user", "u"}}}}})},
-          {"current-context", cluster},
-          {"users", Json::array({{{"name", "u"}, {"user", {{"token", token}}}}})}};
+  return {
+      {"apiVersion", "v1"},
+      {"kind", "Config"},
+      {"clusters",
+       Json::array({{{"name", cluster}, {"cluster", {{"server", "https://" + cluster + ":8443"}}}}})},
+      {"contexts", Json::array({{{"name", cluster}, {"context", {{"cluster", cluster}, {"user", "u"}}}}})},
+      {"current-context", cluster},
+      {"users", Json::array({{{"name", "u"}, {"user", {{"token", token}}}}})}};
 }
 
 }  // namespace
@@ -48,7 +50,8 @@ TEST_CASE("a cluster is added to a kubeconfig, and what was there stays") {
 
 TEST_CASE("a kubeconfig that lacks lists or is empty is completed, and what is none is refused") {
   CHECK(merged_kubeconfig(Json(), config("demo", "t"), "file").at("kind") == "Config");
-  CHECK(merged_kubeconfig({{"clusters", nullptr}, {"users", Json::array({"odd", 7})}}, config("demo", "t"), "file")
+  CHECK(merged_kubeconfig({{"clusters", nullptr}, {"users", Json::array({"odd", 7})}}, config("demo", "t"),
+                          "file")
             .at("users")
             .size() == 3);
   CHECK_THROWS_AS(merged_kubeconfig("text", config("demo", "t"), "file"), Error);
@@ -61,7 +64,9 @@ TEST_CASE("the file is the first of KUBECONFIG, else below HOME") {
   CHECK_THROWS_AS(KubeconfigFile(with_environment({})), UsageError);
 }
 
-TEST_CASE("a kubeconfig is readable by its owner only, is written through a link, and is left alone when it is none") {
+TEST_CASE(
+    "a kubeconfig is readable by its owner only, is written through a link, and is left alone when it is "
+    "none") {
   const TempDir home;
   ManualClock clock;
   const KubeconfigFile file(with_environment({{"HOME", home.path().string()}}));
@@ -89,7 +94,8 @@ TEST_CASE("while somebody else has locked a kubeconfig it is not touched, and th
   file.merge(config("demo", "t"), clock);
   write_file_atomically(home.path() / "config.lock", "");
   const auto before = read_file(file.path());
-  CHECK_THROWS_WITH_AS(file.merge(config("two", "t"), clock), doctest::Contains("config.lock is there"), Error);
+  CHECK_THROWS_WITH_AS(file.merge(config("two", "t"), clock), doctest::Contains("config.lock is there"),
+                       Error);
   CHECK(read_file(file.path()) == before);
 }
 

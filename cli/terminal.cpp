@@ -36,7 +36,8 @@ std::size_t width(const std::string& text) {
       std::count_if(text.begin(), text.end(), [](unsigned char c) { return (c & 0xC0) != 0x80; }));
 }
 
-void append_row(std::string& out, const std::vector<std::string>& row, const std::vector<std::size_t>& widths) {
+void append_row(std::string& out, const std::vector<std::string>& row,
+                const std::vector<std::size_t>& widths) {
   std::string line;
   for (std::size_t i = 0; i < row.size(); ++i) {
     line += printable(row[i]);
@@ -55,7 +56,8 @@ bool confirm(Terminal& terminal, const std::string& question) {
     terminal.err << "\n";
     return false;
   }
-  std::transform(answer.begin(), answer.end(), answer.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(answer.begin(), answer.end(), answer.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return answer == "y" || answer == "yes";
 }
 
@@ -108,7 +110,8 @@ std::string printable(const std::string& text) {
   for (auto& c : clean) {
     if (c == '\n' || c == '\t') {
       c = ' ';
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F)
+      c = '?';
   }
   return clean;
 }

@@ -13,7 +13,14 @@
 namespace slipway::cli {
 
 // Published: pipelines rely on them.
-enum ExitCode { exit_ok = 0, exit_error = 1, exit_usage = 2, exit_failed = 3, exit_timeout = 4, exit_declined = 5 };
+enum ExitCode {
+  exit_ok = 0,
+  exit_error = 1,
+  exit_usage = 2,
+  exit_failed = 3,
+  exit_timeout = 4,
+  exit_declined = 5
+};
 
 struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;

@@ -13,7 +13,7 @@ namespace slipway::cli {
 class Waiter {
  public:
   Waiter(Terminal& terminal, Api& api, Clock& clock, bool json);
-  // Returns when `action` ("CREATE", "UPDATE", "DELETE") succeeded. Exit(exit_failed) when it
+  // Returns when `action` ("CREATE", "UPDATE", "UPGRADE", "DELETE") succeeded. Exit(exit_failed) when it
   // failed or something else was begun, Exit(exit_timeout) after `limit`.
   void wait(const std::string& cluster, const std::string& action, std::chrono::seconds limit);
 

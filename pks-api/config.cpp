@@ -6,12 +6,14 @@ PksConfig read_pks_config(Config& in) {
   PksConfig c;
   c.listen_address = in.string("listen_address", "0.0.0.0", "address both ports listen on");
   c.port = static_cast<int>(in.integer("port", 9021, 1, 65535, "port of the API"));
-  c.identity_port = static_cast<int>(in.integer("identity_port", 8443, 1, 65535, "port of the token endpoint"));
+  c.identity_port =
+      static_cast<int>(in.integer("identity_port", 8443, 1, 65535, "port of the token endpoint"));
   c.certificate_file = in.path("tls.certificate_file", "PEM certificate of both ports");
   c.private_key_file = in.path("tls.private_key_file", "its key, readable by the daemon only");
   c.database_url = in.string("database_url", "sqlite:///path/pks.db or postgresql://user@host/db");
   c.issuer = in.string("issuer", "the 'iss' of tokens, unique for this installation");
-  c.oidc_issuer_url = in.string("oidc.issuer_url", "", "https://HOST:8443/oauth/token as clusters reach it; empty: "
+  c.oidc_issuer_url = in.string("oidc.issuer_url", "",
+                                "https://HOST:8443/oauth/token as clusters reach it; empty: "
                                 "their users cannot log in here");
   c.oidc_ca_file = in.path("oidc.ca_file", "", "PEM CA of that URL's certificate; empty: public authorities");
   c.token_private_key_file = in.path("tokens.private_key_file", "PEM RSA key that signs tokens");
@@ -21,7 +23,8 @@ PksConfig read_pks_config(Config& in) {
   c.director_ca_file = in.path("director.ca_file", "PEM CA of the director's certificate");
   c.director_user = in.string("director.user", "admin", "user of the director's API");
   c.director_password_file = in.path("director.password_file", "file with that user's password");
-  c.request_threads = static_cast<int>(in.integer("request_threads", 16, 2, 512, "requests handled at once on each port"));
+  c.request_threads =
+      static_cast<int>(in.integer("request_threads", 16, 2, 512, "requests handled at once on each port"));
   c.max_operations = static_cast<int>(
       in.integer("max_operations", 16, 1, 256, "clusters worked on at once; more wait in line"));
   c.log_file = in.path("log.file", "", "where the log goes; empty: standard error");

@@ -29,9 +29,9 @@ struct InitOptions {
   std::string folder;   // made; must not hold a pks-api.yml
   std::string address;  // what clients dial
   std::string director_url, director_ca_file, director_user = "admin", director_password_file;
-  std::string plans_folder;             // *.yml in it are copied
+  std::string plans_folder;                      // *.yml in it are copied
   std::string ca_certificate_file, ca_key_file;  // empty: a CA of its own is made
-  std::vector<std::string> names;       // further names and addresses for the certificate
+  std::vector<std::string> names;                // further names and addresses for the certificate
   int port = 9021, identity_port = 8443;
 };
 

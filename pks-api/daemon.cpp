@@ -59,7 +59,9 @@ struct Daemon::Parts {
   DirectorClient director;
   ProgressBoard board;
   Operations operations;
+  FleetStore fleet_store;
   Clusters clusters;
+  Fleets fleets;
   Services services;
   std::unique_ptr<http::Server> identity_server, api_server;
 
@@ -74,14 +76,19 @@ struct Daemon::Parts {
         identity(identity_store, tokens, clock, random, oidc),
         director(director_config(c), c.director_user, Secret(first_line(c.director_password_file))),
         board(clock),
-        operations({clusters_store, director, plans, oidc, board, clock, log}, static_cast<std::size_t>(c.max_operations)),
+        operations({clusters_store, director, plans, oidc, board, clock, log},
+                   static_cast<std::size_t>(c.max_operations)),
+        fleet_store(database),
         clusters({clusters_store, operations, director, plans, oidc, clock, random}),
-        services{clusters, clusters_store, operations, board, identity, tokens, plans, oidc, clock, log,
-                 static_cast<std::size_t>(c.request_threads) / 2, c.identity_port} {
+        fleets({fleet_store, clusters_store, clusters, clock, random, log}),
+        services{clusters,       clusters_store, operations, fleets,
+                 board,          identity,       tokens,     plans,
+                 oidc,           clock,          log,        static_cast<std::size_t>(c.request_threads) / 2,
+                 c.identity_port} {
     operations.take_up_all();
     const auto on_error = [this](const std::exception& error) { return error_reply(error, log); };
-    identity_server =
-        std::make_unique<http::Server>(listener(c, c.identity_port), identity_handler(services), log, on_error);
+    identity_server = std::make_unique<http::Server>(listener(c, c.identity_port), identity_handler(services),
+                                                     log, on_error);
     api_server = std::make_unique<http::Server>(listener(c, c.port), api_handler(services), log, on_error);
     log.info("pks-api.ready", {{"address", c.listen_address},
                                {"port", std::to_string(c.port)},
@@ -97,8 +104,9 @@ Daemon::~Daemon() = default;
 void check_files(const PksConfig& config) {
   load_plans(config.plans_folder);
   oidc_settings(config);
-  for (const auto& file : {config.certificate_file, config.private_key_file, config.token_private_key_file,
-                           config.token_public_key_file, config.director_ca_file, config.director_password_file}) {
+  for (const auto& file :
+       {config.certificate_file, config.private_key_file, config.token_private_key_file,
+        config.token_public_key_file, config.director_ca_file, config.director_password_file}) {
     read_file(file);
   }
 }

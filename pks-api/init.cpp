@@ -26,7 +26,8 @@ Json config_of(const InitOptions& options, const std::string& issuer) {
           {"database_url", "sqlite://" + fs::absolute(options.folder).string() + "/state/pks.db"},
           {"issuer", issuer},
           {"oidc",
-           {{"issuer_url", "https://" + options.address + ":" + std::to_string(options.identity_port) + "/oauth/token"},
+           {{"issuer_url",
+             "https://" + options.address + ":" + std::to_string(options.identity_port) + "/oauth/token"},
             {"ca_file", "ca.crt"}}},
           {"tokens", {{"private_key_file", "token.key"}, {"public_key_file", "token.pub"}}},
           {"plans_folder", "plans"},
@@ -50,7 +51,8 @@ tls::KeyPair server_certificate(const InitOptions& options, const tls::KeyPair& 
   request.subject = {.common_name = options.address, .organization = "Slipway"};
   request.alternative_names = {options.address, "localhost"};
   if (options.address != "127.0.0.1") request.alternative_names.push_back("127.0.0.1");
-  request.alternative_names.insert(request.alternative_names.end(), options.names.begin(), options.names.end());
+  request.alternative_names.insert(request.alternative_names.end(), options.names.begin(),
+                                   options.names.end());
   return tls::issue(ca, request, now);
 }
 
@@ -59,7 +61,8 @@ void copy_plans(const InitOptions& options) {
   fs::create_directories(fs::path(options.folder) / "plans");
   for (const auto& entry : fs::directory_iterator(options.plans_folder)) {
     if (entry.path().extension() != ".yml") continue;
-    write_file_atomically(fs::path(options.folder) / "plans" / entry.path().filename(), read_file(entry.path()), 0600);
+    write_file_atomically(fs::path(options.folder) / "plans" / entry.path().filename(),
+                          read_file(entry.path()), 0600);
   }
 }
 
@@ -68,7 +71,8 @@ void copy_plans(const InitOptions& options) {
 std::vector<std::string> init_pks_api(const InitOptions& options) {
   const fs::path folder = options.folder;
   if (fs::exists(folder / "pks-api.yml")) {
-    throw Error(Fault::conflict, folder.string() + " already holds a pks-api.yml; choose another folder or remove it");
+    throw Error(Fault::conflict,
+                folder.string() + " already holds a pks-api.yml; choose another folder or remove it");
   }
   if (options.ca_certificate_file.empty() != options.ca_key_file.empty()) {
     throw Error(Fault::invalid, "--ca-cert and --ca-key belong together");
@@ -80,9 +84,12 @@ std::vector<std::string> init_pks_api(const InitOptions& options) {
   const auto ca = authority(options, clock.now());
   copy_plans(options);
   fs::create_directories(folder / "state");
-  for (const auto& path : {folder, folder / "plans", folder / "state"}) fs::permissions(path, fs::perms::owner_all);
+  for (const auto& path : {folder, folder / "plans", folder / "state"})
+    fs::permissions(path, fs::perms::owner_all);
 
-  const auto keep = [&](const char* name, const std::string& text) { write_file_atomically(folder / name, text, 0600); };
+  const auto keep = [&](const char* name, const std::string& text) {
+    write_file_atomically(folder / name, text, 0600);
+  };
   const auto server = server_certificate(options, ca, clock.now());
   const auto token_key = tls::create_rsa_key();
   const Secret password(random.text(20, password_alphabet));

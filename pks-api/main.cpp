@@ -14,7 +14,8 @@ using namespace slipway::pks;
 
 namespace {
 
-constexpr const char* usage = R"(slipway-pks-api: offers clusters by plan and carries each order through the director
+constexpr const char* usage =
+    R"(slipway-pks-api: offers clusters by plan and carries each order through the director
 
   slipway-pks-api --config FILE                   run
   slipway-pks-api --config FILE --check-config    say what is wrong with the file and stop
@@ -40,8 +41,8 @@ struct UsageError : std::runtime_error {
 
 using Words = std::vector<std::string>;
 
-void parse(const options::options_description& known, const options::positional_options_description& positional,
-           const Words& words) {
+void parse(const options::options_description& known,
+           const options::positional_options_description& positional, const Words& words) {
   options::variables_map values;
   try {
     options::store(options::command_line_parser(words).options(known).positional(positional).run(), values);
@@ -60,7 +61,8 @@ int serve(const Words& words) {
   std::string file;
   bool check_only = false;
   options::options_description known;
-  known.add_options()("config", options::value(&file)->required())("check-config", options::bool_switch(&check_only));
+  known.add_options()("config", options::value(&file)->required())("check-config",
+                                                                   options::bool_switch(&check_only));
   parse(known, {}, words);
   const auto config = config_in(file);
   check_files(config);
@@ -79,10 +81,10 @@ int init(const Words& words) {
   InitOptions init;
   options::options_description known;
   known.add_options()("folder", options::value(&init.folder)->required())(
-      "address", options::value(&init.address)->required())(
-      "director-url", options::value(&init.director_url)->required())(
-      "director-ca", options::value(&init.director_ca_file)->required())(
-      "director-user", options::value(&init.director_user))(
+      "address", options::value(&init.address)->required())("director-url",
+                                                            options::value(&init.director_url)->required())(
+      "director-ca", options::value(&init.director_ca_file)->required())("director-user",
+                                                                         options::value(&init.director_user))(
       "director-password-file", options::value(&init.director_password_file)->required())(
       "plans-folder", options::value(&init.plans_folder)->required())(
       "ca-cert", options::value(&init.ca_certificate_file))("ca-key", options::value(&init.ca_key_file))(
@@ -118,7 +120,8 @@ int identities(const std::string& kind, const Words& words) {
     throw UsageError("a name of 1 to 128 letters, digits, '.', '_', '@' and '-' is needed");
   }
   if (verb == "remove") {
-    if (!store.remove_user(kind, name)) throw Error(Fault::not_found, "there is no " + kind + " '" + name + "'");
+    if (!store.remove_user(kind, name))
+      throw Error(Fault::not_found, "there is no " + kind + " '" + name + "'");
     return 0;
   }
   if (verb != "add") throw UsageError("'" + verb + "' is not one of add, remove and list");
@@ -128,7 +131,8 @@ int identities(const std::string& kind, const Words& words) {
   check_groups(groups);
   std::string password;
   std::getline(std::cin, password);
-  if (password.size() < 8) throw Error(Fault::invalid, "the password on standard input has less than 8 characters");
+  if (password.size() < 8)
+    throw Error(Fault::invalid, "the password on standard input has less than 8 characters");
   store.put_user(kind, {name, tls::hash_password(Secret(password)), scopes, 0, groups});
   return 0;
 }

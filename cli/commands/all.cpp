@@ -5,7 +5,8 @@ namespace slipway::cli {
 std::vector<Entry> all_commands(Terminal& t, Clock& clock) {
   std::vector<Entry> entries;
   const auto add = [&](auto command) {
-    entries.push_back({command.manual(), [command](const Words& words) mutable { return command.run(words); }});
+    entries.push_back(
+        {command.manual(), [command](const Words& words) mutable { return command.run(words); }});
   };
   add(Login{t});
   add(Logout{t});
@@ -14,11 +15,15 @@ std::vector<Entry> all_commands(Terminal& t, Clock& clock) {
   add(ShowCluster{t});
   add(CreateCluster{t, clock});
   add(Resize{t, clock});
+  add(UpdateCluster{t, clock});
+  add(UpgradeCluster{t, clock});
+  add(UpgradeClusters{t, clock});
   add(DeleteCluster{t, clock});
   add(GetCredentials{t, clock});
   add(GetKubeconfig{t, clock});
   add(ListTasks{t});
   add(ShowTask{t});
+  add(CancelTask{t});
   std::vector<Manual> manuals;
   for (const auto& entry : entries) manuals.push_back(entry.manual);
   add(Completion{t, std::move(manuals)});

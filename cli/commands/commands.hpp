@@ -89,6 +89,33 @@ struct ShowTask {
   int run(const Words& words);
 };
 
+struct UpdateCluster {
+  Terminal& terminal;
+  Clock& clock;
+  static Manual manual();
+  int run(const Words& words);
+};
+
+struct UpgradeCluster {
+  Terminal& terminal;
+  Clock& clock;
+  static Manual manual();
+  int run(const Words& words);
+};
+
+struct UpgradeClusters {
+  Terminal& terminal;
+  Clock& clock;
+  static Manual manual();
+  int run(const Words& words);
+};
+
+struct CancelTask {
+  Terminal& terminal;
+  static Manual manual();
+  int run(const Words& words);
+};
+
 struct Completion {
   Terminal& terminal;
   std::vector<Manual> manuals;

@@ -1,3 +1,4 @@
+#include "cli/changes_view.hpp"
 #include "cli/cluster_view.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/wait.hpp"
@@ -9,8 +10,8 @@ namespace po = boost::program_options;
 namespace {
 
 std::string try_next(const std::string& name, int nodes) {
-  return "Try next:\n  pks get-credentials " + name + "\n  pks cluster " + name + " --details\n  pks resize " + name +
-         " --num-nodes " + std::to_string(nodes + 2) + " --wait\n";
+  return "Try next:\n  pks get-credentials " + name + "\n  pks cluster " + name +
+         " --details\n  pks resize " + name + " --num-nodes " + std::to_string(nodes + 2) + " --wait\n";
 }
 
 }  // namespace
@@ -25,14 +26,19 @@ Manual CreateCluster::manual() {
 }
 
 int CreateCluster::run(const Words& words) {
-  std::string hostname, plan;
+  std::string hostname, plan, tags, network_profile, kubernetes_profile, compute_profile;
   int nodes = 0;
   long timeout = 0;
   bool json = false, wait = false, quiet = false;
   CommandLine line(manual());
-  line.flags()("external-hostname,e", po::value(&hostname)->required(), "name that clients reach the cluster by")(
-      "plan,p", po::value(&plan)->required(), "name of the plan")("num-nodes,n", po::value(&nodes),
-                                                                  "number of nodes; the plan's default when omitted")(
+  line.flags()("external-hostname,e", po::value(&hostname)->required(),
+               "name that clients reach the cluster by")("plan,p", po::value(&plan)->required(),
+                                                         "name of the plan")(
+      "num-nodes,n", po::value(&nodes), "number of nodes; the plan's default when omitted")(
+      "tags", po::value(&tags), "NAME:VALUE,NAME:VALUE, on all that is made for it")(
+      "network-profile", po::value(&network_profile), "name of a network profile")(
+      "kubernetes-profile", po::value(&kubernetes_profile), "name of a Kubernetes profile")(
+      "compute-profile", po::value(&compute_profile), "name of a compute profile")(
       "wait", po::bool_switch(&wait), "show the progress and return at the end")(
       "timeout", po::value(&timeout)->default_value(3600), "seconds that --wait waits at most")(
       "json", po::bool_switch(&json), "the API's answer")("non-interactive", po::bool_switch(&quiet),
@@ -43,8 +49,12 @@ int CreateCluster::run(const Words& words) {
   Api api(file);
   Json parameters = {{"kubernetes_master_host", hostname}};
   if (nodes != 0) parameters["kubernetes_worker_instances"] = nodes;
-  auto cluster =
-      api.call("POST", "/v1/clusters", dump({{"name", name}, {"plan_name", plan}, {"parameters", parameters}}));
+  if (line.given("tags")) parameters["cluster_tags"] = parsed_tags(tags);
+  Json request = {{"name", name}, {"plan_name", plan}, {"parameters", parameters}};
+  if (!network_profile.empty()) request["network_profile_name"] = network_profile;
+  if (!kubernetes_profile.empty()) request["kubernetes_profile_name"] = kubernetes_profile;
+  if (!compute_profile.empty()) request["compute_profile_name"] = compute_profile;
+  auto cluster = api.call("POST", "/v1/clusters", dump(request));
   if (wait) {
     Waiter(terminal, api, clock, json).wait(name, "CREATE", std::chrono::seconds(timeout));
     cluster = api.get("/v1/clusters/" + name);

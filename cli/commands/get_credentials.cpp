@@ -30,7 +30,8 @@ std::string etcd_environment(const fs::path& folder, const Json& credentials) {
     return "export " + name + "=" + shell_quoted(value) + "\n";
   };
   return line("ETCDCTL_API", "3") + line("ETCDCTL_ENDPOINTS", joined_endpoints(credentials)) +
-         line("ETCDCTL_CACERT", (folder / "ca.crt").string()) + line("ETCDCTL_CERT", (folder / "client.crt").string()) +
+         line("ETCDCTL_CACERT", (folder / "ca.crt").string()) +
+         line("ETCDCTL_CERT", (folder / "client.crt").string()) +
          line("ETCDCTL_KEY", (folder / "client.key").string());
 }
 
@@ -43,7 +44,8 @@ void GetCredentials::keep_etcd_credentials(const fs::path& folder, const Json& c
   write_file_atomically(folder / "client.crt", field(credentials, "certificate"), 0600);
   write_file_atomically(folder / "client.key", field(credentials, "private_key"), 0600);
   write_file_atomically(folder / "env", etcd_environment(folder, credentials), 0600);
-  terminal.out << "They are in " << folder.string() << ". Use them:\n  . " << shell_quoted((folder / "env").string())
+  terminal.out << "They are in " << folder.string() << ". Use them:\n  . "
+               << shell_quoted((folder / "env").string())
                << "\n  etcdctl endpoint health\n  etcdctl put greeting hello\n";
 }
 
@@ -73,8 +75,9 @@ int GetCredentials::run(const Words& words) {
   const auto kind = field(credentials, "kind");
   if (kind == "Config") {
     KubeconfigFile(terminal).merge(credentials, clock);
-    terminal.out << "Context set for cluster " << name
-                 << ".\n\nYou can now switch between clusters by using:\n$kubectl config use-context <cluster-name>\n";
+    terminal.out
+        << "Context set for cluster " << name
+        << ".\n\nYou can now switch between clusters by using:\n$kubectl config use-context <cluster-name>\n";
   } else if (kind == "etcd") {
     keep_etcd_credentials(fs::absolute(file.folder() / "clusters" / name), credentials);
   } else {

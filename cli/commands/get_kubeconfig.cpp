@@ -32,10 +32,13 @@ int GetKubeconfig::run(const Words& words) {
   std::string password, ca_file;
   CommandLine line(manual());
   line.flags()("username,u", po::value(&request.username)->required(), "user name")(
-      "password,p", po::value(&password), "password; asked for, or taken from PKS_USER_PASSWORD, when omitted")(
-      "api,a", po::value(&request.api), "HOST or https://HOST:PORT of the API; the one of pks login when omitted")(
+      "password,p", po::value(&password),
+      "password; asked for, or taken from PKS_USER_PASSWORD, when omitted")(
+      "api,a", po::value(&request.api),
+      "HOST or https://HOST:PORT of the API; the one of pks login when omitted")(
       "ca-cert", po::value(&ca_file), "PEM file of the authority that signed the API's certificate")(
-      "skip-ssl-validation,k", po::bool_switch(&request.skip_ssl_validation), "do not verify the API's certificate");
+      "skip-ssl-validation,k", po::bool_switch(&request.skip_ssl_validation),
+      "do not verify the API's certificate");
   line.parse(words);
   const auto name = checked_cluster_name(line.argument());
   if (request.api.empty()) {
@@ -57,8 +60,8 @@ int GetKubeconfig::run(const Words& words) {
                         "?suppressClusterRoleBinding=true");
   put_tokens(config, session);
   kubeconfig.merge(config, clock);
-  terminal.out << "You can now use the kubeconfig for user " << session.username << ":\n$kubectl config use-context "
-               << name << "\n";
+  terminal.out << "You can now use the kubeconfig for user " << session.username
+               << ":\n$kubectl config use-context " << name << "\n";
   return exit_ok;
 }
 

@@ -21,12 +21,14 @@ int Login::run(const Words& words) {
   CommandLine line(manual());
   line.flags()("api,a", po::value(&request.api)->required(), "HOST or https://HOST:PORT of the API")(
       "username,u", po::value(&request.username), "user name")(
-      "password,p", po::value(&password), "password; asked for, or taken from PKS_USER_PASSWORD, when omitted")(
+      "password,p", po::value(&password),
+      "password; asked for, or taken from PKS_USER_PASSWORD, when omitted")(
       "client-name", po::value(&request.client_name), "name of a client, instead of a user")(
       "client-secret", po::value(&client_secret), "its secret; or PKS_CLIENT_SECRET")(
       "ca-cert", po::value(&ca_file), "PEM file of the authority that signed the API's certificate")(
-      "skip-ssl-validation,k", po::bool_switch(&request.skip_ssl_validation), "do not verify the API's certificate")(
-      "skip-ssl-verification", po::bool_switch(), "the same (deprecated)");
+      "skip-ssl-validation,k", po::bool_switch(&request.skip_ssl_validation),
+      "do not verify the API's certificate")("skip-ssl-verification", po::bool_switch(),
+                                             "the same (deprecated)");
   line.parse(words);
   for (const auto& word : words) {
     if (word == "--skip-ssl-verification") request.skip_ssl_validation = true;
@@ -39,7 +41,8 @@ int Login::run(const Words& words) {
     request.password = given_password(terminal, password);
   } else {
     if (client_secret.empty()) client_secret = terminal.environment("PKS_CLIENT_SECRET").value_or("");
-    request.client_secret = client_secret.empty() ? read_password(terminal, "Client secret: ") : Secret(client_secret);
+    request.client_secret =
+        client_secret.empty() ? read_password(terminal, "Client secret: ") : Secret(client_secret);
   }
   const CredentialsFile file(terminal);
   const auto credentials = log_in(request);

@@ -22,13 +22,14 @@ int Resize::run(const Words& words) {
   line.flags()("num-nodes,n", po::value(&nodes)->required(), "number of nodes it shall have")(
       "wait", po::bool_switch(&wait), "show the progress and return at the end")(
       "timeout", po::value(&timeout)->default_value(3600), "seconds that --wait waits at most")(
-      "json", po::bool_switch(&json), "the API's answer")("non-interactive", po::bool_switch(&quiet), "do not ask");
+      "json", po::bool_switch(&json), "the API's answer")("non-interactive", po::bool_switch(&quiet),
+                                                          "do not ask");
   line.parse(words);
   const auto name = checked_cluster_name(line.argument());
   CredentialsFile file(terminal);
   Api api(file);
-  if (!quiet && !confirm(terminal, "Are you sure you want to resize cluster " + name + " to " + std::to_string(nodes) +
-                                       " nodes?")) {
+  if (!quiet && !confirm(terminal, "Are you sure you want to resize cluster " + name + " to " +
+                                       std::to_string(nodes) + " nodes?")) {
     throw Exit(exit_declined, "Nothing was changed.");
   }
   auto cluster = api.call("PATCH", "/v1/clusters/" + name, dump({{"kubernetes_worker_instances", nodes}}));
@@ -36,13 +37,7 @@ int Resize::run(const Words& words) {
     Waiter(terminal, api, clock, json).wait(name, "UPDATE", std::chrono::seconds(timeout));
     cluster = api.get("/v1/clusters/" + name);
   }
-  if (json) {
-    terminal.out << cluster.dump(2) << "\n";
-  } else if (wait) {
-    terminal.out << "\n" << cluster_block(cluster) << "\n";
-  } else {
-    terminal.out << "Use 'pks cluster " << name << "' to monitor the state of your cluster\n";
-  }
+  show_order(terminal, cluster, wait, json);
   return exit_ok;
 }
 

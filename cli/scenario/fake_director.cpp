@@ -1,5 +1,6 @@
 #include "cli/scenario/fake_director.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "base/digest.hpp"
@@ -31,9 +32,16 @@ int instances_in(const Json& manifest) {
   return count;
 }
 
-std::string event(const std::string& stage, const std::string& step, int index, int total, const std::string& state) {
-  return dump({{"time", 1}, {"stage", stage}, {"tags", Json::array()}, {"total", total}, {"task", step},
-               {"index", index}, {"state", state}, {"progress", state == "finished" ? 100 : 0}}) +
+std::string event(const std::string& stage, const std::string& step, int index, int total,
+                  const std::string& state) {
+  return dump({{"time", 1},
+               {"stage", stage},
+               {"tags", Json::array()},
+               {"total", total},
+               {"task", step},
+               {"index", index},
+               {"state", state},
+               {"progress", state == "finished" ? 100 : 0}}) +
          "\n";
 }
 
@@ -43,8 +51,8 @@ FakeDirector::FakeDirector()
     : folder_((std::filesystem::temp_directory_path() / ("fake-director-" + SystemRandom().hex(8))).string()),
       ca_(tls::create_ca({.common_name = "director CA"}, std::chrono::hours{24}, clock_.now(), 2048, nullptr,
                          tls::KeyType::ec_p256)),
-      cluster_ca_(tls::create_ca({.common_name = "cluster CA"}, std::chrono::hours{24}, clock_.now(), 2048, nullptr,
-                                 tls::KeyType::ec_p256)) {
+      cluster_ca_(tls::create_ca({.common_name = "cluster CA"}, std::chrono::hours{24}, clock_.now(), 2048,
+                                 nullptr, tls::KeyType::ec_p256)) {
   std::filesystem::create_directories(folder_);
   tls::CertificateRequest request;
   request.subject = {.common_name = "127.0.0.1"};
@@ -54,7 +62,8 @@ FakeDirector::FakeDirector()
   write_file_atomically(folder_ + "/crt", pair.certificate_pem);
   write_file_atomically(folder_ + "/key", pair.private_key_pem.reveal(), 0600);
 
-  const auto add = [this](const char* method, const char* pattern, Response (FakeDirector::*handler)(const Request&)) {
+  const auto add = [this](const char* method, const char* pattern,
+                          Response (FakeDirector::*handler)(const Request&)) {
     router_.add(method, pattern, [this, handler](Request& r) { return (this->*handler)(r); });
   };
   router_.add("GET", "/info", [](Request&) { return Response::json(200, {{"name", director_name}}); });
@@ -66,12 +75,15 @@ FakeDirector::FakeDirector()
   add("GET", "/tasks/{id}/output", &FakeDirector::output);
   add("DELETE", "/task/{id}", &FakeDirector::cancel);
   add("GET", "/v1/data", &FakeDirector::variable);
+  add("GET", "/releases", &FakeDirector::releases);
+  add("GET", "/stemcells", &FakeDirector::stemcells);
 
   http::ServerConfig config;
   config.certificate_file = folder_ + "/crt";
   config.private_key_file = folder_ + "/key";
   server_ = std::make_unique<http::Server>(
-      config, [this](Request& r) { return guarded(r, [this](Request& q) { return router_(q); }); }, Log::discard());
+      config, [this](Request& r) { return guarded(r, [this](Request& q) { return router_(q); }); },
+      Log::discard());
 }
 
 FakeDirector::~FakeDirector() {
@@ -98,6 +110,54 @@ void FakeDirector::fail_tasks(bool on) {
   failing_ = on;
 }
 
+void FakeDirector::fail_tasks_of(const std::string& text) {
+  const std::lock_guard lock(mutex_);
+  failing_text_ = text;
+}
+
+void FakeDirector::upload(const std::string& name, const std::string& version) {
+  const std::lock_guard lock(mutex_);
+  (stemcells_.contains(name) ? stemcells_ : releases_)[name].push_back(version);
+}
+
+Response FakeDirector::releases(const Request&) {
+  Json list = Json::array();
+  for (const auto& [name, versions] : releases_) {
+    Json entries = Json::array();
+    for (const auto& version : versions)
+      entries.push_back({{"version", version}, {"currently_deployed", false}});
+    list.push_back({{"name", name}, {"release_versions", entries}});
+  }
+  return Response::json(200, list);
+}
+
+Response FakeDirector::stemcells(const Request&) {
+  Json list = Json::array();
+  for (const auto& [os, versions] : stemcells_) {
+    for (const auto& version : versions) {
+      list.push_back({{"name", "slipway-" + os}, {"operating_system", os}, {"version", version}});
+    }
+  }
+  return Response::json(200, list);
+}
+
+// pks-api says which versions a cluster has: "latest" would let them change behind its back.
+void FakeDirector::check_versions(const Json& manifest) {
+  const auto known = [](const auto& offered, const std::string& name, const Json& version) {
+    const auto found = offered.find(name);
+    return found != offered.end() &&
+           std::find(found->second.begin(), found->second.end(), version) != found->second.end();
+  };
+  for (const auto& release : manifest.at("releases")) {
+    if (!known(releases_, release.at("name"), release.at("version")))
+      violations_.push_back("no exact version of a release");
+  }
+  for (const auto& stemcell : manifest.at("stemcells")) {
+    if (!known(stemcells_, stemcell.at("os"), stemcell.at("version")))
+      violations_.push_back("no exact version of a stemcell");
+  }
+}
+
 void FakeDirector::forget_tasks() {
   const std::lock_guard lock(mutex_);
   tasks_.clear();
@@ -108,7 +168,8 @@ void FakeDirector::forget_tasks() {
 void FakeDirector::wait_for_tasks(std::size_t count) {
   std::unique_lock lock(mutex_);
   const auto arrived = changed_.wait_for(lock, std::chrono::seconds(60), [&] { return submitted_ >= count; });
-  if (!arrived) throw Error(Fault::retryable, "only " + std::to_string(submitted_) + " tasks were submitted in a minute");
+  if (!arrived)
+    throw Error(Fault::retryable, "only " + std::to_string(submitted_) + " tasks were submitted in a minute");
 }
 
 std::size_t FakeDirector::submitted() {
@@ -169,12 +230,14 @@ Response FakeDirector::guarded(Request& request, const http::Handler& handler) {
 }
 
 Response FakeDirector::deploy(Request& request) {
-  if (header(request, "Content-Type") != "text/yaml") violations_.push_back("a manifest that is not text/yaml");
+  if (header(request, "Content-Type") != "text/yaml")
+    violations_.push_back("a manifest that is not text/yaml");
   Task task;
   task.kind = "deploy";
   task.manifest = parse_yaml(request.body->read_all(1u << 20), "manifest");
   task.deployment = task.manifest.at("name").get<std::string>();
   task.nodes = instances_in(task.manifest);
+  check_versions(task.manifest);
   if (task.deployment.find("((") != std::string::npos) violations_.push_back("a blank was left in the name");
   return submit(std::move(task), request);
 }
@@ -183,7 +246,8 @@ Response FakeDirector::remove(Request& request) {
   Task task;
   task.kind = "delete";
   task.deployment = request.path_param("name");
-  if (!deployments_.contains(task.deployment)) return refusal(404, "Deployment '" + task.deployment + "' doesn't exist");
+  if (!deployments_.contains(task.deployment))
+    return refusal(404, "Deployment '" + task.deployment + "' doesn't exist");
   task.nodes = instances_in(deployments_.at(task.deployment));
   if (request.query_value("delete_disks") != "true") violations_.push_back("a delete that leaves disks");
   return submit(std::move(task), request);
@@ -191,10 +255,12 @@ Response FakeDirector::remove(Request& request) {
 
 Response FakeDirector::submit(Task task, const Request& request) {
   task.context = header(request, "X-Bosh-Context-Id");
-  if (task.context.empty() || task.context.size() > 64) violations_.push_back("an order without a usable context id");
+  if (task.context.empty() || task.context.size() > 64)
+    violations_.push_back("an order without a usable context id");
   if (!contexts_.insert(task.context).second) violations_.push_back("an order given twice");
   for (const auto& [id, other] : tasks_) {
-    if (other.deployment == task.deployment && !other.is_final()) violations_.push_back("two tasks on one deployment");
+    if (other.deployment == task.deployment && !other.is_final())
+      violations_.push_back("two tasks on one deployment");
   }
   task.id = ++last_id_;
   if (task.kind == "deploy") deployments_.emplace(task.deployment, task.manifest);
@@ -212,10 +278,15 @@ void FakeDirector::step(Task& task) {
   const auto index = task.steps / 2 + 1;
   const auto name = "etcd/" + std::to_string(index);
   const bool finishes = task.steps % 2 == 1;
-  if (finishes && failing_) {
-    task.events += event(stage, name, index, task.nodes, "failed");
+  const bool meant = !failing_text_.empty() && dump(task.manifest).find(failing_text_) != std::string::npos;
+  if (finishes && (failing_ || meant)) {
+    const auto error = "'" + name + "' is not running after update";
+    auto failed = parse_json(event(stage, name, index, task.nodes, "failed"), "event");
+    failed["data"] = {{"error", error}};
+    task.events +=
+        dump(failed) + "\n" + dump({{"time", 1}, {"error", {{"code", 400007}, {"message", error}}}}) + "\n";
     task.state = "error";
-    task.result = name + " is not running after update";
+    task.result = error;
     return;
   }
   task.events += event(stage, name, index, task.nodes, finishes ? "finished" : "started");
@@ -257,7 +328,8 @@ Response FakeDirector::show(const Request& request) {
 Response FakeDirector::list(const Request& request) {
   Json entries = Json::array();
   for (const auto& [id, task] : tasks_) {
-    if (task.context == request.query_value("context_id").value_or(task.context)) entries.push_back(to_json(task));
+    if (task.context == request.query_value("context_id").value_or(task.context))
+      entries.push_back(to_json(task));
   }
   return Response::json(200, entries);
 }
@@ -282,7 +354,9 @@ Response FakeDirector::instances(const Request& request) {
   for (const auto& group : found->second.at("instance_groups")) {
     for (int i = 0; i < group.at("instances").get<int>(); ++i) {
       const auto address = "10.0.0." + std::to_string(10 + list.size());
-      list.push_back({{"id", "node-" + std::to_string(list.size())}, {"job", group.at("name")}, {"index", i},
+      list.push_back({{"id", "node-" + std::to_string(list.size())},
+                      {"job", group.at("name")},
+                      {"index", i},
                       {"ips", {address}}});
     }
   }
@@ -296,8 +370,8 @@ Response FakeDirector::variable(const Request& request) {
     for (const auto& declared : manifest.at("variables")) {
       const auto word = declared.at("name").get<std::string>();
       if (name != "/" + std::string(director_name) + "/" + deployment + "/" + word) continue;
-      return Response::json(200,
-                            {{"data", Json::array({{{"id", "1"}, {"name", name}, {"value", certificate_of(word)}}})}});
+      return Response::json(
+          200, {{"data", Json::array({{{"id", "1"}, {"name", name}, {"value", certificate_of(word)}}})}});
     }
   }
   return refusal(404, "there is no variable '" + name + "'");

@@ -15,8 +15,9 @@
 namespace slipway::cli {
 
 // A director that deploys nothing but keeps the books as the real one does, and is stricter:
-// two tasks at once on one deployment, an order given twice, a wrong password or a delete
-// that leaves disks are noted as violations. A task makes a step each time it is looked at.
+// two tasks at once on one deployment, an order given twice, a wrong password, a delete that
+// leaves disks or a version that is not exact are noted as violations. A task makes a step each time it is
+// looked at.
 class FakeDirector {
  public:
   static constexpr const char* user = "admin";
@@ -27,20 +28,23 @@ class FakeDirector {
   std::string url() const;
   std::string ca_pem() const { return ca_.certificate_pem; }
 
-  void hold(bool on);         // tasks stand still
-  void be_away(bool on);      // every answer is 503
-  void fail_tasks(bool on);   // tasks end as error
-  void forget_tasks();        // as after a restore from backup
-  void wait_for_tasks(std::size_t count);  // until so many were submitted
+  void hold(bool on);                              // tasks stand still
+  void be_away(bool on);                           // every answer is 503
+  void fail_tasks(bool on);                        // tasks end as error
+  void fail_tasks_of(const std::string& context);  // those whose manifest has this text end as error
+  void upload(const std::string& name,
+              const std::string& version);  // a release, or a stemcell's operating system
+  void forget_tasks();                      // as after a restore from backup
+  void wait_for_tasks(std::size_t count);   // until so many were submitted
   std::size_t submitted();
   std::vector<std::string> violations();
   std::set<std::string> deployments();
   std::size_t instances_of_only_deployment();
-  // What it has as a certificate variable of that name, of any deployment: {ca, certificate, private_key}. Made when it
-  // is asked for first.
+  // What it has as a certificate variable of that name, of any deployment: {ca, certificate, private_key}.
+  // Made when it is asked for first.
   Json certificate(const std::string& name);
   const tls::KeyPair& cluster_ca() const { return cluster_ca_; }  // which signs those
-  Json manifest_of_only_deployment();  // null unless there is one deployment
+  Json manifest_of_only_deployment();                             // null unless there is one deployment
 
  private:
   struct Task {
@@ -61,6 +65,9 @@ class FakeDirector {
   http::Response output(const http::Request& request);
   http::Response instances(const http::Request& request);
   http::Response variable(const http::Request& request);
+  http::Response releases(const http::Request& request);
+  http::Response stemcells(const http::Request& request);
+  void check_versions(const Json& manifest);
   http::Response cancel(const http::Request& request);
   void step(Task& task);
   void finish(Task& task);
@@ -77,6 +84,10 @@ class FakeDirector {
   std::map<std::string, Json> deployments_;  // name, manifest
   std::set<std::string> contexts_;
   std::vector<std::string> violations_;
+  std::map<std::string, std::vector<std::string>> releases_ = {{"etcd", {"1.9", "1.10"}},
+                                                               {"kubernetes", {"1.34.2"}}};
+  std::map<std::string, std::vector<std::string>> stemcells_ = {{"debian-bookworm", {"1.1"}}};
+  std::string failing_text_;
   std::size_t submitted_ = 0;
   std::int64_t last_id_ = 0;
   bool held_ = false, away_ = false, failing_ = false;

@@ -16,7 +16,8 @@ Json fetched(const std::string& url, const std::string& ca_pem) {
   config.base_url = url.substr(0, path);
   config.ca_pem = ca_pem;
   const auto response = http::Client(config).send({.target = url.substr(path)});
-  if (response.status != 200) throw Error(Fault::unauthenticated, url + " answers " + std::to_string(response.status));
+  if (response.status != 200)
+    throw Error(Fault::unauthenticated, url + " answers " + std::to_string(response.status));
   return response.json();
 }
 
@@ -49,7 +50,8 @@ FakeKubernetes::FakeKubernetes(const tls::KeyPair& ca, std::string issuer_url, s
         try {
           return whoami(r);
         } catch (const Error& error) {
-          return Response::json(401, {{"kind", "Status"}, {"status", "Failure"}, {"message", error.what()}, {"code", 401}});
+          return Response::json(
+              401, {{"kind", "Status"}, {"status", "Failure"}, {"message", error.what()}, {"code", 401}});
         }
       },
       Log::discard());
@@ -66,7 +68,8 @@ Response FakeKubernetes::whoami(const Request& request) const {
   const auto header = request.headers.find("Authorization");
   require(header != request.headers.end() && header->second.starts_with("Bearer "), "Unauthorized");
   const auto claims = claims_of(header->second.substr(7));
-  return Response::json(200, {{"user", "oidc:" + claims.at("user_name").get<std::string>()}, {"groups", claims.at("roles")}});
+  return Response::json(
+      200, {{"user", "oidc:" + claims.at("user_name").get<std::string>()}, {"groups", claims.at("roles")}});
 }
 
 Json FakeKubernetes::claims_of(const std::string& token) const {
@@ -85,7 +88,8 @@ Json FakeKubernetes::claims_of(const std::string& token) const {
   }
   require(good, "the signature is wrong");
   const auto claims = part(token.substr(first + 1, second - first - 1));
-  require(claims.at("iss") == issuer_url_ && claims.at("aud") == Json{"pks_cluster_client"}, "not for this cluster");
+  require(claims.at("iss") == issuer_url_ && claims.at("aud") == Json{"pks_cluster_client"},
+          "not for this cluster");
   require(claims.at("exp").get<std::int64_t>() > to_epoch_seconds(SystemClock().now()), "expired");
   return claims;
 }

@@ -9,8 +9,9 @@
 
 namespace slipway::cli {
 
-// An API server that knows one thing: who asks. It takes client certificates of its CA, and identity tokens as
-// kube-apiserver does: found by discovery from the issuer's URL, verified by a key of its JWKS, for one client, in time.
+// An API server that knows one thing: who asks. It takes client certificates of its CA, and identity tokens
+// as kube-apiserver does: found by discovery from the issuer's URL, verified by a key of its JWKS, for one
+// client, in time.
 class FakeKubernetes {
  public:
   FakeKubernetes(const tls::KeyPair& ca, std::string issuer_url, std::string issuer_ca_pem);

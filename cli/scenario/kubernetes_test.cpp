@@ -8,7 +8,8 @@
 #include "cli/scenario/pks_lab.hpp"
 #include "pks-api/identity/tokens.hpp"
 
-// Clusters of kind Kubernetes: what `pks` puts into a kubeconfig opens the cluster's API, and nothing else does.
+// Clusters of kind Kubernetes: what `pks` puts into a kubeconfig opens the cluster's API, and nothing else
+// does.
 
 namespace slipway::cli {
 
@@ -26,7 +27,9 @@ Json entry(const Json& list, const std::string& name) {
   return {};
 }
 
-std::string decoded(const Json& object, const char* key) { return base64_decode(object.at(key).get<std::string>()); }
+std::string decoded(const Json& object, const char* key) {
+  return base64_decode(object.at(key).get<std::string>());
+}
 
 // As kubectl would ask, with what the kubeconfig's current context says but for the address.
 http::ClientResponse ask(const FakeKubernetes& kubernetes, const Json& config) {
@@ -56,7 +59,8 @@ ProcessResult run_kubectl(const User& user, const FakeKubernetes& kubernetes) {
 }
 
 struct KubernetesLab : Lab {
-  FakeKubernetes kubernetes{director.cluster_ca(), identity_url() + "/oauth/token", read_file(folder() + "/ca.crt")};
+  FakeKubernetes kubernetes{director.cluster_ca(), identity_url() + "/oauth/token",
+                            read_file(folder() + "/ca.crt")};
 };
 
 }  // namespace
@@ -67,15 +71,21 @@ TEST_CASE("get-credentials makes a context of kubectl that opens the cluster as 
   REQUIRE(admin.pks(create("demo", true, "kube")).exit_code == 0);
   CHECK(admin.json({"cluster", "demo"}).at("k8s_version") == "1.34.2");
   CHECK(admin.json({"cluster", "demo"}).at("kubernetes_master_ips") == Json{"10.0.0.10"});
-  CHECK(lab.director.manifest_of_only_deployment().at("instance_groups")[0].at("jobs")[0].at("properties").at("oidc").at(
-            "issuer_url") == lab.identity_url() + "/oauth/token");
+  CHECK(lab.director.manifest_of_only_deployment()
+            .at("instance_groups")[0]
+            .at("jobs")[0]
+            .at("properties")
+            .at("oidc")
+            .at("issuer_url") == lab.identity_url() + "/oauth/token");
 
   fs::create_directory(admin.home() / ".kube");
-  write_file_atomically(admin.home() / ".kube/config",
-                        "clusters: [{name: mine, cluster: {server: 'https://mine'}}]\ncurrent-context: mine\n");
+  write_file_atomically(
+      admin.home() / ".kube/config",
+      "clusters: [{name: mine, cluster: {server: 'https://mine'}}]\ncurrent-context: mine\n");
   const auto said = admin.pks({"get-credentials", "demo"});
   CHECK(said.exit_code == 0);
-  CHECK(contains(said.standard_output, "Fetching credentials for cluster demo.\nContext set for cluster demo.\n"));
+  CHECK(contains(said.standard_output,
+                 "Fetching credentials for cluster demo.\nContext set for cluster demo.\n"));
   const auto config = admin.kubeconfig();
   CHECK(entry(config.at("clusters"), "mine").at("cluster").at("server") == "https://mine");
   CHECK(entry(config.at("clusters"), "demo").at("cluster").at("server") == "https://demo.lab:8443");
@@ -105,7 +115,8 @@ TEST_CASE("get-kubeconfig lets a user without rights over clusters log in to one
 
   const auto naomi = lab.user();
   const auto api = alana.creds().at("api").get<std::string>();
-  const std::vector<std::string> words = {"get-kubeconfig", "hers", "-u", "naomi", "-a", api, "--ca-cert", lab.folder() + "/ca.crt"};
+  const std::vector<std::string> words = {
+      "get-kubeconfig", "hers", "-u", "naomi", "-a", api, "--ca-cert", lab.folder() + "/ca.crt"};
   const auto said = naomi.pks(words, "", {{"PKS_USER_PASSWORD", "naomi-password"}});
   INFO(said.standard_error);
   CHECK(said.exit_code == 0);
@@ -120,10 +131,12 @@ TEST_CASE("get-kubeconfig lets a user without rights over clusters log in to one
       auto config = naomi.kubeconfig();
       auto& provider = config.at("users")[0].at("user").at("auth-provider").at("config");
       const auto folder = fs::path(lab.folder());
-      const pks::Tokens tokens("issuer", Secret(read_file(folder / "token.key")), read_file(folder / "token.pub"));
+      const pks::Tokens tokens("issuer", Secret(read_file(folder / "token.key")),
+                               read_file(folder / "token.pub"));
       const SystemClock clock;
-      provider["id-token"] = tokens.sign_id({lab.identity_url() + "/oauth/token", "naomi", "pks_cluster_client", "1", {}},
-                                            clock.now() - std::chrono::hours(1), std::chrono::seconds(600));
+      provider["id-token"] =
+          tokens.sign_id({lab.identity_url() + "/oauth/token", "naomi", "pks_cluster_client", "1", {}},
+                         clock.now() - std::chrono::hours(1), std::chrono::seconds(600));
       CHECK(ask(lab.kubernetes, config).status == 401);
       write_file_atomically(naomi.home() / ".kube/config", to_yaml(config), 0600);
       const auto result = run_kubectl(naomi, lab.kubernetes);
@@ -135,10 +148,12 @@ TEST_CASE("get-kubeconfig lets a user without rights over clusters log in to one
     CHECK(naomi.pks(words, "", {{"PKS_USER_PASSWORD", "guess"}}).exit_code == 1);
     auto none = words;
     none[1] = "none";
-    CHECK(contains(naomi.pks(none, "", {{"PKS_USER_PASSWORD", "naomi-password"}}).standard_error, "not found"));
+    CHECK(
+        contains(naomi.pks(none, "", {{"PKS_USER_PASSWORD", "naomi-password"}}).standard_error, "not found"));
     REQUIRE(alana.pks(create("store")).exit_code == 0);
     none[1] = "store";
-    CHECK(contains(naomi.pks(none, "", {{"PKS_USER_PASSWORD", "naomi-password"}}).standard_error, "kind etcd"));
+    CHECK(
+        contains(naomi.pks(none, "", {{"PKS_USER_PASSWORD", "naomi-password"}}).standard_error, "kind etcd"));
   }
   SUBCASE("his tokens open nothing of the API, and another's kubeconfig is not given") {
     CHECK(naomi.log_in("naomi", "naomi-password").exit_code == 0);

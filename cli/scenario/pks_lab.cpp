@@ -24,11 +24,13 @@ int free_port() {
   return ntohs(address.sin_port);
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 std::vector<std::string> create(const std::string& name, bool wait, const std::string& plan) {
-  std::vector<std::string> words = {"create-cluster", name, "--plan", plan, "--external-hostname", name + ".lab",
-                                    "--non-interactive"};
+  std::vector<std::string> words = {"create-cluster",      name,          "--plan",           plan,
+                                    "--external-hostname", name + ".lab", "--non-interactive"};
   if (wait) words.push_back("--wait");
   return words;
 }
@@ -58,7 +60,8 @@ Json User::json(std::vector<std::string> words) const {
   return parse_json(result.standard_output, "pks");
 }
 
-http::ClientResponse User::call(const std::string& method, const std::string& target, const Json& body) const {
+http::ClientResponse User::call(const std::string& method, const std::string& target,
+                                const Json& body) const {
   http::ClientConfig config;
   config.base_url = api_;
   config.ca_pem = read_file(ca_);
@@ -73,16 +76,32 @@ http::ClientResponse User::call(const std::string& method, const std::string& ta
 
 Json User::kubeconfig() const { return parse_yaml(read_file(home() / ".kube/config"), "kubeconfig"); }
 Json User::creds() const { return parse_yaml(read_file(home() / "creds.yml"), "creds"); }
-void User::set_creds(const Json& creds) const { write_file_atomically(home() / "creds.yml", to_yaml(creds), 0600); }
+void User::set_creds(const Json& creds) const {
+  write_file_atomically(home() / "creds.yml", to_yaml(creds), 0600);
+}
 
 Lab::Lab() : port_(free_port()), identity_port_(free_port()) {
   write_file_atomically(folder_.path() / "director.ca", director.ca_pem());
   write_file_atomically(folder_.path() / "director.pw", std::string(FakeDirector::password) + "\n", 0600);
   ProcessSpec spec;
-  spec.argv = {PKS_API_PROGRAM, "init", "--folder", folder(), "--address", "127.0.0.1", "--director-url",
-               director.url(), "--director-ca", (folder_.path() / "director.ca").string(), "--director-password-file",
-               (folder_.path() / "director.pw").string(), "--plans-folder", "cli/scenario/plans", "--port",
-               std::to_string(port_), "--identity-port", std::to_string(identity_port_)};
+  spec.argv = {PKS_API_PROGRAM,
+               "init",
+               "--folder",
+               folder(),
+               "--address",
+               "127.0.0.1",
+               "--director-url",
+               director.url(),
+               "--director-ca",
+               (folder_.path() / "director.ca").string(),
+               "--director-password-file",
+               (folder_.path() / "director.pw").string(),
+               "--plans-folder",
+               "cli/scenario/plans",
+               "--port",
+               std::to_string(port_),
+               "--identity-port",
+               std::to_string(identity_port_)};
   run_checked(spec);
   start();
 }
@@ -118,6 +137,13 @@ void Lab::stop(int signal) {
   daemon_.reset();
 }
 
+void Lab::edit_plan(const std::string& name, const std::function<void(Json& plan)>& edit) const {
+  const auto file = fs::path(folder()) / "plans" / (name + ".yml");
+  auto plan = parse_yaml(read_file(file), name);
+  edit(plan);
+  write_file_atomically(file, to_yaml(plan), 0600);
+}
+
 std::string Lab::log() {
   const std::lock_guard lock(log_mutex_);
   return log_;
@@ -144,7 +170,8 @@ User Lab::user() const { return User("https://127.0.0.1:" + std::to_string(port_
 
 User Lab::logged_in(const std::string& name) const {
   auto one = user();
-  const auto password = name == "admin" ? read_file(folder_.path() / "pks/admin.password") : name + "-password";
+  const auto password =
+      name == "admin" ? read_file(folder_.path() / "pks/admin.password") : name + "-password";
   const auto result = one.log_in(name, password);
   INFO(result.standard_error);
   REQUIRE(result.exit_code == 0);

@@ -24,7 +24,8 @@ class User {
   ProcessResult log_in(const std::string& name, const std::string& password) const;
   Json json(std::vector<std::string> words) const;  // of the command with --json, which has to succeed
   // The API itself, with the token of the session.
-  http::ClientResponse call(const std::string& method, const std::string& target, const Json& body = nullptr) const;
+  http::ClientResponse call(const std::string& method, const std::string& target,
+                            const Json& body = nullptr) const;
   const std::filesystem::path& home() const { return home_.path(); }
   Json kubeconfig() const;
   Json creds() const;
@@ -35,8 +36,8 @@ class User {
   TempDir home_{"pks-home"};
 };
 
-// A director that runs nothing, and a pks-api that believes in it. No end without a check that nothing was done that a
-// director must not see.
+// A director that runs nothing, and a pks-api that believes in it. No end without a check that nothing was
+// done that a director must not see.
 class Lab {
  public:
   FakeDirector director;
@@ -50,6 +51,8 @@ class Lab {
   User user() const;
   User logged_in(const std::string& name) const;
   std::string folder() const { return (folder_.path() / "pks").string(); }
+  // What the operator makes of a plan; read when the API starts the next time.
+  void edit_plan(const std::string& name, const std::function<void(Json& plan)>& edit) const;
   std::string log();  // all that the daemon has said
   std::string identity_url() const { return "https://127.0.0.1:" + std::to_string(identity_port_); }
   // The slipway-pks-api program with its configuration; throws when it fails.

@@ -36,7 +36,8 @@ TEST_CASE("a cluster lives from login to logout as the published grammar says") 
   CHECK(admin.pks({"get-credentials", "demo"}).exit_code == 0);
   const auto env = read_file(admin.home() / "clusters/demo/env");
   CHECK(contains(env, "https://node-2.etcd.default.service-instance-"));
-  CHECK(read_file(admin.home() / "clusters/demo/client.key") == lab.director.certificate("etcd_client").at("private_key"));
+  CHECK(read_file(admin.home() / "clusters/demo/client.key") ==
+        lab.director.certificate("etcd_client").at("private_key"));
 
   CHECK(admin.pks({"resize", "demo", "-n", "5", "--wait"}, "y\n").exit_code == 0);
   CHECK(lab.director.instances_of_only_deployment() == 5);
@@ -61,7 +62,8 @@ TEST_CASE("orders that cannot be carried out are refused with what is allowed, a
   const auto refused = admin.pks(even);
   CHECK(refused.exit_code == 1);
   CHECK(contains(refused.standard_error, "is 4, but plan 'small' allows an odd number from 1 to 7"));
-  CHECK(contains(admin.pks({"create-cluster", "x", "-p", "large", "-e", "x.lab"}).standard_error, "available: kube, small"));
+  CHECK(contains(admin.pks({"create-cluster", "x", "-p", "large", "-e", "x.lab"}).standard_error,
+                 "available: kube, small"));
   CHECK(admin.pks({"create-cluster", "Demo_1", "-p", "small", "-e", "x.lab"}).exit_code == 2);
   CHECK(admin.pks({"create-cluster", "demo"}).exit_code == 2);
   CHECK(admin.pks({"frobnicate"}).exit_code == 2);

@@ -2,6 +2,7 @@
 
 #include "base/http/server.hpp"
 #include "pks-api/clusters/clusters.hpp"
+#include "pks-api/fleets/fleets.hpp"
 #include "pks-api/identity/identity.hpp"
 
 namespace slipway::pks {
@@ -11,6 +12,7 @@ struct Services {
   Clusters& clusters;
   ClusterStore& store;
   Operations& operations;
+  Fleets& fleets;
   ProgressBoard& board;
   Identity& identity;
   const Tokens& tokens;
@@ -30,7 +32,5 @@ http::Handler identity_handler(Services& services);
 // {"body": text, "code": word} with the status of the fault; what was not foreseen is a
 // 500 that tells nothing.
 http::Response error_reply(const std::exception& error, const Log& log);
-
-Json cluster_json(const ClusterRecord& cluster, const Plan* plan);
 
 }  // namespace slipway::pks

@@ -36,7 +36,8 @@ std::map<std::string, std::string> read_form(Request& request) {
   return fields;
 }
 
-void read_client(const Request& request, const std::map<std::string, std::string>& form, TokenRequest& token) {
+void read_client(const Request& request, const std::map<std::string, std::string>& form,
+                 TokenRequest& token) {
   const auto field = [&](const char* name) { return form.contains(name) ? form.at(name) : std::string(); };
   token.client = field("client_id");
   token.client_secret = Secret(field("client_secret"));
@@ -71,7 +72,8 @@ Response issue_token(Services& services, Request& request) {
   token.scope = field("scope");
   token.remote_address = request.remote_address;
   const auto reply = services.identity.issue(token);
-  services.log.info("identity.token", {{"grant", token.grant_type}, {"user", token.user}, {"client", token.client}});
+  services.log.info("identity.token",
+                    {{"grant", token.grant_type}, {"user", token.user}, {"client", token.client}});
   Json body = {{"access_token", reply.access_token},
                {"token_type", "bearer"},
                {"expires_in", reply.expires_in},
@@ -83,8 +85,10 @@ Response issue_token(Services& services, Request& request) {
 }
 
 Response oauth_problem(const OauthError& error) {
-  auto response = Response::json(error.status, {{"error", error.error}, {"error_description", error.description}});
-  if (error.retry_after_seconds > 0) response.headers["Retry-After"] = std::to_string(error.retry_after_seconds);
+  auto response =
+      Response::json(error.status, {{"error", error.error}, {"error_description", error.description}});
+  if (error.retry_after_seconds > 0)
+    response.headers["Retry-After"] = std::to_string(error.retry_after_seconds);
   return no_store(std::move(response));
 }
 
@@ -127,10 +131,10 @@ http::Handler identity_handler(Services& s) {
   auto router = std::make_shared<http::Router>();
   router->add("POST", "/oauth/token", guarded(s, [&s](Request& request) { return issue_token(s, request); }));
   router->add("POST", "/oauth/revoke", guarded(s, [&s](Request& request) {
-    const auto form = read_form(request);
-    if (form.contains("token")) s.identity.revoke(form.at("token"));
-    return Response::empty(200);
-  }));
+                const auto form = read_form(request);
+                if (form.contains("token")) s.identity.revoke(form.at("token"));
+                return Response::empty(200);
+              }));
   router->add("GET", "/token_keys", [&s](Request&) {
     return Response::json(200, {{"keys", Json::array({s.tokens.public_key_jwk()})}});
   });
@@ -140,9 +144,9 @@ http::Handler identity_handler(Services& s) {
                 [&s](Request&) { return Response::json(200, discovery(s)); });
   }
   const auto info = [](Request&) {
-    return Response::json(200, {{"app", {{"name", "Slipway identity"}, {"version", "0.1.0"}}},
-                                {"prompts",
-                                 {{"username", {"text", "Email"}}, {"password", {"password", "Password"}}}}});
+    return Response::json(
+        200, {{"app", {{"name", "Slipway identity"}, {"version", "0.1.0"}}},
+              {"prompts", {{"username", {"text", "Email"}}, {"password", {"password", "Password"}}}}});
   };
   router->add("GET", "/info", info);
   router->add("GET", "/login", info);

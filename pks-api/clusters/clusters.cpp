@@ -16,11 +16,6 @@ std::string lower_case(std::string text) {
   return text;
 }
 
-[[noreturn]] void busy(const ClusterRecord& cluster) {
-  throw Error(Fault::conflict,
-              "Cluster " + cluster.name + ": " + cluster.last_action + " is in progress, try again when it has ended");
-}
-
 }  // namespace
 
 void no_such_cluster(const std::string& name) {
@@ -30,13 +25,15 @@ void no_such_cluster(const std::string& name) {
 void check_cluster_name(const std::string& name) {
   static const std::regex allowed("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?");
   if (name.size() <= 63 && std::regex_match(name, allowed)) return;
-  throw Error(Fault::invalid, "name '" + name.substr(0, 80) +
-                                  "' is not allowed: 1 to 63 lower case letters, digits and dashes, no dash at "
-                                  "the ends");
+  throw Error(Fault::invalid,
+              "name '" + name.substr(0, 80) +
+                  "' is not allowed: 1 to 63 lower case letters, digits and dashes, no dash at "
+                  "the ends");
 }
 
 void check_hostname(const std::string& hostname) {
-  static const std::regex allowed("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*");
+  static const std::regex allowed(
+      "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*");
   // 64 is what a certificate's common name takes.
   if (hostname.size() <= 64 && std::regex_match(hostname, allowed)) return;
   throw Error(Fault::invalid, "kubernetes_master_host '" + hostname.substr(0, 80) +
@@ -65,7 +62,8 @@ ClusterRecord Clusters::get(const Caller& caller, const std::string& name) {
 }
 
 ClusterRecord Clusters::changeable(const Caller& caller, const std::string& name) {
-  if (!caller.changes()) throw Error(Fault::forbidden, "this needs scope pks.clusters.manage or pks.clusters.admin");
+  if (!caller.changes())
+    throw Error(Fault::forbidden, "this needs scope pks.clusters.manage or pks.clusters.admin");
   auto cluster = get(caller, name);
   // A token with manage and admin.read sees everything, but changes only what it owns.
   if (!caller.has(scope_admin) && cluster.owner != caller.name) {
@@ -80,24 +78,40 @@ ClusterRecord Clusters::validated(const Caller& caller, const Json& request) con
   ClusterRecord cluster;
   cluster.name = in.string("name");
   const auto plan_name = in.string("plan_name");
-  cluster.parameters = in.object("parameters");
-  JsonReader parameters(cluster.parameters, "parameters", problems);
+  const auto& given = in.object("parameters");
+  for (const auto* profile : profile_fields) {
+    if (const auto name = in.string_or(profile, ""); !name.empty()) cluster.profiles[profile] = name;
+  }
+  in.refuse_unknown();
+  JsonReader parameters(given, "parameters", problems);
   cluster.hostname = lower_case(parameters.string("kubernetes_master_host"));
   const auto nodes = parameters.integer_or("kubernetes_worker_instances", 0, 0, 1'000'000);
-  const bool nodes_given = parameters.find("kubernetes_worker_instances") != nullptr;
+  const auto nodes_field = parameters.find("kubernetes_worker_instances");
   problems.throw_if_any("cluster");
   check_cluster_name(cluster.name);
   check_hostname(cluster.hostname);
   const auto chosen = plans_.find(plan_name);
   if (!chosen) {
-    throw Error(Fault::invalid, "plan '" + plan_name.substr(0, 80) + "' does not exist, available: " + plans_.names());
+    throw Error(Fault::invalid,
+                "plan '" + plan_name.substr(0, 80) + "' does not exist, available: " + plans_.names());
   }
+  cluster.parameters = checked_parameters(given, *chosen, problems);
+  problems.throw_if_any("cluster");
   cluster.plan = chosen->name;
   cluster.plan_document = chosen->document;
-  cluster.nodes = nodes_given ? static_cast<int>(nodes) : chosen->default_nodes;
+  cluster.nodes = nodes_field && !nodes_field->is_null() ? static_cast<int>(nodes) : chosen->default_nodes;
   chosen->check_nodes(cluster.nodes);
+  check_profiles(cluster, *chosen);
   cluster.owner = caller.name;
   return cluster;
+}
+
+void Clusters::check_profiles(const ClusterRecord& cluster, const Plan&) const {
+  for (const auto* field : profile_fields) {
+    const auto name = cluster.profiles.value(field, std::string());
+    if (!name.empty())
+      throw Error(Fault::invalid, std::string(field) + " '" + name.substr(0, 80) + "' does not exist");
+  }
 }
 
 void Clusters::begin(ClusterRecord& cluster, const std::string& action, const std::string& description) {
@@ -109,12 +123,21 @@ void Clusters::begin(ClusterRecord& cluster, const std::string& action, const st
   cluster.started_at = clock_.now();
 }
 
+void Clusters::start(const ClusterRecord& cluster, const std::string& previous) {
+  if (!store_.begin(cluster, previous)) {
+    throw Error(Fault::conflict, "Cluster " + cluster.name + " has just been changed by another request");
+  }
+  operations_.wake(cluster.uuid);
+}
+
 ClusterRecord Clusters::create(const Caller& caller, const Json& request) {
-  if (!caller.changes()) throw Error(Fault::forbidden, "creating needs scope pks.clusters.manage or pks.clusters.admin");
+  if (!caller.changes())
+    throw Error(Fault::forbidden, "creating needs scope pks.clusters.manage or pks.clusters.admin");
   auto wanted = validated(caller, request);
   if (const auto before = store_.find(wanted.name)) return create_anew(*before, std::move(wanted));
   if (store_.find_by_hostname(wanted.hostname)) {
-    throw Error(Fault::conflict, "kubernetes_master_host " + wanted.hostname + " is in use by another cluster");
+    throw Error(Fault::conflict,
+                "kubernetes_master_host " + wanted.hostname + " is in use by another cluster");
   }
   wanted.uuid = random_.uuid();
   begin(wanted, "CREATE", "Creating cluster");
@@ -133,42 +156,14 @@ ClusterRecord Clusters::create_anew(const ClusterRecord& before, ClusterRecord w
   if (!retry) throw Error(Fault::conflict, "Cluster " + wanted.name + " already exists");
   const auto holder = store_.find_by_hostname(wanted.hostname);
   if (holder && holder->uuid != before.uuid) {
-    throw Error(Fault::conflict, "kubernetes_master_host " + wanted.hostname + " is in use by another cluster");
+    throw Error(Fault::conflict,
+                "kubernetes_master_host " + wanted.hostname + " is in use by another cluster");
   }
   wanted.uuid = before.uuid;
   wanted.ips = before.ips;
   begin(wanted, "CREATE", "Creating cluster");
-  if (!store_.begin(wanted, before.operation)) throw Error(Fault::conflict, "Cluster " + wanted.name + " already exists");
-  operations_.wake(wanted.uuid);
+  start(wanted, before.operation);
   return wanted;
-}
-
-ClusterRecord Clusters::resize(const Caller& caller, const std::string& name, const Json& request) {
-  auto cluster = changeable(caller, name);
-  Problems problems;
-  JsonReader in(request, "", problems);
-  const bool given = in.find("kubernetes_worker_instances") != nullptr;
-  const auto nodes = in.integer_or("kubernetes_worker_instances", 0, 0, 1'000'000);
-  problems.throw_if_any("update");
-  if (!given) throw Error(Fault::invalid, "nothing to update: kubernetes_worker_instances is missing");
-  const auto its_plan = plan_of(cluster, plans_);
-  if (!its_plan) throw Error(Fault::invalid, "plan '" + cluster.plan + "' is not understood any more");
-  its_plan->check_nodes(nodes);
-  if (cluster.state == in_progress) busy(cluster);
-  if (cluster.last_action == "CREATE" && cluster.state == failed) {
-    throw Error(Fault::conflict, "Cluster " + name + " was not created; create it again or delete it");
-  }
-  if (cluster.last_action == "DELETE") {
-    throw Error(Fault::conflict, "Cluster " + name + " is half deleted; delete it again");
-  }
-  const auto previous = cluster.operation;
-  cluster.nodes = static_cast<int>(nodes);
-  cluster.parameters["kubernetes_worker_instances"] = nodes;
-  cluster.superseded.clear();
-  begin(cluster, "UPDATE", "Instance update in progress");
-  if (!store_.begin(cluster, previous)) throw Error(Fault::conflict, "Cluster " + name + " has just been changed by another request");
-  operations_.wake(cluster.uuid);
-  return cluster;
 }
 
 ClusterRecord Clusters::remove(const Caller& caller, const std::string& name) {
@@ -177,8 +172,7 @@ ClusterRecord Clusters::remove(const Caller& caller, const std::string& name) {
   const auto previous = cluster.operation;
   cluster.superseded = cluster.state == in_progress ? previous : "";
   begin(cluster, "DELETE", "Instance deletion in progress");
-  if (!store_.begin(cluster, previous)) throw Error(Fault::conflict, "Cluster " + name + " has just been changed by another request");
-  operations_.wake(cluster.uuid);
+  start(cluster, previous);
   return cluster;
 }
 

@@ -6,9 +6,16 @@
 #include "base/random.hpp"
 #include "pks-api/clusters/kubeconfig.hpp"
 #include "pks-api/clusters/operations.hpp"
+#include "pks-api/clusters/settings.hpp"
 #include "pks-api/identity/identity.hpp"
 
 namespace slipway::pks {
+
+// What an order would do, without doing it.
+struct Preview {
+  std::vector<Change> changes;
+  std::vector<std::string> warnings;  // what is destroyed, recreated or cannot be undone
+};
 
 // What tenants do with clusters: the rules of ownership and validity, and the record that
 // flips before the answer goes out. Others' clusters do not exist for a manager. Faults:
@@ -28,24 +35,45 @@ class Clusters {
 
   std::vector<ClusterRecord> list(const Caller& caller);
   ClusterRecord get(const Caller& caller, const std::string& name);
+  ClusterRecord changeable(const Caller& caller, const std::string& name);  // if it is the caller's to change
   // `request`: {name, plan_name, parameters{kubernetes_master_host, kubernetes_worker_instances, …}}.
   // A cluster whose creation failed is created anew under its name, by its owner.
   ClusterRecord create(const Caller& caller, const Json& request);
-  ClusterRecord resize(const Caller& caller, const std::string& name, const Json& request);
+  // `request` is an UpdateClusterParameters: what it does not name stays.
+  ClusterRecord update(const Caller& caller, const std::string& name, const Json& request);
+  Preview preview_update(const Caller& caller, const std::string& name, const Json& request);
+  // To the plan as it is offered now, with the newest versions it allows. Fault::conflict when there is
+  // nothing newer, Fault::invalid beyond one minor version of Kubernetes, or back. Asks the director:
+  // Fault::retryable.
+  ClusterRecord upgrade(const Caller& caller, const std::string& name);
+  Preview preview_upgrade(const Caller& caller, const std::string& name);
+  // After an upgrade that failed: to what the last operation that succeeded had made of the cluster.
+  // Fault::conflict where Kubernetes does not go back.
+  ClusterRecord roll_back(const Caller& caller, const std::string& name);
+  // The operation `operation` of a fleet's upgrade, for somebody who was allowed to begin it. False: the
+  // cluster is up to date. Begun already: true, and nothing happens.
+  bool upgrade_as(const std::string& uuid, const std::string& operation);
   // Stops a creation or an update that is under way. Deleting twice is no error.
   ClusterRecord remove(const Caller& caller, const std::string& name);
   // What makes a client the cluster's admin: for etcd {kind, endpoints, ca, certificate, private_key}, for
   // Kubernetes a kubeconfig.
   Json credentials(const Caller& caller, const std::string& name);
-  // A kubeconfig without secrets by which the caller himself can log in to a Kubernetes cluster, whoever owns it:
-  // what he may do there is the cluster's business. Fault::forbidden for another user's.
+  // A kubeconfig without secrets by which the caller himself can log in to a Kubernetes cluster, whoever owns
+  // it: what he may do there is the cluster's business. Fault::forbidden for another user's.
   Json user_kubeconfig(const Caller& caller, const std::string& name, const std::string& user);
 
  private:
   ClusterRecord validated(const Caller& caller, const Json& request) const;
   ClusterRecord create_anew(const ClusterRecord& before, ClusterRecord wanted);
-  ClusterRecord changeable(const Caller& caller, const std::string& name);
+  ClusterRecord updated(const ClusterRecord& cluster, const Json& request) const;
+  struct Upgrade {
+    ClusterRecord target;
+    Preview preview;
+  };
+  Upgrade upgrade_of(const ClusterRecord& cluster) const;
+  void check_profiles(const ClusterRecord& cluster, const Plan& plan) const;
   void begin(ClusterRecord& cluster, const std::string& action, const std::string& description);
+  void start(const ClusterRecord& cluster, const std::string& previous);
 
   void require_usable(const ClusterRecord& cluster) const;
   KubernetesEndpoint endpoint_of(const ClusterRecord& cluster, const Plan& plan) const;

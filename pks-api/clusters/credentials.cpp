@@ -14,7 +14,8 @@ std::string text_in(const Json& variable, const char* key) {
 }  // namespace
 
 void Clusters::require_usable(const ClusterRecord& cluster) const {
-  const bool exists = cluster.last_action != "DELETE" && (cluster.last_action != "CREATE" || cluster.state == succeeded);
+  const bool exists =
+      cluster.last_action != "DELETE" && (cluster.last_action != "CREATE" || cluster.state == succeeded);
   if (exists) return;
   throw Error(Fault::conflict, "Cluster " + cluster.name + " has no credentials: its last action is " +
                                    cluster.last_action + ", " + cluster.state);
@@ -27,7 +28,8 @@ Json Clusters::certificate_variable(const ClusterRecord& cluster, const std::str
   return std::move(*value);
 }
 
-std::vector<DirectorInstance> Clusters::instances_of(const ClusterRecord& cluster, const std::string& group) const {
+std::vector<DirectorInstance> Clusters::instances_of(const ClusterRecord& cluster,
+                                                     const std::string& group) const {
   auto instances = director_.instances(deployment_of(cluster));
   std::erase_if(instances, [&](const auto& instance) { return instance.group != group; });
   return instances;
@@ -40,7 +42,8 @@ KubernetesEndpoint Clusters::endpoint_of(const ClusterRecord& cluster, const Pla
           fill_blanks(plan.endpoint, {{"external_hostname", cluster.hostname},
                                       {"deployment", deployment_of(cluster)},
                                       {"ip", addressed ? instances.front().ips.front() : std::string()}}),
-          text_in(certificate_variable(cluster, plan.server_ca), "ca")};
+          text_in(certificate_variable(cluster, plan.server_ca), "ca"),
+          plan.endpoint_has_address() ? cluster.hostname : std::string()};
 }
 
 Json Clusters::credentials(const Caller& caller, const std::string& name) {
@@ -55,9 +58,10 @@ Json Clusters::credentials(const Caller& caller, const std::string& name) {
   }
   Json endpoints = Json::array();
   for (const auto& instance : instances_of(cluster, plan->instance_group)) {
-    endpoints.push_back(fill_blanks(plan->endpoint, {{"instance", instance.id},
-                                                     {"deployment", deployment_of(cluster)},
-                                                     {"ip", instance.ips.empty() ? std::string() : instance.ips.front()}}));
+    endpoints.push_back(
+        fill_blanks(plan->endpoint, {{"instance", instance.id},
+                                     {"deployment", deployment_of(cluster)},
+                                     {"ip", instance.ips.empty() ? std::string() : instance.ips.front()}}));
   }
   return {{"kind", plan->kind},
           {"endpoints", endpoints},
@@ -74,9 +78,12 @@ Json Clusters::user_kubeconfig(const Caller& caller, const std::string& name, co
   const auto cluster = store_.find(name);
   const auto plan = cluster ? plan_of(*cluster, plans_) : nullptr;
   if (!plan) no_such_cluster(name);
-  if (!plan->is_kubernetes()) throw Error(Fault::conflict, "Cluster " + name + " is of kind " + plan->kind + ", which has no kubeconfig");
+  if (!plan->is_kubernetes())
+    throw Error(Fault::conflict,
+                "Cluster " + name + " is of kind " + plan->kind + ", which has no kubeconfig");
   if (oidc_.issuer_url.empty()) {
-    throw Error(Fault::conflict, "users cannot log in to clusters here: the operator has set no oidc.issuer_url");
+    throw Error(Fault::conflict,
+                "users cannot log in to clusters here: the operator has set no oidc.issuer_url");
   }
   require_usable(*cluster);
   return oidc_kubeconfig(endpoint_of(*cluster, *plan), user, oidc_.issuer_url, cluster_client, oidc_.ca_pem);

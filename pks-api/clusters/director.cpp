@@ -111,10 +111,12 @@ void DirectorClient::cancel(std::int64_t task) const {
   }
 }
 
-std::optional<DirectorTask> DirectorClient::watch(std::int64_t task, std::uint64_t& version, int wait_seconds) const {
+std::optional<DirectorTask> DirectorClient::watch(std::int64_t task, std::uint64_t& version,
+                                                  int wait_seconds) const {
   try {
-    const auto response = send({.target = "/tasks/" + std::to_string(task) + "?wait_seconds=" +
-                                          std::to_string(wait_seconds) + "&version=" + std::to_string(version)});
+    const auto response =
+        send({.target = "/tasks/" + std::to_string(task) + "?wait_seconds=" + std::to_string(wait_seconds) +
+                        "&version=" + std::to_string(version)});
     const auto seen = response.headers.find("X-Slipway-Version");
     version = 0;
     if (seen != response.headers.end()) {
@@ -153,6 +155,10 @@ std::vector<DirectorInstance> DirectorClient::instances(const std::string& deplo
   }
   return instances;
 }
+
+Json DirectorClient::releases() const { return send({.target = "/releases"}).json(); }
+
+Json DirectorClient::stemcells() const { return send({.target = "/stemcells"}).json(); }
 
 std::optional<Json> DirectorClient::variable(const std::string& name) const {
   try {

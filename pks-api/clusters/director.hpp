@@ -45,6 +45,8 @@ class DirectorClient {
   // The lines of the task's event output that are complete and lie behind `offset` (updated).
   std::vector<std::string> events_since(std::int64_t task, std::uint64_t& offset) const;
   std::vector<DirectorInstance> instances(const std::string& deployment) const;
+  Json releases() const;   // [{name, release_versions: [{version}]}]
+  Json stemcells() const;  // [{name, operating_system, version}]
   // A variable of the config store, by its full name.
   std::optional<Json> variable(const std::string& name) const;
 

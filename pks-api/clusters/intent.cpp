@@ -1,16 +1,31 @@
 #include "pks-api/clusters/intent.hpp"
 
+#include "pks-api/clusters/settings.hpp"
+#include "pks-api/plans/versions.hpp"
+
 namespace slipway::pks {
 
 namespace {
 
-Blanks blanks_of(const ClusterRecord& cluster, const OidcSettings& oidc) {
-  return {{"deployment", deployment_of(cluster)},
-          {"external_hostname", cluster.hostname},
-          {"cluster_name", cluster.name},
-          {"oidc_issuer_url", oidc.issuer_url},
-          {"oidc_client_id", cluster_client},
-          {"oidc_ca", oidc.ca_pem}};
+Json oidc_properties(const OidcSettings& oidc) {
+  if (oidc.issuer_url.empty()) return Json::object();
+  return {{"issuer_url", oidc.issuer_url}, {"client_id", cluster_client}, {"ca", oidc.ca_pem}};
+}
+
+Blanks blanks_of(const ClusterRecord& cluster, const Plan& plan, const OidcSettings& oidc) {
+  auto blanks = setting_blanks(cluster, plan);
+  blanks["deployment"] = deployment_of(cluster);
+  blanks["external_hostname"] = cluster.hostname;
+  blanks["cluster_name"] = cluster.name;
+  blanks["oidc"] = oidc_properties(oidc);
+  return blanks;
+}
+
+// The director puts a manifest's tags on all it makes for it.
+void add_tags(Json& manifest, const ClusterRecord& cluster) {
+  for (const auto& tag : cluster.parameters.value("cluster_tags", Json::array())) {
+    manifest["tags"][tag.at("name").get<std::string>()] = tag.at("value");
+  }
 }
 
 }  // namespace
@@ -23,10 +38,26 @@ std::shared_ptr<const Plan> plan_of(const ClusterRecord& cluster, const PlanCata
   return offered ? std::make_shared<const Plan>(*offered) : nullptr;
 }
 
+std::string kubernetes_version_of(const ClusterRecord& cluster, const Plan& plan) {
+  if (!plan.is_kubernetes() || !plan.kubernetes_version.empty()) return plan.kubernetes_version;
+  const auto releases = cluster.versions.value("releases", Json::object());
+  if (releases.contains("kubernetes")) return releases.at("kubernetes").get<std::string>();
+  for (const auto& release : plan.manifest.value("releases", Json::array())) {
+    const auto version = release.value("version", std::string());
+    if (release.value("name", std::string()) == "kubernetes" && version.find("latest") == std::string::npos)
+      return version;
+  }
+  return "";
+}
+
 Json manifest_of(const ClusterRecord& cluster, const PlanCatalog& plans, const OidcSettings& oidc) {
   const auto plan = plan_of(cluster, plans);
-  if (!plan) throw Error(Fault::invalid, "plan '" + cluster.plan + "' is not understood by this version of pks-api");
-  return manifest_for(*plan, blanks_of(cluster, oidc), cluster.nodes);
+  if (!plan)
+    throw Error(Fault::invalid, "plan '" + cluster.plan + "' is not understood by this version of pks-api");
+  auto manifest = manifest_for(*plan, blanks_of(cluster, *plan, oidc), cluster.nodes);
+  apply_versions(manifest, cluster.versions);
+  add_tags(manifest, cluster);
+  return manifest;
 }
 
 }  // namespace slipway::pks

@@ -15,7 +15,11 @@ std::string deployment_of(const ClusterRecord& cluster);  // "service-instance-U
 // understand it any more.
 std::shared_ptr<const Plan> plan_of(const ClusterRecord& cluster, const PlanCatalog& plans);
 
-// The manifest that fulfils what the store says of a cluster. Fault::invalid when its plan is not understood.
+// As far as it is known: of the plan, or of its release.
+std::string kubernetes_version_of(const ClusterRecord& cluster, const Plan& plan);
+
+// The manifest that fulfils what the store says of a cluster, with "latest" where nothing is resolved yet.
+// Fault::invalid when its plan is not understood.
 Json manifest_of(const ClusterRecord& cluster, const PlanCatalog& plans, const OidcSettings& oidc);
 
 }  // namespace slipway::pks

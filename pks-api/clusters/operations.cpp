@@ -1,6 +1,8 @@
 #include "pks-api/clusters/operations.hpp"
 
 #include "base/yaml.hpp"
+#include "pks-api/clusters/failure.hpp"
+#include "pks-api/plans/versions.hpp"
 
 namespace slipway::pks {
 
@@ -11,24 +13,14 @@ constexpr std::chrono::milliseconds retry_pause{1000};
 
 std::string completed(const std::string& action) {
   if (action == "CREATE") return "Instance provisioning completed";
+  if (action == "UPGRADE") return "Instance upgrade completed";
   return action == "DELETE" ? "Instance deletion completed" : "Instance update completed";
 }
 
 std::string under_way(const std::string& action) {
   if (action == "CREATE") return "Instance provisioning in progress";
+  if (action == "UPGRADE") return "Instance upgrade in progress";
   return action == "DELETE" ? "Instance deletion in progress" : "Instance update in progress";
-}
-
-// The error among event lines, in full length: a task's result is cut short.
-std::string error_in(const std::vector<std::string>& lines) {
-  for (const auto& line : lines) {
-    const auto event = Json::parse(line, nullptr, false);
-    const auto error = event.is_object() ? event.find("error") : event.end();
-    if (!event.is_object() || error == event.end() || !error->is_object()) continue;
-    const auto message = error->find("message");
-    if (message != error->end() && message->is_string()) return message->get<std::string>();
-  }
-  return "";
 }
 
 }  // namespace
@@ -120,7 +112,7 @@ Operations::Step Operations::advance(ClusterRecord cluster) {
       pause(retry_pause);
       return Step::again;
     }
-    fail(cluster, error.what());
+    fail(cluster, failure_of(cluster.last_action, error.what()));
     return Step::ended;
   }
 }
@@ -136,7 +128,15 @@ Operations::Step Operations::stop_superseded(const ClusterRecord& cluster) {
   return Step::again;
 }
 
-Operations::Step Operations::submit(const ClusterRecord& cluster) {
+// Versions are written down before anything is made with them: a repetition of the order means the same ones.
+void Operations::pin_versions(ClusterRecord& cluster) {
+  if (!cluster.versions.empty() || cluster.last_action == "DELETE") return;
+  cluster.versions =
+      resolve_versions(manifest_of(cluster, plans_, oidc_), director_.releases(), director_.stemcells());
+  store_.set_versions(cluster, cluster.versions);
+}
+
+Operations::Step Operations::submit(ClusterRecord cluster) {
   std::int64_t task = 0;
   if (const auto submitted = director_.find_task(cluster.operation)) {
     task = submitted->id;
@@ -148,6 +148,7 @@ Operations::Step Operations::submit(const ClusterRecord& cluster) {
     }
     task = *begun;
   } else {
+    pin_versions(cluster);
     task = director_.deploy(to_yaml(manifest_of(cluster, plans_, oidc_)), cluster.operation);
   }
   log_.info("operation.submitted", {{"cluster", cluster.name},
@@ -162,7 +163,7 @@ Operations::Step Operations::submit(const ClusterRecord& cluster) {
 
 Operations::Step Operations::follow(const ClusterRecord& cluster) {
   std::uint64_t version = 0, offset = 0;
-  std::string error;
+  FailureReader failure;
   board_.begin(cluster.uuid, cluster.operation);
   store_.describe(cluster, under_way(cluster.last_action));
   while (!stopping() && still_current(cluster)) {
@@ -173,9 +174,11 @@ Operations::Step Operations::follow(const ClusterRecord& cluster) {
     }
     const auto lines = director_.events_since(cluster.task, offset);
     board_.apply(cluster.uuid, lines);
-    if (auto told = error_in(lines); !told.empty()) error = std::move(told);
+    failure.apply(lines);
     if (task->is_final()) {
-      conclude(cluster, *task, error);
+      const auto otherwise =
+          "director task " + std::to_string(task->id) + " ended as " + task->state + ", " + task->result;
+      conclude(cluster, *task, failure.failure(cluster.last_action, otherwise));
       return Step::ended;
     }
     if (version == 0) pause(retry_pause);
@@ -183,24 +186,28 @@ Operations::Step Operations::follow(const ClusterRecord& cluster) {
   return Step::again;
 }
 
-void Operations::conclude(const ClusterRecord& cluster, const DirectorTask& task, const std::string& error) {
+void Operations::conclude(ClusterRecord cluster, const DirectorTask& task, const Json& failure) {
   if (!task.is_done()) {
-    fail(cluster, "director task " + std::to_string(task.id) + " ended as " + task.state + ": " +
-                      (error.empty() ? task.result : error));
+    fail(cluster, failure);
     return;
   }
   if (cluster.last_action == "DELETE") {
     vanish(cluster);
     return;
   }
-  store_.finish(cluster, succeeded, completed(cluster.last_action), ips_of(cluster));
+  cluster.ips = ips_of(cluster);
+  cluster.last_good = good_state(cluster);
+  store_.finish(cluster, succeeded, completed(cluster.last_action));
   log_.info("operation.succeeded", {{"cluster", cluster.name}, {"action", cluster.last_action}});
   board_.touch(cluster.uuid);
 }
 
-void Operations::fail(const ClusterRecord& cluster, const std::string& why) {
-  log_.warn("operation.failed", {{"cluster", cluster.name}, {"action", cluster.last_action}, {"error", why}});
-  store_.finish(cluster, failed, why, cluster.ips);
+void Operations::fail(ClusterRecord cluster, const Json& failure) {
+  cluster.failure = failure;
+  const auto text = told(failure);
+  log_.warn("operation.failed",
+            {{"cluster", cluster.name}, {"action", cluster.last_action}, {"error", text}});
+  store_.finish(cluster, failed, text);
   board_.touch(cluster.uuid);
 }
 

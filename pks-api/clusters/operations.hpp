@@ -35,8 +35,8 @@ class Operations {
   Operations(Context context, std::size_t threads);
   ~Operations();  // what runs stays in progress, for the next start
 
-  void take_up_all();                        // all that is in progress in the store
-  void wake(const std::string& cluster);     // by uuid; a new operation is in the store
+  void take_up_all();                     // all that is in progress in the store
+  void wake(const std::string& cluster);  // by uuid; a new operation is in the store
   std::size_t running();
 
  private:
@@ -45,10 +45,11 @@ class Operations {
   void carry(const std::string& cluster);
   Step advance(ClusterRecord cluster);
   Step stop_superseded(const ClusterRecord& cluster);
-  Step submit(const ClusterRecord& cluster);
+  Step submit(ClusterRecord cluster);
+  void pin_versions(ClusterRecord& cluster);
   Step follow(const ClusterRecord& cluster);
-  void conclude(const ClusterRecord& cluster, const DirectorTask& task, const std::string& error);
-  void fail(const ClusterRecord& cluster, const std::string& why);
+  void conclude(ClusterRecord cluster, const DirectorTask& task, const Json& failure);
+  void fail(ClusterRecord cluster, const Json& failure);
   void vanish(const ClusterRecord& cluster);
   std::vector<std::string> ips_of(const ClusterRecord& cluster) const;
   bool still_current(const ClusterRecord& cluster) const;

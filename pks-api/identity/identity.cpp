@@ -27,7 +27,8 @@ std::vector<std::string> narrowed(const std::vector<std::string>& granted, const
   std::istringstream words(asked);
   std::vector<std::string> scopes;
   for (std::string word; words >> word;) {
-    if (!contains(granted, word)) throw OauthError{400, "invalid_scope", "scope '" + word + "' is not granted"};
+    if (!contains(granted, word))
+      throw OauthError{400, "invalid_scope", "scope '" + word + "' is not granted"};
     scopes.push_back(word);
   }
   return scopes.empty() ? granted : scopes;
@@ -41,8 +42,8 @@ void check_scopes(const std::vector<std::string>& scopes) {
   if (scopes.empty()) throw Error(Fault::invalid, "at least one scope is needed");
   for (const auto& scope : scopes) {
     if (scope != scope_admin && scope != scope_manage && scope != scope_admin_read) {
-      throw Error(Fault::invalid, "scope '" + scope + "' is unknown, allowed: " + scope_admin + ", " + scope_manage +
-                                      ", " + scope_admin_read);
+      throw Error(Fault::invalid, "scope '" + scope + "' is unknown, allowed: " + scope_admin + ", " +
+                                      scope_manage + ", " + scope_admin_read);
     }
   }
 }
@@ -51,16 +52,18 @@ void check_groups(const std::vector<std::string>& groups) {
   static const std::regex allowed("[A-Za-z0-9][A-Za-z0-9 ._@:/=,-]{0,127}");
   for (const auto& group : groups) {
     if (std::regex_match(group, allowed)) continue;
-    throw Error(Fault::invalid, "group '" + group.substr(0, 80) +
-                                    "' is not allowed: 1 to 128 letters, digits, blanks and ._@:/=,- that begin with "
-                                    "a letter or digit");
+    throw Error(Fault::invalid,
+                "group '" + group.substr(0, 80) +
+                    "' is not allowed: 1 to 128 letters, digits, blanks and ._@:/=,- that begin with "
+                    "a letter or digit");
   }
 }
 
 void check_issuer_url(const std::string& url) {
   static const std::regex allowed("https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?");
   if (url.empty() || std::regex_match(url, allowed)) return;
-  throw Error(Fault::invalid, "oidc.issuer_url is '" + url.substr(0, 200) + "', expected is https://HOST:PORT/PATH");
+  throw Error(Fault::invalid,
+              "oidc.issuer_url is '" + url.substr(0, 200) + "', expected is https://HOST:PORT/PATH");
 }
 
 std::string OidcSettings::path() const {
@@ -72,8 +75,8 @@ std::string OidcSettings::path() const {
 
 bool Caller::has(const char* scope) const { return contains(scopes, scope); }
 
-Identity::Identity(IdentityStore& store, const Tokens& tokens, Clock& clock, Random& random, OidcSettings oidc,
-                   TokenLifetimes lifetimes)
+Identity::Identity(IdentityStore& store, const Tokens& tokens, Clock& clock, Random& random,
+                   OidcSettings oidc, TokenLifetimes lifetimes)
     : store_(store),
       tokens_(tokens),
       clock_(clock),
@@ -89,7 +92,8 @@ UserRecord Identity::authenticate(const std::string& kind, const std::string& na
     const std::lock_guard lock(mutex_);
     const auto known = failures_.find(key);
     if (known != failures_.end() && clock_.monotonic() < known->second.until) {
-      const auto left = std::chrono::ceil<std::chrono::seconds>(known->second.until - clock_.monotonic()).count();
+      const auto left =
+          std::chrono::ceil<std::chrono::seconds>(known->second.until - clock_.monotonic()).count();
       throw OauthError{401, "unauthorized",
                        "Too many failed attempts; try again in " + std::to_string(left) + " seconds",
                        static_cast<int>(left)};
@@ -127,7 +131,8 @@ void Identity::check_client(const TokenRequest& request) {
 std::vector<std::string> Identity::grantable(const UserRecord& user, const std::string& client) const {
   if (client != cluster_client) return user.scopes;
   if (!oidc_.issuer_url.empty()) return {scope_openid, scope_roles};
-  throw OauthError{400, "invalid_request", "This identity is no issuer for clusters: oidc.issuer_url is not set"};
+  throw OauthError{400, "invalid_request",
+                   "This identity is no issuer for clusters: oidc.issuer_url is not set"};
 }
 
 TokenReply Identity::reply(const std::string& kind, const UserRecord& user, const TokenRequest& request,
@@ -140,8 +145,8 @@ TokenReply Identity::reply(const std::string& kind, const UserRecord& user, cons
                                     clock_.now(), lifetimes_.access);
   if (kind == "user" && contains(reply.scopes, scope_openid)) {
     const auto groups = contains(reply.scopes, scope_roles) ? user.groups : std::vector<std::string>{};
-    reply.id_token = tokens_.sign_id({oidc_.issuer_url, user.name, request.client, reply.id, groups}, clock_.now(),
-                                     lifetimes_.access);
+    reply.id_token = tokens_.sign_id({oidc_.issuer_url, user.name, request.client, reply.id, groups},
+                                     clock_.now(), lifetimes_.access);
   }
   return reply;
 }
@@ -160,14 +165,16 @@ TokenReply Identity::issue(const TokenRequest& request) {
     const auto user = authenticate("user", request.user, request.password, request.remote_address);
     auto tokens = reply("user", user, request, grantable(user, request.client));
     tokens.refresh_token = random_.hex(32);
-    store_.add_refresh(sha256_hex(tokens.refresh_token),
-                       {user.name, request.client, tokens.scopes, user.epoch, clock_.now() + lifetimes_.refresh},
-                       clock_.now());
+    store_.add_refresh(
+        sha256_hex(tokens.refresh_token),
+        {user.name, request.client, tokens.scopes, user.epoch, clock_.now() + lifetimes_.refresh},
+        clock_.now());
     return tokens;
   }
   const auto grant = store_.find_refresh(sha256_hex(request.refresh_token));
   const auto user = grant ? store_.find_user("user", grant->subject) : std::nullopt;
-  if (!user || grant->expires_at <= clock_.now() || grant->client != request.client || grant->epoch != user->epoch) {
+  if (!user || grant->expires_at <= clock_.now() || grant->client != request.client ||
+      grant->epoch != user->epoch) {
     throw OauthError{401, "invalid_token", "The refresh token is unknown, expired or revoked"};
   }
   auto tokens = reply("user", *user, request, grant->scopes);

@@ -28,8 +28,8 @@ void check_groups(const std::vector<std::string>& groups);
 // How clusters reach and trust this identity. Without an issuer's URL they do not, and no identity tokens
 // are issued.
 struct OidcSettings {
-  std::string issuer_url;  // https://HOST:PORT/path: what "iss" says and discovery starts from
-  std::string ca_pem;      // what the URL's certificate is verified by; empty: public authorities
+  std::string issuer_url;    // https://HOST:PORT/path: what "iss" says and discovery starts from
+  std::string ca_pem;        // what the URL's certificate is verified by; empty: public authorities
   std::string path() const;  // of the URL, without a slash at the end
 };
 // Fault::invalid unless the URL is empty or one that kube-apiserver takes: https, no query, no fragment.

@@ -57,7 +57,9 @@ struct Fixture {
     }
     return "";
   }
-  std::optional<Caller> caller(const TokenReply& reply) const { return identity->caller("Bearer " + reply.access_token); }
+  std::optional<Caller> caller(const TokenReply& reply) const {
+    return identity->caller("Bearer " + reply.access_token);
+  }
 };
 
 std::string resigned(const Json& header, const Json& body) {
@@ -136,7 +138,8 @@ TEST_CASE("a client gets a token without a refresh token, and never passes for a
 
 TEST_CASE("a cluster is told who a user is and in which groups, and nothing that opens the API") {
   Fixture f;
-  f.store.put_user("user", {"naomi", tls::hash_password(Secret("correct")), {scope_admin}, 0, {"dev", "ops"}});
+  f.store.put_user("user",
+                   {"naomi", tls::hash_password(Secret("correct")), {scope_admin}, 0, {"dev", "ops"}});
   auto request = f.by_password();
   request.user = "naomi";
   request.client = cluster_client;
@@ -144,7 +147,8 @@ TEST_CASE("a cluster is told who a user is and in which groups, and nothing that
   const auto reply = f.identity->issue(request);
   const auto token = reply.id_token;
   const auto message = token.substr(0, token.rfind('.'));
-  CHECK(tls::rs256_verify(key().public_key_pem, message, base64url_decode(token.substr(token.rfind('.') + 1))));
+  CHECK(
+      tls::rs256_verify(key().public_key_pem, message, base64url_decode(token.substr(token.rfind('.') + 1))));
   const auto claims = parse_json(base64url_decode(message.substr(message.find('.') + 1)), "claims");
   CHECK(claims.at("iss") == "https://api.lab:8443/oauth/token");
   CHECK(claims.at("aud") == Json{cluster_client});
@@ -209,10 +213,12 @@ TEST_CASE("forged and foreign tokens are refused") {
   const auto now = to_epoch_seconds(f.clock.now());
   const auto epoch = f.store.find_user("user", "alana")->epoch;
   const Json header = {{"alg", "RS256"}};
-  const Json body = {{"iss", "issuer"}, {"aud", {"pks_api"}}, {"sub", "alana"},        {"sub_kind", "user"},
-                     {"client_id", "x"}, {"scope", {scope_admin}}, {"epoch", epoch}, {"jti", "1"},
-                     {"exp", now + 60}};
-  const auto accepted = [&](const std::string& token) { return f.identity->caller("Bearer " + token).has_value(); };
+  const Json body = {{"iss", "issuer"},    {"aud", {"pks_api"}}, {"sub", "alana"},
+                     {"sub_kind", "user"}, {"client_id", "x"},   {"scope", {scope_admin}},
+                     {"epoch", epoch},     {"jti", "1"},         {"exp", now + 60}};
+  const auto accepted = [&](const std::string& token) {
+    return f.identity->caller("Bearer " + token).has_value();
+  };
   const auto with = [&](const char* name, const Json& value) {
     auto changed = body;
     changed[name] = value;
@@ -229,7 +235,8 @@ TEST_CASE("forged and foreign tokens are refused") {
   const auto unsigned_message = base64url_encode("{\"alg\":\"none\"}") + "." + base64url_encode(dump(body));
   CHECK_FALSE(accepted(unsigned_message + "."));
   const auto hmac_message = base64url_encode("{\"alg\":\"HS256\"}") + "." + base64url_encode(dump(body));
-  CHECK_FALSE(accepted(hmac_message + "." + base64url_encode(hmac_sha256(key().public_key_pem, hmac_message))));
+  CHECK_FALSE(
+      accepted(hmac_message + "." + base64url_encode(hmac_sha256(key().public_key_pem, hmac_message))));
   auto tampered = resigned(header, body);
   tampered[tampered.size() / 2] = tampered[tampered.size() / 2] == 'A' ? 'B' : 'A';
   CHECK_FALSE(accepted(tampered));

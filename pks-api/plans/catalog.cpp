@@ -27,7 +27,8 @@ std::shared_ptr<const Plan> PlanCatalog::kept(const std::string& document) const
   if (const auto known = kept_.find(document); known != kept_.end()) return known->second;
   std::shared_ptr<const Plan> plan;
   try {
-    plan = std::make_shared<const Plan>(parse_plan(parse_json(document, "plan of a cluster"), "plan of a cluster"));
+    plan = std::make_shared<const Plan>(
+        parse_plan(parse_json(document, "plan of a cluster"), "plan of a cluster"));
   } catch (const Error&) {
   }
   if (kept_.size() >= max_kept) kept_.clear();

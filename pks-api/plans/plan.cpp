@@ -7,6 +7,7 @@
 
 #include "base/file.hpp"
 #include "base/yaml.hpp"
+#include "pks-api/plans/drain.hpp"
 
 namespace slipway::pks {
 
@@ -58,10 +59,12 @@ void check_manifest(Plan& plan, Problems& problems) {
     problems.add("manifest.name", "has to be ((deployment)), so that each cluster gets its own");
   }
   const auto check_group = [&](const char* place, const std::string& group) {
-    if (!group_of(plan.manifest, group)) problems.add(place, "the manifest has no instance group '" + group + "'");
+    if (!group_of(plan.manifest, group))
+      problems.add(place, "the manifest has no instance group '" + group + "'");
   };
   const auto check_variable = [&](const char* place, const std::string& name) {
-    if (!declares_variable(plan.manifest, name)) problems.add(place, "the manifest has no variable '" + name + "'");
+    if (!declares_variable(plan.manifest, name))
+      problems.add(place, "the manifest has no variable '" + name + "'");
   };
   check_group("instance_group", plan.instance_group);
   check_variable("credentials", plan.credentials);
@@ -76,9 +79,10 @@ void check_manifest(Plan& plan, Problems& problems) {
 
 void read_kubernetes(Plan& plan, JsonReader& in, Problems& problems) {
   static const std::regex version("[0-9]+\\.[0-9]+\\.[0-9]+([-+][0-9A-Za-z.-]+)?");
-  plan.kubernetes_version = in.string("kubernetes_version");
+  plan.kubernetes_version = in.string_or("kubernetes_version", "");
   if (!plan.kubernetes_version.empty() && !std::regex_match(plan.kubernetes_version, version)) {
-    problems.add("kubernetes_version", "is '" + plan.kubernetes_version + "', expected is one such as 1.34.2");
+    problems.add("kubernetes_version",
+                 "is '" + plan.kubernetes_version + "', expected is one such as 1.34.2");
   }
   JsonReader control_plane(in.object("control_plane"), "control_plane", problems);
   plan.control_plane_group = control_plane.string("instance_group");
@@ -87,6 +91,7 @@ void read_kubernetes(Plan& plan, JsonReader& in, Problems& problems) {
   if (plan.control_plane_instances % 2 == 0) problems.add("control_plane.instances", "has to be 1, 3 or 5");
   plan.address_group = in.string_or("address_group", plan.control_plane_group);
   plan.server_ca = in.string_or("server_ca", plan.credentials);
+  plan.drain = checked_drain_defaults(in.object_or_empty("drain"), "drain", problems);
 }
 
 }  // namespace
@@ -94,8 +99,8 @@ void read_kubernetes(Plan& plan, JsonReader& in, Problems& problems) {
 void Plan::check_nodes(std::int64_t nodes) const {
   const bool parity = !odd_nodes_only || nodes % 2 == 1;
   if (nodes >= min_nodes && nodes <= max_nodes && parity) return;
-  throw Error(Fault::invalid, "number of nodes is " + std::to_string(nodes) + ", but plan '" + name + "' allows " +
-                                  (odd_nodes_only ? "an odd number" : "a number") + " from " +
+  throw Error(Fault::invalid, "number of nodes is " + std::to_string(nodes) + ", but plan '" + name +
+                                  "' allows " + (odd_nodes_only ? "an odd number" : "a number") + " from " +
                                   std::to_string(min_nodes) + " to " + std::to_string(max_nodes));
 }
 
@@ -156,7 +161,8 @@ std::vector<Plan> load_plans(const std::string& folder) {
   for (const auto& file : files) {
     auto plan = parse_plan(read_file(file), file.string());
     if (!taken.insert("name " + plan.name).second || !taken.insert("id " + plan.id).second) {
-      throw Error(Fault::invalid, file.string() + ": another plan has the name '" + plan.name + "' or its id");
+      throw Error(Fault::invalid,
+                  file.string() + ": another plan has the name '" + plan.name + "' or its id");
     }
     plans.push_back(std::move(plan));
   }
@@ -167,7 +173,8 @@ std::vector<Plan> load_plans(const std::string& folder) {
 Json manifest_for(const Plan& plan, const Blanks& blanks, int nodes) {
   auto manifest = filled(plan.manifest, blanks);
   (*group_of(manifest, plan.instance_group))["instances"] = nodes;
-  if (plan.is_kubernetes()) (*group_of(manifest, plan.control_plane_group))["instances"] = plan.control_plane_instances;
+  if (plan.is_kubernetes())
+    (*group_of(manifest, plan.control_plane_group))["instances"] = plan.control_plane_instances;
   return manifest;
 }
 

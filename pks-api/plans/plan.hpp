@@ -26,15 +26,18 @@ struct Plan {
   std::string credentials;  // a variable of type certificate in the manifest: the client's
 
   // Of Kubernetes only.
-  std::string kubernetes_version;   // "1.34.2"
+  std::string kubernetes_version;   // "1.34.2"; empty: that of the release "kubernetes"
   std::string control_plane_group;  // its size is the manifest's
   int control_plane_instances = 0;
   std::string address_group;  // the group whose addresses are the API's: the control plane, or a balancer
   std::string server_ca;      // a variable of type certificate: its "ca" signed the API's certificate
 
+  Json drain = Json::object();  // DrainSetting's names and text: what clusters have unless they say otherwise
   Json manifest;
   std::string document;  // all of the plan as compact JSON: what a cluster keeps of it
 
+  // Clients reach the API by an address, which its certificate does not have: they verify the host name.
+  bool endpoint_has_address() const { return endpoint.find("((ip))") != std::string::npos; }
   bool is_kubernetes() const { return kind == kind_kubernetes; }
   // Fault::invalid naming the number and what is allowed.
   void check_nodes(std::int64_t nodes) const;

@@ -5,8 +5,10 @@ namespace slipway::pks {
 namespace {
 
 constexpr const char* cluster_columns =
-    "SELECT uuid, name, owner, plan, hostname, nodes, parameters, last_action, state, description, operation, "
-    "superseded, task, ips, started_at, plan_document FROM clusters ";
+    "SELECT uuid, name, owner, plan, hostname, nodes, parameters, last_action, state, description, "
+    "operation, "
+    "superseded, task, ips, started_at, plan_document, "
+    "versions, profiles, failure, last_good FROM clusters ";
 
 ClusterRecord read_cluster(const sql::Row& row) {
   ClusterRecord c;
@@ -26,6 +28,10 @@ ClusterRecord read_cluster(const sql::Row& row) {
   c.ips = parse_json(row.text("ips"), "clusters.ips").get<std::vector<std::string>>();
   c.started_at = from_epoch_seconds(row.integer("started_at"));
   c.plan_document = row.text("plan_document");
+  c.versions = parse_json(row.text("versions"), "clusters.versions");
+  c.profiles = parse_json(row.text("profiles"), "clusters.profiles");
+  c.failure = parse_json(row.text("failure"), "clusters.failure");
+  c.last_good = parse_json(row.text("last_good"), "clusters.last_good");
   return c;
 }
 
@@ -36,13 +42,29 @@ std::optional<ClusterRecord> first_cluster(const sql::Result& result) {
 
 }  // namespace
 
+Json good_state(const ClusterRecord& c) {
+  return {{"plan", c.plan},   {"plan_document", c.plan_document}, {"versions", c.versions},
+          {"nodes", c.nodes}, {"parameters", c.parameters},       {"profiles", c.profiles}};
+}
+
+void restore(ClusterRecord& c, const Json& good) {
+  c.plan = good.at("plan").get<std::string>();
+  c.plan_document = good.at("plan_document").get<std::string>();
+  c.versions = good.at("versions");
+  c.nodes = good.at("nodes").get<int>();
+  c.parameters = good.at("parameters");
+  c.profiles = good.at("profiles");
+}
+
 void ClusterStore::insert(const ClusterRecord& c) {
   db_.run(
-      "INSERT INTO clusters (uuid, name, owner, plan, hostname, nodes, parameters, last_action, state, description, "
-      "operation, superseded, task, ips, started_at, plan_document) "
-      "VALUES (:1, :2, :3, :4, :5, :6, :7, :8, :9, :10, :11, :12, :13, :14, :15, :16)",
-      {c.uuid, c.name, c.owner, c.plan, c.hostname, std::int64_t{c.nodes}, dump(c.parameters), c.last_action, c.state,
-       c.description, c.operation, c.superseded, c.task, dump(Json(c.ips)), to_epoch_seconds(c.started_at), c.plan_document});
+      "INSERT INTO clusters (uuid, name, owner, plan, hostname, nodes, parameters, last_action, state, "
+      "description, "
+      "operation, superseded, task, ips, started_at, plan_document, versions, profiles) "
+      "VALUES (:1, :2, :3, :4, :5, :6, :7, :8, :9, :10, :11, :12, :13, :14, :15, :16, :17, :18)",
+      {c.uuid, c.name, c.owner, c.plan, c.hostname, std::int64_t{c.nodes}, dump(c.parameters), c.last_action,
+       c.state, c.description, c.operation, c.superseded, c.task, dump(Json(c.ips)),
+       to_epoch_seconds(c.started_at), c.plan_document, dump(c.versions), dump(c.profiles)});
 }
 
 std::optional<ClusterRecord> ClusterStore::find(const std::string& name) {
@@ -67,12 +89,14 @@ std::vector<ClusterRecord> ClusterStore::all() {
 
 bool ClusterStore::begin(const ClusterRecord& c, const std::string& previous) {
   return db_.run(
-                "UPDATE clusters SET plan = :1, hostname = :2, nodes = :3, parameters = :4, last_action = :5, "
-                "state = :6, description = :7, operation = :8, superseded = :9, task = 0, started_at = :10, plan_document = :11 "
-                "WHERE uuid = :12 AND operation = :13",
-                {c.plan, c.hostname, std::int64_t{c.nodes}, dump(c.parameters), c.last_action, c.state, c.description,
-                 c.operation, c.superseded, to_epoch_seconds(c.started_at), c.plan_document, c.uuid,
-                 previous})
+                "UPDATE clusters SET plan = :1, hostname = :2, nodes = :3, parameters = :4, last_action = "
+                ":5, "
+                "state = :6, description = :7, operation = :8, superseded = :9, task = 0, started_at = :10, "
+                "plan_document = :11, versions = :12, profiles = :13, failure = 'null' "
+                "WHERE uuid = :14 AND operation = :15",
+                {c.plan, c.hostname, std::int64_t{c.nodes}, dump(c.parameters), c.last_action, c.state,
+                 c.description, c.operation, c.superseded, to_epoch_seconds(c.started_at), c.plan_document,
+                 dump(c.versions), dump(c.profiles), c.uuid, previous})
              .changed == 1;
 }
 
@@ -83,22 +107,33 @@ bool ClusterStore::set_task(const ClusterRecord& c, std::int64_t task) {
 }
 
 bool ClusterStore::describe(const ClusterRecord& c, const std::string& description) {
-  return db_.run("UPDATE clusters SET description = :1 WHERE uuid = :2 AND operation = :3 AND state = 'in progress'",
-                 {description, c.uuid, c.operation})
+  return db_.run(
+                "UPDATE clusters SET description = :1 WHERE uuid = :2 AND operation = :3 AND state = 'in "
+                "progress'",
+                {description, c.uuid, c.operation})
              .changed == 1;
 }
 
-bool ClusterStore::finish(const ClusterRecord& c, const std::string& state, const std::string& description,
-                          const std::vector<std::string>& ips) {
+bool ClusterStore::set_versions(const ClusterRecord& c, const Json& versions) {
   return db_.run(
-                "UPDATE clusters SET state = :1, description = :2, ips = :3 "
-                "WHERE uuid = :4 AND operation = :5 AND state = 'in progress'",
-                {state, description, dump(Json(ips)), c.uuid, c.operation})
+                "UPDATE clusters SET versions = :1 WHERE uuid = :2 AND operation = :3 AND state = 'in "
+                "progress'",
+                {dump(versions), c.uuid, c.operation})
+             .changed == 1;
+}
+
+bool ClusterStore::finish(const ClusterRecord& c, const std::string& state, const std::string& description) {
+  return db_.run(
+                "UPDATE clusters SET state = :1, description = :2, ips = :3, failure = :4, last_good = :5 "
+                "WHERE uuid = :6 AND operation = :7 AND state = 'in progress'",
+                {state, description, dump(Json(c.ips)), dump(c.failure), dump(c.last_good), c.uuid,
+                 c.operation})
              .changed == 1;
 }
 
 bool ClusterStore::remove(const ClusterRecord& c) {
-  return db_.run("DELETE FROM clusters WHERE uuid = :1 AND operation = :2", {c.uuid, c.operation}).changed == 1;
+  return db_.run("DELETE FROM clusters WHERE uuid = :1 AND operation = :2", {c.uuid, c.operation}).changed ==
+         1;
 }
 
 }  // namespace slipway::pks

@@ -19,8 +19,10 @@ void IdentityStore::put_user(const std::string& kind, const UserRecord& user) {
   const auto epoch = db_.insert("INSERT INTO epochs (name) VALUES (:1)", {kind + ":" + user.name});
   db_.transaction([&](sql::Session& session) {
     session.run("DELETE FROM identities WHERE kind = :1 AND name = :2", {kind, user.name});
-    session.run("INSERT INTO identities (kind, name, password_hash, scopes, epoch, member_of) VALUES (:1, :2, :3, :4, :5, :6)",
-                {kind, user.name, user.password_hash, dump(Json(user.scopes)), epoch, dump(Json(user.groups))});
+    session.run(
+        "INSERT INTO identities (kind, name, password_hash, scopes, epoch, member_of) VALUES (:1, :2, :3, "
+        ":4, :5, :6)",
+        {kind, user.name, user.password_hash, dump(Json(user.scopes)), epoch, dump(Json(user.groups))});
   });
 }
 
@@ -29,8 +31,9 @@ bool IdentityStore::remove_user(const std::string& kind, const std::string& name
 }
 
 std::optional<UserRecord> IdentityStore::find_user(const std::string& kind, const std::string& name) {
-  const auto result =
-      db_.run("SELECT name, password_hash, scopes, epoch, member_of FROM identities WHERE kind = :1 AND name = :2", {kind, name});
+  const auto result = db_.run(
+      "SELECT name, password_hash, scopes, epoch, member_of FROM identities WHERE kind = :1 AND name = :2",
+      {kind, name});
   if (result.rows.empty()) return std::nullopt;
   return read_user(result.rows.front());
 }
@@ -38,7 +41,8 @@ std::optional<UserRecord> IdentityStore::find_user(const std::string& kind, cons
 std::vector<UserRecord> IdentityStore::users(const std::string& kind) {
   std::vector<UserRecord> users;
   const auto result = db_.run(
-      "SELECT name, password_hash, scopes, epoch, member_of FROM identities WHERE kind = :1 ORDER BY name", {kind});
+      "SELECT name, password_hash, scopes, epoch, member_of FROM identities WHERE kind = :1 ORDER BY name",
+      {kind});
   for (const auto& row : result.rows) users.push_back(read_user(row));
   return users;
 }
@@ -46,7 +50,8 @@ std::vector<UserRecord> IdentityStore::users(const std::string& kind) {
 void IdentityStore::add_refresh(const std::string& hash, const RefreshRecord& record, Timestamp now) {
   db_.run("DELETE FROM refresh_tokens WHERE expires_at < :1", {to_epoch_seconds(now)});
   db_.run(
-      "INSERT INTO refresh_tokens (hash, subject, client, scopes, epoch, expires_at) VALUES (:1, :2, :3, :4, :5, :6)",
+      "INSERT INTO refresh_tokens (hash, subject, client, scopes, epoch, expires_at) VALUES (:1, :2, :3, :4, "
+      ":5, :6)",
       {hash, record.subject, record.client, dump(Json(record.scopes)), record.epoch,
        to_epoch_seconds(record.expires_at)});
 }

@@ -55,12 +55,38 @@ CREATE TABLE refresh_tokens (
 ALTER TABLE clusters ADD COLUMN plan_document TEXT NOT NULL DEFAULT '';
 -- JSON: the versions of releases and stemcells that "latest" stood for
 ALTER TABLE clusters ADD COLUMN versions TEXT NOT NULL DEFAULT '{}';
+-- JSON: the names of its profiles, by "network_profile_name" and the like
+ALTER TABLE clusters ADD COLUMN profiles TEXT NOT NULL DEFAULT '{}';
 -- JSON: what the last operation that succeeded had asked for, or null
 ALTER TABLE clusters ADD COLUMN last_good TEXT NOT NULL DEFAULT 'null';
 -- JSON: where and why the last action failed, or null
 ALTER TABLE clusters ADD COLUMN failure TEXT NOT NULL DEFAULT 'null';
 -- JSON: a list of the groups that clusters are told of
 ALTER TABLE identities ADD COLUMN member_of TEXT NOT NULL DEFAULT '[]';
+)sql"},
+      {3, "upgrades of many clusters", R"sql(
+CREATE TABLE fleet_tasks (
+  uuid TEXT PRIMARY KEY,
+  owner TEXT NOT NULL,
+  status TEXT NOT NULL,
+  max_in_flight INTEGER NOT NULL,
+  started_at INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL
+);
+CREATE TABLE fleet_members (
+  task TEXT NOT NULL REFERENCES fleet_tasks (uuid),
+  position INTEGER NOT NULL,
+  cluster TEXT NOT NULL,
+  name TEXT NOT NULL,
+  is_canary INTEGER NOT NULL,
+  -- the id that the cluster's upgrade has, or will have
+  operation TEXT NOT NULL,
+  state TEXT NOT NULL,
+  description TEXT NOT NULL,
+  started_at INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL,
+  PRIMARY KEY (task, cluster)
+);
 )sql"},
   };
 }

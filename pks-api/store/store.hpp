@@ -16,19 +16,28 @@ std::vector<sql::Migration> migrations();
 // object as it came: nothing a tenant has set is ever lost.
 struct ClusterRecord {
   std::string uuid, name, owner;
-  std::string plan, hostname;  // the plan's name
-  std::string plan_document;   // Plan::document as it was when the cluster was made or last upgraded
+  std::string plan, hostname;      // the plan's name
+  std::string plan_document;       // Plan::document as it was when the cluster was made or last upgraded
+  Json versions = Json::object();  // what "latest" stands for, see plans/versions; empty: not resolved yet
+  Json profiles =
+      Json::object();  // names by "network_profile_name", "compute_profile_name", "kubernetes_profile_name"
   int nodes = 0;
   Json parameters = Json::object();
-  std::string last_action;  // CREATE, UPDATE, DELETE
+  std::string last_action;  // CREATE, UPDATE, UPGRADE, DELETE
   std::string state;        // "in progress", "succeeded", "failed"
   std::string description;
-  std::string operation;    // id of the last action; the director's context id
-  std::string superseded;   // an operation that has to be stopped first; empty: none
-  std::int64_t task = 0;    // the director's; 0: not known to be submitted
+  std::string operation;   // id of the last action; the director's context id
+  std::string superseded;  // an operation that has to be stopped first; empty: none
+  std::int64_t task = 0;   // the director's; 0: not known to be submitted
   std::vector<std::string> ips;
-  Timestamp started_at{};   // of the last action
+  Timestamp started_at{};  // of the last action
+  Json failure;            // of the last action: {stage, step, reason, advice}; null unless it failed
+  Json last_good;          // see good_state(); null before the first success
 };
+
+// What returns a cluster to how it was: the intent of an operation that succeeded.
+Json good_state(const ClusterRecord& cluster);
+void restore(ClusterRecord& cluster, const Json& good_state);
 
 inline constexpr const char* in_progress = "in progress";
 inline constexpr const char* succeeded = "succeeded";
@@ -47,19 +56,54 @@ class ClusterStore {
   // A new operation with all of its intent, if `previous` still is the last one.
   bool begin(const ClusterRecord& cluster, const std::string& previous);
   bool set_task(const ClusterRecord& cluster, std::int64_t task);
+  bool set_versions(const ClusterRecord& cluster, const Json& versions);
   bool describe(const ClusterRecord& cluster, const std::string& description);
-  bool finish(const ClusterRecord& cluster, const std::string& state, const std::string& description,
-              const std::vector<std::string>& ips);
+  // With ips, failure and last_good as the record has them.
+  bool finish(const ClusterRecord& cluster, const std::string& state, const std::string& description);
   bool remove(const ClusterRecord& cluster);
 
  private:
   sql::Database& db_;
 };
 
+// One cluster of an upgrade of many. Times are seconds since 1970; 0: not yet.
+struct FleetMember {
+  std::string cluster, name;  // uuid; the name as it was
+  bool is_canary = false;
+  std::string operation;    // that its upgrade has, known before it begins
+  std::string state;        // "queued", "in progress", "succeeded", "failed"
+  std::string description;  // why it failed, or was not begun
+  std::int64_t started_at = 0, ended_at = 0;
+};
+
+struct FleetTask {
+  std::string uuid, owner;
+  std::string status;  // "in progress", "canceled", "done"
+  int max_in_flight = 1;
+  std::int64_t started_at = 0, ended_at = 0;
+  std::vector<FleetMember> members;  // canaries first
+};
+
+class FleetStore {
+ public:
+  explicit FleetStore(sql::Database& db) : db_(db) {}
+  void insert(const FleetTask& task);
+  std::optional<FleetTask> find(const std::string& uuid);
+  std::vector<FleetTask> recent(std::size_t limit);  // newest first
+  std::vector<FleetTask> unfinished();               // canceled ones too, while members of theirs run
+  bool set_status(const std::string& uuid, const std::string& from, const std::string& to);
+  void end(const std::string& uuid, std::int64_t now);  // becomes "done" unless it was canceled
+  void put(const std::string& task, const FleetMember& member);
+
+ private:
+  std::vector<FleetTask> read(const sql::Result& rows);
+  sql::Database& db_;
+};
+
 struct UserRecord {
   std::string name, password_hash;
   std::vector<std::string> scopes;
-  std::int64_t epoch = 0;  // tokens of an earlier epoch are void
+  std::int64_t epoch = 0;                // tokens of an earlier epoch are void
   std::vector<std::string> groups = {};  // clusters are told of them; they give no right here
 };
 
@@ -78,7 +122,8 @@ class IdentityStore {
   bool remove_user(const std::string& kind, const std::string& name);
   std::optional<UserRecord> find_user(const std::string& kind, const std::string& name);
   std::vector<UserRecord> users(const std::string& kind);
-  void add_refresh(const std::string& hash, const RefreshRecord& record, Timestamp now);  // sweeps expired ones
+  void add_refresh(const std::string& hash, const RefreshRecord& record,
+                   Timestamp now);  // sweeps expired ones
   std::optional<RefreshRecord> find_refresh(const std::string& hash);
   void remove_refresh(const std::string& hash);
 

@@ -1,0 +1,23 @@
+#include "pks-api/api/routes.hpp"
+
+namespace slipway::pks {
+
+http::Handler api_handler(Services& services) {
+  auto router = std::make_shared<http::Router>();
+  Routes routes(*router, services);
+  add_cluster_routes(routes, services);
+  add_task_routes(routes, services);
+  const auto health = [](http::Request&) { return http::Response::json(200, {{"status", "UP"}}); };
+  router->add("GET", "/healthz", [](http::Request&) { return http::Response::text(200, "ok\n"); });
+  router->add("GET", "/actuator/health", health);
+  // Where a client finds the token endpoint.
+  router->add("GET", "/info", [&services](http::Request&) {
+    return http::Response::json(200, {{"name", "slipway-pks-api"},
+                                      {"version", product_version},
+                                      {"identity_port", services.identity_port}});
+  });
+  router->add("GET", "/metrics", [&services](http::Request&) { return metrics(services); });
+  return [router](http::Request& request) { return (*router)(request); };
+}
+
+}  // namespace slipway::pks

@@ -1,0 +1,105 @@
+#include "pks-api/api/routes.hpp"
+
+#include <charconv>
+
+namespace slipway::pks {
+
+namespace {
+
+using http::Request;
+using http::Response;
+
+int status_of(Fault fault) {
+  switch (fault) {
+    case Fault::invalid:
+      return 400;
+    case Fault::unauthenticated:
+      return 401;
+    case Fault::forbidden:
+      return 403;
+    case Fault::not_found:
+      return 404;
+    case Fault::conflict:
+      return 409;
+    case Fault::exhausted:
+      return 413;
+    case Fault::retryable:
+    case Fault::outcome_unknown:
+      return 503;
+    case Fault::cancelled:
+    case Fault::internal:
+      return 500;
+  }
+  return 500;
+}
+
+Response problem(int status, const std::string& text, const std::string& code) {
+  return Response::json(status, {{"body", text}, {"code", code}});
+}
+
+Caller require_caller(Services& services, const Request& request, Need need) {
+  const auto header = request.headers.find("Authorization");
+  auto caller = header == request.headers.end() ? std::nullopt : services.identity.caller(header->second);
+  if (!caller)
+    throw Error(Fault::unauthenticated,
+                "The access token is missing, expired or not valid here; log in again");
+  if (need == Need::a_scope && !caller->reads_all() && !caller->changes()) {
+    throw Error(Fault::forbidden,
+                "the token has none of the scopes pks.clusters.admin, .manage and .admin.read");
+  }
+  return std::move(*caller);
+}
+
+}  // namespace
+
+void Routes::add(const std::string& method, const std::string& pattern, Authorized handler, Need need) {
+  router_.add(
+      method, "/v1" + pattern, [&s = services_, need, handler = std::move(handler)](Request& request) {
+        std::string user;
+        auto response = Response::empty(500);
+        try {
+          const auto caller = require_caller(s, request, need);
+          user = caller.name;
+          response = handler(request, caller);
+        } catch (const std::exception& error) {
+          response = error_reply(error, s.log);
+        }
+        // Reading is not worth a line by default; an order is.
+        const Log::Fields fields = {{"method", request.method},
+                                    {"path", request.path},
+                                    {"user", user},
+                                    {"status", std::to_string(response.status)}};
+        request.method == "GET" ? s.log.debug("api.request", fields) : s.log.info("api.request", fields);
+        return response;
+      });
+}
+
+std::int64_t number_in_query(const Request& request, const std::string& name, std::int64_t max) {
+  const auto text = request.query_value(name).value_or("0");
+  std::int64_t value = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size() || value < 0 || value > max) {
+    throw Error(Fault::invalid, "query '" + name + "' has to be a number from 0 to " + std::to_string(max));
+  }
+  return value;
+}
+
+bool flag_in_query(const Request& request, const std::string& name) {
+  const auto text = request.query_value(name).value_or("false");
+  if (text != "true" && text != "false")
+    throw Error(Fault::invalid, "query '" + name + "' has to be true or false");
+  return text == "true";
+}
+
+http::Response error_reply(const std::exception& error, const Log& log) {
+  const auto ours = dynamic_cast<const Error*>(&error);
+  const auto status = ours ? status_of(ours->fault()) : 500;
+  if (status >= 500) log.error("api.error", {{"error", error.what()}});
+  if (status == 500)
+    return problem(500, "An internal error occurred; the log of the API tells more", "internal");
+  auto response = problem(status, ours->what(), std::string(to_string(ours->fault())));
+  if (status == 401) response.headers["WWW-Authenticate"] = "Bearer";
+  return response;
+}
+
+}  // namespace slipway::pks
