@@ -47,7 +47,8 @@ TEST_CASE("an agent of an older stemcell is given the password and no URL") {
   fetch_logs(world);
   CHECK(blobstores_of_env(world)[0].at("options").at("password") == "secret");
   for (const char* method : {"sync_dns", "fetch_logs"}) CHECK(asked(world, method));
-  for (const char* method : {"sync_dns_with_signed_url", "fetch_logs_with_signed_url"}) CHECK_FALSE(asked(world, method));
+  for (const char* method : {"sync_dns_with_signed_url", "fetch_logs_with_signed_url"})
+    CHECK_FALSE(asked(world, method));
   CHECK(world.inconsistencies() == std::vector<std::string>{});
 }
 
