@@ -129,6 +129,27 @@ TEST_CASE("an upload without a body is refused with the code of what it is no ar
   CHECK(f.json(f.send("POST", "/stemcells")).at("code") == 50000);
 }
 
+TEST_CASE("a runtime config is checked when it is uploaded, with the others that are there") {
+  ApiFixture f;
+  const auto upload = [&](const std::string& name, const std::string& yaml) {
+    return f.send("POST", "/runtime_configs?name=" + name, yaml);
+  };
+  const auto code = [&](const std::string& name, const std::string& yaml) {
+    const auto response = upload(name, yaml);
+    return response.status == 201 ? Json(0) : f.json(response).at("code");
+  };
+  CHECK(code("a", "releases: [{name: dns, version: latest}]") == 530001);
+  CHECK(code("a", "addons: [{name: x, jobs: [{name: j, release: other}]}]") == 530002);
+  CHECK(code("a", "releases: [{name: dns, version: 1.5}]\ntags: {a: b}") == 0);
+  CHECK(code("b", "addons: [{name: x, jobs: [{name: j, release: dns}]}]") == 0);  // of another's release
+  CHECK(code("b", "tags: {c: d}") == 530006);
+  CHECK(code("c", "releases: [{name: dns, version: ((version))}]\naddons: ((addons))") == 0);
+  // One that was stored before it would have been refused is in nobody's way.
+  f.stores.configs.put("runtime", "broken", "releases: [{name: x, version: latest}]", {}, f.now);
+  CHECK(code("d", "variables: [{name: /x, type: password}]") == 0);
+  CHECK(code("d", "variables: 3") == 560000);
+}
+
 TEST_CASE("releases are listed with their jobs, and an unknown one cannot be deleted") {
   ApiFixture f;
   ReleaseRecord release{.name = "etcd", .version = "1.0"};

@@ -5,6 +5,8 @@
 #include "director/api/text_diff.hpp"
 #include "director/domain/error_codes.hpp"
 #include "director/domain/resurrection.hpp"
+#include "director/domain/runtime_config.hpp"
+#include "director/variables/placeholders.hpp"
 
 namespace slipway::director::api {
 namespace {
@@ -146,6 +148,25 @@ void check_cpi_config(ApiServices& services, const std::string& name, Json conte
   services.cpis.check(parse_cpi_config(all));
 }
 
+// Together with the others, as a deploy reads them, since all of them are one. What is wrong with those is not
+// held against this one, and what has placeholders is for a deploy to judge, which has their values.
+void check_runtime_config(ApiServices& services, const std::string& name, Json content) {
+  if (!find_placeholders(content).empty()) return;
+  std::vector<NamedConfig> others;
+  for (const auto& other : services.stores.configs.list("runtime", "", 1)) {
+    if (other.name == name) continue;
+    auto value = parse_yaml(other.content, "runtime config '" + other.name + "'");
+    if (find_placeholders(value).empty()) others.push_back({other.name, std::move(value)});
+  }
+  try {
+    parse_runtime_config(others);
+  } catch (const Error&) {
+    others.clear();
+  }
+  others.push_back({name, std::move(content)});
+  parse_runtime_config(others);
+}
+
 }  // namespace
 
 void check_config(ApiServices& services, const std::string& type, const std::string& name,
@@ -153,6 +174,7 @@ void check_config(ApiServices& services, const std::string& type, const std::str
   auto value = parse_yaml(content, type + " config");
   if (!value.is_object()) throw Error(Fault::invalid, type + " config: expected a YAML mapping", code::bad_manifest);
   if (type == "resurrection") parse_resurrection_config(value);
+  if (type == "runtime") return check_runtime_config(services, name, std::move(value));
   if (type == "cpi") check_cpi_config(services, name, std::move(value));
 }
 

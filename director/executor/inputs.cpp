@@ -3,6 +3,7 @@
 #include "base/yaml.hpp"
 #include "director/domain/error_codes.hpp"
 #include "director/domain/runtime_config.hpp"
+#include "director/executor/variable_links.hpp"
 #include "director/variables/variables.hpp"
 
 namespace slipway::director {
@@ -69,6 +70,12 @@ DeployInputs read_inputs(Services& services, const std::string& deployment, cons
   Variables variables(stores.variable_values, services.settings.director_name, services.clock);
   if (use == VariableUse::pinned) variables.pin(deployment);
   if (use == VariableUse::preview) variables.preview();
+  if (use != VariableUse::pinned) {
+    variables.take_addresses_from([&, domain = services.settings.dns_domain](const std::string& link) {
+      return address_of_link(manifest, link, domain);
+    });
+    if (!stemcell_changes(stores, deployment, manifest)) variables.keep_until_stemcell_changes(deployment);
+  }
   std::vector<const Json*> documents{&manifest};
   for (const auto* chosen : {&runtime, &cloud}) {
     for (const auto& config : chosen->contents) documents.push_back(&config.content);

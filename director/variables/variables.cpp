@@ -70,6 +70,61 @@ void Variables::pin(const std::string& deployment) {
   for (auto& record : values_.pinned(deployment)) held_[record.name] = std::move(record);
 }
 
+void Variables::keep_until_stemcell_changes(const std::string& deployment) {
+  for (auto& record : values_.pinned(deployment)) deployed_[record.name] = std::move(record);
+}
+
+void Variables::read_strategy(HashReader& in, Definition& definition) const {
+  HashReader update(in.hash_or_empty("update"), in.place("update"), in.problems());
+  const auto strategy = update.text_or("strategy", "on-deploy");
+  definition.only_with_stemcell = strategy == "on-stemcell-change";
+  if (strategy != "on-deploy" && !definition.only_with_stemcell) {
+    update.complain("strategy", "is '" + strategy + "'; allowed are 'on-deploy' and 'on-stemcell-change'",
+                    code::variables_format);
+  }
+}
+
+// {from, properties: {wildcard}} of one of the two things a certificate takes from a link.
+std::string Variables::consumed(HashReader& links, const char* key) const {
+  if (!links.has(key)) return "";
+  HashReader link(links.hash_or_empty(key), links.place(key), links.problems());
+  const auto from = link.text_or("from", key);
+  HashReader properties(link.hash_or_empty("properties"), link.place("properties"), links.problems());
+  const bool wildcard = properties.boolean_or("wildcard", false);
+  const auto address = address_of_link_ ? address_of_link_(from) : std::nullopt;
+  if (!address) {
+    link.complain("from", "is '" + from + "', and no job of the manifest defines a link '" + from +
+                              "' of type 'address' under custom_provider_definitions",
+                  code::invalid_link);
+    return "";
+  }
+  return wildcard ? "*" + address->substr(address->find('.')) : *address;
+}
+
+void Variables::read_links(HashReader& in, Definition& definition) const {
+  if (!in.has("consumes")) return;
+  if (definition.type != "certificate") {
+    in.complain("consumes", "stands at a variable of type '" + definition.type + "'; only a 'certificate' consumes links",
+                code::variables_format);
+    return;
+  }
+  const auto& given = in.hash_or_empty("consumes");
+  HashReader links(given, in.place("consumes"), in.problems());
+  for (const auto& [name, unused] : given.items()) {
+    if (name == "alternative_name" || name == "common_name") continue;
+    links.complain(name, "is no link of a certificate; allowed are 'alternative_name' and 'common_name'",
+                   code::variables_format);
+  }
+  auto& options = definition.options;
+  const auto common_name = consumed(links, "common_name");
+  if (!common_name.empty() && !options.contains("common_name")) options["common_name"] = common_name;
+  const auto alternative_name = consumed(links, "alternative_name");
+  if (alternative_name.empty()) return;
+  auto& names = options["alternative_names"];
+  if (names.is_null()) names = Json::array();
+  if (names.is_array()) names.push_back(alternative_name);
+}
+
 std::optional<VariableRecord> Variables::find(const std::string& name) const {
   if (const auto held = held_.find(name); held != held_.end()) return held->second;
   return values_.latest(name);
@@ -96,7 +151,9 @@ std::vector<Variables::Definition> Variables::definitions(const std::vector<cons
         in.complain("name", "'" + name + "' " + wrong, code::variable_name_syntax);
       }
       Definition definition{absolute(name, deployment), in.place(), in.text("type"), update_mode(in, converge), "",
-                            in.hash_or_empty("options")};
+                            in.hash_or_empty("options"), false};
+      read_strategy(in, definition);
+      read_links(in, definition);
       const auto ca = HashReader(definition.options, in.place("options"), problems).text_or("ca", "");
       if (!ca.empty()) definition.ca = absolute(ca, deployment);
       found.push_back(std::move(definition));
@@ -124,6 +181,12 @@ std::vector<std::int64_t> Variables::generate(const std::vector<const Json*>& do
   };
   for (const auto i : order) {
     const auto& definition = wanted[i];
+    const auto deployed = deployed_.find(definition.name);
+    if (definition.only_with_stemcell && deployed != deployed_.end()) {
+      held_[definition.name] = deployed->second;
+      ids.insert(deployed->second.id);
+      continue;
+    }
     const auto before = find(definition.name);
     const bool fits = before && (definition.mode == "no-overwrite" ||
                                  (definition.mode == "converge" &&

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -7,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "base/json.hpp"
+#include "director/domain/reader.hpp"
 #include "director/store/stores.hpp"
 
 namespace slipway::director {
@@ -25,6 +27,13 @@ class Variables {
   // From now on what generate() makes is kept in this object and not stored.
   void preview() { stores_ = false; }
 
+  // Where the instances behind a link answer, for certificates that consume it; nullopt: there is no such link.
+  using LinkAddress = std::function<std::optional<std::string>(const std::string& link)>;
+  void take_addresses_from(LinkAddress links) { address_of_link_ = std::move(links); }
+
+  // Variables whose `update.strategy` is on-stemcell-change keep the values `deployment` runs with.
+  void keep_until_stemcell_changes(const std::string& deployment);
+
   // Makes what the `variables` sections of the documents ask for and the store does not have yet
   // (certificate incl. CA and alternative names, password, rsa, ssh); converge by need. The first
   // document is the manifest, the others are configs that are used with it.
@@ -40,8 +49,12 @@ class Variables {
   struct Definition {
     std::string name, place, type, mode, ca;  // name and ca are absolute
     Json options = Json::object();
+    bool only_with_stemcell = false;
   };
   class SigningOrder;
+  void read_strategy(HashReader& in, Definition& definition) const;
+  void read_links(HashReader& in, Definition& definition) const;
+  std::string consumed(HashReader& links, const char* key) const;
   std::optional<VariableRecord> find(const std::string& name) const;
   VariableRecord keep(const std::string& name, const Json& value, bool is_first);
   std::vector<Definition> definitions(const std::vector<const Json*>& documents, const std::string& deployment,
@@ -51,7 +64,9 @@ class Variables {
   std::string director_name_;
   Clock& clock_;
   bool stores_ = true, pinned_ = false;
+  LinkAddress address_of_link_;
   std::map<std::string, VariableRecord> held_;  // by name: pinned, or made without storing
+  std::map<std::string, VariableRecord> deployed_;  // by name, where the stemcell does not change
 };
 
 }  // namespace slipway::director

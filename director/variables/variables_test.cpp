@@ -196,3 +196,44 @@ TEST_CASE("configs define variables too") {
   CHECK(fixture.variables.generate({&manifest, &config}, "dep").size() == 1);
   CHECK(fixture.values.latest("/all"));
 }
+
+TEST_CASE("a variable that changes with the stemcell only keeps the value its deployment runs with until then") {
+  Fixture fixture;
+  const std::string yaml =
+      "variables: [{name: slow, type: password, update: {strategy: on-stemcell-change}}, {name: fast, type: password}]\n"
+      "x: [((slow)), ((fast))]";
+  fixture.values.pin("dep", fixture.generate(yaml));
+  const auto slow = fixture.value("slow");
+  fixture.put("/dir/dep/slow", "new");
+  fixture.put("/dir/dep/fast", "new");
+  Variables same{fixture.values, "dir", fixture.clock};
+  same.keep_until_stemcell_changes("dep");
+  const auto manifest = parse_yaml(yaml, "m");
+  const auto ids = same.generate({&manifest}, "dep");
+  CHECK(ids.size() == 2);
+  CHECK(same.interpolate(manifest, "dep").at("x") == Json::array({slow, "new"}));
+  CHECK(fixture.interpolate(manifest).at("x") == Json::array({"new", "new"}));  // the stemcell changes
+  CHECK(code_of([&] { fixture.generate("variables: [{name: x, type: password, update: {strategy: never}}]"); }) ==
+        code::variables_format);
+}
+
+TEST_CASE("a certificate takes names from the links it consumes") {
+  Fixture fixture;
+  fixture.variables.take_addresses_from([](const std::string& link) {
+    return link == "door" ? std::optional<std::string>("q-s0.web.net.dep.bosh") : std::nullopt;
+  });
+  const auto with = [](const std::string& consumes, const std::string& type = "certificate") {
+    return "variables: [{name: c, type: " + type + ", options: {alternative_names: [a.b]}, consumes: {" + consumes +
+           "}, update_mode: converge}]";
+  };
+  const auto names = [&] { return tls::inspect(fixture.value("c")["certificate"]).alternative_names; };
+  fixture.generate(with("common_name: {from: door}"));
+  CHECK(tls::inspect(fixture.value("c")["certificate"]).common_name == "q-s0.web.net.dep.bosh");
+  fixture.generate(with("alternative_name: {from: door}, common_name: {from: door}"));
+  CHECK(names() == std::vector<std::string>{"a.b", "q-s0.web.net.dep.bosh"});
+  fixture.generate(with("alternative_name: {from: door, properties: {wildcard: true}}"));
+  CHECK(names() == std::vector<std::string>{"a.b", "*.web.net.dep.bosh"});
+  CHECK(code_of([&] { fixture.generate(with("alternative_name: {from: window}")); }) == code::invalid_link);
+  CHECK(code_of([&] { fixture.generate(with("key: {from: door}")); }) == code::variables_format);
+  CHECK(code_of([&] { fixture.generate(with("common_name: {from: door}", "password")); }) == code::variables_format);
+}

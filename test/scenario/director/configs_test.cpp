@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "base/tls.hpp"
 #include "director/domain/error_codes.hpp"
 #include "test/scenario/director/director_world.hpp"
 
@@ -148,4 +149,37 @@ TEST_CASE("what a diff showed is what is deployed, whatever configs came since")
   CHECK(world.rendered("one", 0, "note/conf") == "old");
   world.deploy(manifest("dep", group("one", 1, store)));
   CHECK(world.rendered("one", 0, "note/conf") == "new");
+}
+
+TEST_CASE("a certificate has the name at which its consumers find the group behind a link") {
+  DirectorWorld world;
+  add_tools(world);
+  const std::string job =
+      "{name: note, release: tools, custom_provider_definitions: [{name: front, type: address}], provides: {front: {as: "
+      "door}}, properties: {text: ((tls.certificate))}}";
+  const auto with = [&](const std::string& consumes) {
+    return manifest("dep", group("web", 2, job),
+                    "variables: [{name: tls, type: certificate, consumes: {" + consumes + "}}]");
+  };
+  CHECK(code_of([&] { world.deploy(with("common_name: {from: front}")); }) == code::invalid_link);
+  world.deploy(with("common_name: {from: door}, alternative_name: {from: door, properties: {wildcard: true}}"));
+  const auto certificate = tls::inspect(world.rendered("web", 0, "note/conf"));
+  CHECK(certificate.common_name == "q-s0.web.default.dep.bosh");
+  CHECK(certificate.alternative_names == std::vector<std::string>{"*.web.default.dep.bosh"});
+}
+
+TEST_CASE("a value that changes with the stemcell only reaches its jobs with the next one") {
+  DirectorWorld world;
+  add_tools(world);
+  const auto yaml = manifest("dep", group("one", 1, "{name: note, release: tools, properties: {text: ((pw))}}"),
+                             "variables: [{name: pw, type: password, update: {strategy: on-stemcell-change}}]");
+  world.deploy(yaml);
+  const auto first = world.rendered("one", 0, "note/conf");
+  world.stores.variable_values.put("/slipway/dep/pw", "rotated", world.clock.now());
+  world.deploy(yaml);
+  CHECK(world.rendered("one", 0, "note/conf") == first);
+  world.add_stemcell("1.1");
+  world.deploy(yaml);
+  CHECK(world.vm("one", 0).stemcell.version == "1.1");
+  CHECK(world.rendered("one", 0, "note/conf") == "rotated");
 }
