@@ -6,6 +6,7 @@
 #include "director/executor/dns.hpp"
 #include "director/executor/fenced_write.hpp"
 #include "director/executor/instance_updater.hpp"
+#include "director/executor/stored_plan.hpp"
 #include "director/executor/world.hpp"
 
 namespace slipway::director {
@@ -13,15 +14,6 @@ namespace slipway::director {
 using namespace std::chrono_literals;
 
 namespace {
-
-// For specs of deployments that were not told theirs.
-constexpr WatchTime usual_watch{1s, 300s};
-
-WatchTime watch_time(const Json& spec, const char* which) {
-  const auto update = spec.find("update");
-  if (update == spec.end() || !update->is_object()) return usual_watch;
-  return WatchTime::parse(update->value(which, "")).value_or(usual_watch);
-}
 
 class InstanceAction {
  public:
@@ -42,7 +34,6 @@ class InstanceAction {
   void refuse_what_cannot_be() const;
   void make_plan();
   void carry_out(TaskContext::Step& step);
-  StemcellRef stemcell() const;
   bool stops() const { return request_.action == "stop"; }
   // A task that was interrupted finds the VM it made.
   bool recreated_before() const { return instance_.vm && instance_.vm->created_at >= task_.task().created_at && task_.task().created_at != Timestamp{}; }
@@ -89,42 +80,14 @@ void InstanceAction::refuse_what_cannot_be() const {
   }
 }
 
-StemcellRef InstanceAction::stemcell() const {
-  const Json said = instance_.record.spec.value("stemcell", Json::object());
-  StemcellRef ref{.name = said.value("name", ""), .version = said.value("version", "")};
-  for (const auto& stemcell : services_.stores.stemcells.all()) {
-    if (stemcell.name == ref.name && stemcell.version == ref.version) ref.os = stemcell.operating_system;
-  }
-  return ref;
-}
-
 // What the instance shall be, read back from what it was deployed as.
 void InstanceAction::make_plan() {
   const auto& record = instance_.record;
-  const auto& spec = record.spec;
-  planned_.id = record.id;
-  planned_.group = record.group;
-  planned_.index = record.index;
-  planned_.bootstrap = record.bootstrap;
-  planned_.az = record.az;
+  planned_ = planned_as_stored(services_.stores, instance_);
   planned_.state = !stops() ? request_.action == "recreate" ? record.state : InstanceState::started
                    : request_.hard || !instance_.vm ? InstanceState::detached
                                                     : InstanceState::stopped;
-  planned_.stemcell = stemcell();
-  planned_.cpi = spec.value("cpi", instance_.vm ? instance_.vm->cpi : "");
-  planned_.networks = spec.value("networks", Json::object());
-  planned_.ips = instance_.ips;
-  planned_.vm_cloud_properties = spec.value("vm_cloud_properties", Json::object());
-  planned_.env = spec.value("env", Json::object());
-  planned_.tags = spec.value("tags", Json::object());
-  planned_.dns_names = record.dns_names;
-  for (const auto& disk : instance_.disks) {
-    if (disk.state != DiskState::active) continue;
-    planned_.disk_size_mib = disk.size_mib;
-    planned_.disk_cloud_properties = disk.cloud_properties;
-  }
-  group_.name = record.group;
-  group_.update.update_watch_time = watch_time(spec, "update_watch_time");
+  group_ = group_as_stored(record);
   change_.id = record.id;
   change_.target = planned_.state;
   // A start finds the jobs stopped: they are applied and started, and nothing is drained first.

@@ -7,7 +7,7 @@
 #include "director/domain/names.hpp"
 #include "director/domain/reader.hpp"
 #include "director/planner/addons.hpp"
-#include "director/planner/addresses.hpp"
+#include "director/planner/address_choice.hpp"
 #include "director/planner/changes.hpp"
 #include "director/planner/links.hpp"
 #include "director/planner/networks.hpp"
@@ -41,7 +41,7 @@ class Assigner {
   Assigner(const Desired& desired, const World& world, Random& random)
       : desired_(desired), world_(world), random_(random), resolution_(desired.manifest, world, problems_),
         manifest_(with_addons(desired.manifest, resolution_, world.teams, problems_)),
-        addresses_(world.reserved_ips, world.director_addresses) {}
+        addresses_(world, manifest_.name, staying_, problems_) {}
 
   Assignment run() {
     check_references(manifest_, desired_.cloud, problems_);
@@ -75,11 +75,6 @@ class Assigner {
   void set_machine(const InstanceGroup& group, PlannedInstance& out) const;
   bool swaps(const InstanceGroup& group, const Seat& seat, PlannedInstance planned) const;
   void set_networks(const InstanceGroup& group, const Seat& seat, PlannedInstance& out);
-  std::optional<Ipv4> address_for(const InstanceGroup& group, const NetworkUse& use, const Network& network,
-                                  const Seat& seat, const PlannedInstance& planned);
-  std::optional<Ipv4> held_address(const NetworkUse& use, const Network& network, const Seat& seat,
-                                   const PlannedInstance& planned) const;
-  std::optional<Ipv4> static_address(const InstanceGroup& group, Ipv4 ip, const InstanceId& id);
   void link_groups();
   void set_template_spec(const InstanceGroup& group, const LinkGroup::Member& member, PlannedInstance& out) const;
   void collect_released_ips();
@@ -90,13 +85,12 @@ class Assigner {
   Problems problems_;
   ChosenVersions resolution_;
   Manifest manifest_;
-  AddressBook addresses_;
+  std::unordered_set<std::string> staying_;  // ids of existing instances with a seat
+  AddressChoice addresses_;
   Assignment out_;
   std::unordered_map<std::string, std::vector<const ActualInstance*>> by_group_;
   std::unordered_map<std::string, const ActualInstance*> by_id_;
-  std::unordered_set<std::string> staying_;                     // ids of existing instances with a seat
   std::unordered_map<std::string, std::size_t> first_of_group_;  // in out_.instances
-  std::set<std::string> exhausted_;
 };
 
 void Assigner::stop_on_problems() {
@@ -292,67 +286,11 @@ void Assigner::set_machine(const InstanceGroup& group, PlannedInstance& out) con
   }
 }
 
-std::optional<Ipv4> Assigner::static_address(const InstanceGroup& group, Ipv4 ip, const InstanceId& id) {
-  const auto complain = [&](const std::string& holder) {
-    problems_.add(place_of(group), "the static IP " + ip.to_string() + " is held by " + holder, code::ip_in_use);
-  };
-  const auto* holder = addresses_.holder(ip);
-  if (holder == nullptr) {
-    if (addresses_.taken(ip)) complain("the director itself");
-  } else if (holder->deployment != manifest_.name) {
-    complain("deployment '" + holder->deployment + "'");
-  } else if (holder->instance != id && (holder->instance.empty() || staying_.count(holder->instance.value) != 0)) {
-    complain(holder->instance.empty() ? "a compilation VM of this deployment"
-                                      : "instance " + holder->instance.value + " of this deployment, which stays");
-  }
-  addresses_.take(ip);
-  return ip;
-}
-
-std::optional<Ipv4> Assigner::address_for(const InstanceGroup& group, const NetworkUse& use, const Network& network,
-                                          const Seat& seat, const PlannedInstance& planned) {
-  if (network.type == NetworkType::dynamic) return std::nullopt;
-  if (const auto at = seat.static_ips.find(use.name); at != seat.static_ips.end()) {
-    return static_address(group, at->second, planned.id);
-  }
-  if (const auto held = held_address(use, network, seat, planned)) return held;
-  const auto ip = addresses_.take_lowest(network, seat.az);
-  if (!ip && exhausted_.insert(use.name + " " + seat.az).second) {
-    const auto az = seat.az.empty() ? "" : " in availability zone '" + seat.az + "'";
-    problems_.add(place_of(group),
-                  "network '" + use.name + "' has no free address left" + az +
-                      (planned.swap ? "; with create-swap-delete each VM that is replaced needs a second one meanwhile"
-                                    : "; enlarge a range, release reserved addresses or ask for fewer instances"),
-                  code::no_free_address);
-  }
-  return ip;
-}
-
-// Of the addresses it has already the one its VM has, or, where another VM is made beside that,
-// one it does not have: an interrupted attempt left it.
-std::optional<Ipv4> Assigner::held_address(const NetworkUse& use, const Network& network, const Seat& seat,
-                                           const PlannedInstance& planned) const {
-  if (seat.existing == nullptr) return std::nullopt;
-  std::string of_vm;
-  if (seat.existing->vm && seat.existing->vm->networks.contains(use.name)) {
-    of_vm = seat.existing->vm->networks[use.name].value("ip", "");
-  }
-  std::optional<Ipv4> found;
-  for (const auto& record : seat.existing->ips) {
-    const auto ip = Ipv4::parse(record.address);
-    if (!ip || record.network != use.name || !AddressBook::may_keep(network, seat.az, *ip)) continue;
-    const bool is_vms = record.address == of_vm;
-    if (planned.swap ? !is_vms : is_vms) return ip;
-    if (!planned.swap && !found) found = ip;
-  }
-  return found;
-}
-
 void Assigner::set_networks(const InstanceGroup& group, const Seat& seat, PlannedInstance& out) {
   const auto index_host = std::to_string(out.index);
   for (const auto& use : group.networks) {
     const auto& network = *desired_.cloud.find_network(use.name);
-    const auto ip = address_for(group, use, network, seat, out);
+    const auto ip = addresses_.choose(use, network, seat, out);
     auto settings = network_settings(network, use, out.az, ip);
     const auto by_index = dns_name(index_host, group.name, use.name, manifest_.name, world_.dns_domain);
     settings["dns_record_name"] = by_index;
