@@ -315,14 +315,13 @@ void Volumes::modify(const Volume& volume, std::int64_t new_size_mib, Query chan
     try {
       api_.ec2(changes.set("VolumeId", volume.id));
     } catch (const AwsError& error) {
-      // One change in six hours is EC2's rule: a copy is what remains.
-      if (error.is("VolumeModificationRateExceeded") || error.is("IncorrectModificationState")) {
-        throw CpiError(ErrorType::not_supported, error.what());
-      }
+      const bool too_soon = error.is("VolumeModificationRateExceeded") || error.is("IncorrectModificationState");
+      // One change in six hours is EC2's rule: a copy is what remains, unless it is this change that is under way.
+      if (too_soon && !is_modified_to(volume.id, gib)) throw CpiError(ErrorType::not_supported, error.what());
       if (is_quota_error(error)) throw CpiError(ErrorType::no_disk_space, error.what());
-      throw;
+      if (!too_soon) throw;
     }
-    wait_for_modification(volume.id);
+    wait_for_modification(volume.id, gib);
   }
   if (new_size_mib != volume.size_mib) {
     api_.ec2(Query("CreateTags")
@@ -331,17 +330,28 @@ void Volumes::modify(const Volume& volume, std::int64_t new_size_mib, Query chan
   }
 }
 
+Reply Volumes::last_modification(const std::string& id) const {
+  const auto found =
+      api_.ec2(Query("DescribeVolumesModifications").list("VolumeId", {id})).items("volumeModificationSet");
+  return found.empty() ? Reply() : found.back();
+}
+
+bool Volumes::is_modified_to(const std::string& id, std::int64_t gib) const {
+  const auto last = last_modification(id);
+  const auto state = last.text("modificationState");
+  return last.integer("targetSize") == gib && (state == "modifying" || state == "optimizing");
+}
+
 // A volume that is "optimizing" can be used, with its new size.
-void Volumes::wait_for_modification(const std::string& id) const {
+void Volumes::wait_for_modification(const std::string& id, std::int64_t gib) const {
   auto waiting = patience("waiting until " + id + " is changed");
   for (;;) {
-    const auto found =
-        api_.ec2(Query("DescribeVolumesModifications").list("VolumeId", {id})).items("volumeModificationSet");
-    const auto state = found.empty() ? std::string() : found.back().text("modificationState");
+    const auto last = last_modification(id);
+    const auto state = last.integer("targetSize") == gib ? last.text("modificationState") : std::string();
     if (state == "optimizing" || state == "completed") return;
     if (state == "failed")
       throw CpiError(ErrorType::cloud_error,
-                     "EC2 could not change volume " + id + ": " + found.back().text("statusMessage"));
+                     "EC2 could not change volume " + id + ": " + last.text("statusMessage"));
     waiting.pause();
   }
 }

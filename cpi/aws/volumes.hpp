@@ -47,7 +47,9 @@ class Volumes {
   std::optional<DiskCid> made_for(const std::string& key) const;
   bool became_available(const std::string& id) const;
   void modify(const Volume& volume, std::int64_t new_size_mib, Query changes, bool changes_anything);
-  void wait_for_modification(const std::string& id) const;
+  Reply last_modification(const std::string& id) const;
+  bool is_modified_to(const std::string& id, std::int64_t gib) const;
+  void wait_for_modification(const std::string& id, std::int64_t gib) const;
   Volume wait_while_moving(const DiskCid& disk, const char* state) const;
   Patience patience(const std::string& what) const;
 

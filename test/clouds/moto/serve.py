@@ -9,7 +9,8 @@ check is made on the body as it came: moto's would be made on what it has parsed
 
 Beyond moto, and as EC2 documents it: a call with a ClientToken seen before gets the first one's answer again, and is
 refused when its parameters differ; an address in use, a volume attached already, a device taken and a volume of
-another zone are refused; ending an instance twice is no error.
+another zone are refused, and so is an image's name used twice; ending an instance twice is no error, and what it
+leaves of its interfaces is free. moto has none of this.
 """
 import copy
 import io
@@ -30,7 +31,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 REGION = "eu-central-1"
-ANSWERS_AGAIN = {"RunInstances", "CreateVolume", "CreateNetworkInterface", "CopyImage"}
+ANSWERS_AGAIN = {"RunInstances", "CreateVolume", "CreateNetworkInterface", "CopyImage", "StartSnapshot"}
 
 
 def ec2_error(start_response, code, message):
@@ -56,7 +57,14 @@ end_running_instance = Instance.terminate
 
 
 def end_instance(self):
-    return copy.copy(self._state) if self._state.name == "terminated" else end_running_instance(self)
+    if self._state.name == "terminated":
+        return copy.copy(self._state)
+    former = end_running_instance(self)
+    for interface in list(self.nics.values()):
+        if interface.id in self.ec2_backend.enis:
+            interface.instance = interface.attachment_id = None
+            interface.status = "available"
+    return former
 
 
 Instance.terminate = end_instance
@@ -75,6 +83,11 @@ def why_not_attach(form):
     if volume.zone.name != instance.placement.zone:
         return "InvalidVolume.ZoneMismatch", f"The volume '{volume.id}' is not in the same availability zone as instance '{instance.id}'"
     return None
+
+
+def name_in_use(form):
+    images = list(ec2_backends[DEFAULT_ACCOUNT_ID][REGION].amis.values())
+    return next((image.id for image in images if image.name == form.get("Name")), None)
 
 
 def address_in_use(form):
@@ -96,12 +109,21 @@ class Documented:
         body = environ["wsgi.input"].read(length)
         environ["wsgi.input"] = io.BytesIO(body)
         current.body = body
-        is_form = "form-urlencoded" in environ.get("CONTENT_TYPE", "")
-        form = dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True)) if is_form else {}
+        form = {}
+        if "form-urlencoded" in environ.get("CONTENT_TYPE", ""):
+            form = dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True))
+        elif environ["PATH_INFO"] == "/snapshots":
+            form = {"Action": "StartSnapshot", "ClientToken": json.loads(body).get("ClientToken"), "Body": body.decode()}
         if form.get("Action") == "AttachVolume":
             with self.lock:
                 refusal = why_not_attach(form)
                 return ec2_error(start_response, *refusal) if refusal else list(self.app(environ, start_response))
+        if form.get("Action") == "RegisterImage":
+            with self.lock:
+                known = name_in_use(form)
+                if known:
+                    return ec2_error(start_response, "InvalidAMIName.Duplicate", f"AMI name {form['Name']} is already in use by AMI {known}")
+                return list(self.app(environ, start_response))
         if form.get("Action") not in ANSWERS_AGAIN:
             return self.app(environ, start_response)
         # One at a time: two calls with one token, at once, are one call.
@@ -122,7 +144,7 @@ class Documented:
                 told.update(status=status, headers=headers)
 
             content = b"".join(self.app(environ, remember))
-            if told["status"].startswith("200"):
+            if told["status"].startswith("20"):
                 self.answers[key] = (form, told["status"], told["headers"], content)
             start_response(told["status"], told["headers"])
             return [content]
