@@ -64,10 +64,12 @@ void Monitor::set_leading(bool leading, Instant now) {
 void Monitor::rebuild(Instant now) {
   by_agent_.clear();
   by_key_.clear();
+  lacking_.clear();
   std::vector<std::string> agents;
   for (const auto& [name, deployment] : fleet_.deployments) {
     for (const auto& instance : deployment.instances) {
       by_key_[{name, instance.id}] = &instance;
+      if (instance.lacks_vm()) lacking_.emplace_back(name, instance.id);
       if (instance.agent.empty()) continue;
       by_agent_[instance.agent] = &instance;
       agents.push_back(instance.agent);
@@ -166,8 +168,9 @@ void Monitor::note_back(Instant now, Timestamp wall) {
 }
 
 void Monitor::note_missing(Instant now, Timestamp wall) {
-  for (const auto& [key, instance] : by_key_) {
-    if (!instance->lacks_vm() || fleet_.deployments.at(key.first).locked) continue;
+  for (const auto& key : lacking_) {
+    const auto* instance = by_key_.at(key);
+    if (fleet_.deployments.at(key.first).locked) continue;
     auto [entry, is_new] = troubled_.try_emplace(key);
     if (!is_new && (entry->second.trouble == Trouble::missing || entry->second.under_repair)) continue;
     entry->second = {.trouble = Trouble::missing, .since = now};

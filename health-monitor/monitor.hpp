@@ -117,6 +117,7 @@ class Monitor {
   Fleet fleet_;
   std::map<std::string, const Instance*> by_agent_;
   std::map<Key, const Instance*> by_key_;
+  std::vector<Key> lacking_;  // those that shall have a VM and have none
   std::map<Key, Troubled> troubled_;
   std::map<Key, Lineage> lineages_;
   std::map<std::string, std::vector<Key>> in_repair_;  // by deployment

@@ -167,6 +167,11 @@ Liveness::Counts Liveness::counts() const {
   return counts;
 }
 
+std::uint64_t Liveness::heartbeats() const {
+  std::lock_guard lock(mutex_);
+  return heartbeats_;
+}
+
 std::uint64_t job_state_fingerprint(std::string_view heartbeat) {
   constexpr std::string_view key = "\"job_state\":\"";
   const auto at = heartbeat.find(key);

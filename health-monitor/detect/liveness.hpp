@@ -62,7 +62,8 @@ class Liveness {
     std::size_t alive = 0, silent = 0, unheard = 0, unmanaged = 0;
     std::uint64_t heartbeats = 0, probes = 0;
   };
-  Counts counts() const;
+  Counts counts() const;  // looks at every agent
+  std::uint64_t heartbeats() const;
 
  private:
   enum class State { unheard, alive, silent };

@@ -171,7 +171,7 @@ class Bench {
       return std::chrono::ceil<std::chrono::milliseconds>(settings.liveness.judge_every());
     });
     return send_and_wait(messages, per_second,
-                         [&] { return static_cast<long>(monitor.liveness().counts().heartbeats); });
+                         [&] { return static_cast<long>(monitor.liveness().heartbeats()); });
   }
 
   double ruby() const {
