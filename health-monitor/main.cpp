@@ -24,6 +24,32 @@ constexpr const char* usage = R"(slipway-health-monitor: finds what is down and 
 Exit codes: 0 fine, 1 it failed, 2 wrong usage.
 )";
 
+constexpr const char* plugins_reference = R"(
+## Plugins
+
+```yaml
+plugins:
+- type: webhook
+  url: https://hooks.example.com/slipway
+  ca_file: /etc/ssl/hooks.pem                # else the system's authorities
+  authorization_file: /etc/slipway/hook.txt  # its first line is the header's value
+  least_severe: 4                            # 1 alert, 2 critical, 3 error, 4 warning, 5 news
+- type: email
+  host: smtp.example.com
+  port: 587
+  tls: starttls                              # or implicit, or none; no password without
+  user: monitor
+  password_file: /etc/slipway/smtp.txt
+  from: slipway@example.com
+  to: [oncall@example.com]
+  least_severe: 3
+  pause_seconds: 10                          # what comes up meanwhile is in the next mail
+- type: process
+  command: [/usr/local/bin/pager, --json]    # a line of JSON on its standard input for each notice
+  heartbeats: true                           # and each heartbeat that is looked into
+```
+)";
+
 struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -87,7 +113,7 @@ int dispatch(const std::vector<std::string>& words) {
   if (word == "config-reference") {
     auto config = Config::describing();
     read_monitor_config(config);
-    std::cout << config.reference_markdown("slipway-health-monitor configuration");
+    std::cout << config.reference_markdown("slipway-health-monitor configuration") << plugins_reference;
     return 0;
   }
   return run(words);

@@ -235,9 +235,20 @@ void InstanceUpdater::give_up_vm(const ActualInstance& instance, bool skip_drain
   }
   step.status("deleting VM");
   for (const auto& disk : instance.disks) {
-    if (vm.cid) steps_.detach(vm, disk, instance.responsive);
+    if (vm.cid) detach_before_removal(vm, disk, instance.responsive);
   }
   vms_.remove(vm);
+}
+
+// A silent VM may run and hold its disk fast. Then it lets go with its end: no cloud deletes persistent disks
+// with a VM that it was not told to, and the new VM is made only when the old one is gone.
+void InstanceUpdater::detach_before_removal(const VmRecord& vm, const DiskRecord& disk, bool agent_answers) {
+  try {
+    steps_.detach(vm, disk, agent_answers);
+  } catch (const Error& error) {
+    if (agent_answers || error.fault() == Fault::cancelled) throw;
+    task_.warning(std::string(error.what()) + "; it is freed when the VM is deleted");
+  }
 }
 
 void InstanceUpdater::remove(const ActualInstance& instance, const RemoveRequest& request,

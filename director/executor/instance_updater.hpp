@@ -62,6 +62,7 @@ class InstanceUpdater {
   void mark_dirty(const PlannedInstance& planned);
   void record_done(const InstanceJob& job, const Json& spec);
   void swap_vm(const InstanceJob& job, TaskContext::Step& step);
+  void detach_before_removal(const VmRecord& vm, const DiskRecord& disk, bool agent_answers);
   void update_in_place(const InstanceJob& job, const VmRecord& vm, TaskContext::Step& step);
   void bring_up(const InstanceJob& job, const VmRecord& vm, TaskContext::Step& step);
   void take_snapshots(const InstanceId& id);  // its jobs are stopped

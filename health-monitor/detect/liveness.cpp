@@ -118,7 +118,7 @@ void Liveness::judge_one(const std::string& id, Agent& agent, Instant now, Judge
 void Liveness::judge_strangers(Instant now, Judgement& judgement) {
   for (auto it = strangers_.begin(); it != strangers_.end();) {
     auto& [id, stranger] = *it;
-    if (now - stranger.last > std::max(settings_.timeout, settings_.unmanaged_after)) {
+    if (now - stranger.last > settings_.timeout) {
       it = strangers_.erase(it);
       continue;
     }

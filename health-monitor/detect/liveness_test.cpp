@@ -133,6 +133,12 @@ TEST_CASE("an agent nobody knows is told once, and only when it stays") {
   }
 }
 
+TEST_CASE("an agent nobody knows that went away again is not told") {
+  World world({"a"});
+  world.run(15s, {"a", "compiler"});
+  CHECK(world.run(60s, {"a"}).unmanaged.empty());
+}
+
 TEST_CASE("who is overdue and does not answer is a suspect before the timeout") {
   World world({"a", "b", "c"});
   world.run(10s, {"a", "b", "c"});

@@ -448,6 +448,22 @@ TEST_CASE("scan and fix reboots what is silent when it is told to, and makes ane
   }
 }
 
+TEST_CASE("a silent VM that holds its disk fast is replaced all the same, with its disk") {
+  DirectorWorld world;
+  world.deploy(simple_manifest(1));
+  const auto before = world.vm("server", 0);
+  const auto disk = disk_of(world, 0);
+  silence(world);
+  world.cpi.fail_next("detach_disk", cpi::CallFault::error_before);
+  scan_and_fix(world, {{"server", {before.instance.value}}});
+  CHECK_FALSE(world.cloud.find_vm(*before.cid));
+  CHECK(world.vm("server", 0).agent != before.agent);
+  CHECK(disk_of(world, 0) == disk);
+  CHECK(world.cloud.find_disk(disk)->attached_to == world.vm("server", 0).cid);
+  CHECK(runs(world, 0));
+  CHECK(world.inconsistencies() == std::vector<std::string>{});
+}
+
 TEST_CASE("a scan does not wait for whoever works on the deployment") {
   DirectorWorld world;
   world.deploy(simple_manifest(1));
