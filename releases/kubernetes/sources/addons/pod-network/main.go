@@ -1,0 +1,78 @@
+// pod-network keeps a node's routes to the pods of all other nodes, and tells the container runtime
+// which addresses this node's own pods get. The controller manager gives each node its range.
+//
+// Pods' packets travel unwrapped, so the nodes must share a network segment.
+package main
+
+import (
+	"context"
+	"flag"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+)
+
+// A look now and then mends what somebody else changed.
+const lookAgain = 30 * time.Second
+
+func main() {
+	kubeconfig := flag.String("kubeconfig", "", "how to reach the API")
+	node := flag.String("node", "", "this node's name; empty on a machine that is none and only needs the routes")
+	cniConfig := flag.String("cni-config", "", "file to write the container runtime's network configuration to")
+	klog.InitFlags(nil)
+	flag.Parse()
+	config, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
+	if err != nil {
+		klog.ErrorS(err, "cannot read the kubeconfig", "file", *kubeconfig)
+		os.Exit(1)
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		klog.ErrorS(err, "cannot make a client of the kubeconfig", "file", *kubeconfig)
+		os.Exit(1)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	follow(ctx, client, &network{node: *node, cniConfig: *cniConfig})
+}
+
+// follow applies the nodes' ranges whenever they change, until the context ends.
+func follow(ctx context.Context, client kubernetes.Interface, network *network) {
+	changed := make(chan struct{}, 1)
+	wake := func() {
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	}
+	factory := informers.NewSharedInformerFactory(client, 0)
+	nodes := factory.Core().V1().Nodes()
+	nodes.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(any) { wake() },
+		UpdateFunc: func(any, any) { wake() },
+		DeleteFunc: func(any) { wake() },
+	})
+	factory.Start(ctx.Done())
+	if !cache.WaitForCacheSync(ctx.Done(), nodes.Informer().HasSynced) {
+		return
+	}
+	wake()
+	ticker := time.NewTicker(lookAgain)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		case <-ticker.C:
+		}
+		network.apply(nodes.Informer().GetStore().List())
+	}
+}
