@@ -81,7 +81,7 @@ std::vector<Json> ClusterLab::instances(const std::string& group) {
 
 Lab::Outcome ClusterLab::on(const Json& instance, const std::vector<std::string>& argv) {
   std::vector<std::string> words = {"/usr/bin/virsh", "--quiet", "--connect", "lxc:///system",
-                                    "lxc-enter-namespace", "--noseclabel", instance.at("cid").get<std::string>()};
+                                    "lxc-enter-namespace", "--noseclabel", instance.at("cid").get<std::string>(), "--"};
   words.insert(words.end(), argv.begin(), argv.end());
   return in_lab(std::move(words));
 }

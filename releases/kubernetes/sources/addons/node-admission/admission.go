@@ -23,6 +23,7 @@ const (
 type state struct {
 	nodes    []*corev1.Node
 	requests []*certificates.CertificateSigningRequest
+	tokens   []*corev1.Secret
 }
 
 type admission struct {
@@ -38,13 +39,13 @@ func (a *admission) reconcile(ctx context.Context, instances map[string]instance
 	for _, node := range now.nodes {
 		ready[node.Name] = isReady(node)
 	}
-	a.keepTokens(ctx, instances, ready)
+	a.keepTokens(ctx, instances, ready, now.tokens)
 	for _, request := range now.requests {
 		a.answer(ctx, instances, request)
 	}
 	for _, node := range now.nodes {
 		// An instance that is gone for good: its VM cannot delete the node itself.
-		if _, wanted := instances[node.Name]; !wanted && !ready[node.Name] {
+		if _, wanted := instances[node.Name]; !wanted && !ready[node.Name] && len(instances) != 0 {
 			err := a.client.CoreV1().Nodes().Delete(ctx, node.Name, metav1.DeleteOptions{})
 			klog.InfoS("deleted the node of an instance that is gone", "node", node.Name, "err", err)
 		}
@@ -61,27 +62,23 @@ func isReady(node *corev1.Node) bool {
 }
 
 // There is a token exactly while its node is not ready: once used, it is worth nothing.
-func (a *admission) keepTokens(ctx context.Context, instances map[string]instance, ready map[string]bool) {
+func (a *admission) keepTokens(ctx context.Context, instances map[string]instance, ready map[string]bool, present []*corev1.Secret) {
 	secrets := a.client.CoreV1().Secrets(tokenNamespace)
-	present, err := secrets.List(ctx, metav1.ListOptions{LabelSelector: tokenLabel})
-	if err != nil {
-		klog.ErrorS(err, "cannot list the bootstrap tokens")
-		return
-	}
 	wanted := map[string]instance{}
 	for _, one := range instances {
 		if !ready[one.node] {
 			wanted["bootstrap-token-"+one.tokenID()] = one
 		}
 	}
-	for i := range present.Items {
-		name := present.Items[i].Name
-		if _, ok := wanted[name]; ok {
-			delete(wanted, name)
+	for _, token := range present {
+		if _, ok := wanted[token.Name]; ok {
+			delete(wanted, token.Name)
 			continue
 		}
-		err := secrets.Delete(ctx, name, metav1.DeleteOptions{})
-		klog.InfoS("deleted a bootstrap token", "node", present.Items[i].Labels[tokenLabel], "err", err)
+		// What was deleted already is only not yet seen to be gone.
+		if err := secrets.Delete(ctx, token.Name, metav1.DeleteOptions{}); !apierrors.IsNotFound(err) {
+			klog.InfoS("deleted a bootstrap token", "node", token.Labels[tokenLabel], "err", err)
+		}
 	}
 	for name, one := range wanted {
 		_, err := secrets.Create(ctx, a.token(name, one), metav1.CreateOptions{})

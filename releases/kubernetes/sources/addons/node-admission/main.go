@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -58,8 +59,12 @@ func run(ctx context.Context, a *admission, read func() (map[string]instance, er
 	factory := informers.NewSharedInformerFactory(a.client, 0)
 	nodes := factory.Core().V1().Nodes()
 	requests := factory.Certificates().V1().CertificateSigningRequests()
-	synced := []cache.InformerSynced{nodes.Informer().HasSynced, requests.Informer().HasSynced}
+	ofTokens := informers.NewSharedInformerFactoryWithOptions(a.client, 0, informers.WithNamespace(tokenNamespace),
+		informers.WithTweakListOptions(func(options *metav1.ListOptions) { options.LabelSelector = tokenLabel }))
+	tokens := ofTokens.Core().V1().Secrets()
+	synced := []cache.InformerSynced{nodes.Informer().HasSynced, requests.Informer().HasSynced, tokens.Informer().HasSynced}
 	factory.Start(ctx.Done())
+	ofTokens.Start(ctx.Done())
 	if !cache.WaitForCacheSync(ctx.Done(), synced...) {
 		return
 	}
@@ -71,6 +76,7 @@ func run(ctx context.Context, a *admission, read func() (map[string]instance, er
 			var now state
 			now.nodes, _ = nodes.Lister().List(labels.Everything())
 			now.requests, _ = requests.Lister().List(labels.Everything())
+			now.tokens, _ = tokens.Lister().List(labels.Everything())
 			a.reconcile(ctx, instances, now)
 		}
 		select {

@@ -119,7 +119,7 @@ TEST_CASE("pods of a deployment run on two nodes and are reached by name, by a n
   CHECK(pods[0].at("spec").at("nodeName") != pods[1].at("spec").at("nodeName"));
   const auto names = names_of(pods);
   const auto inside = [&](const std::string& url) {
-    return std::vector<std::string>{"/bin/bash", "-c", "exec \"$0\" --kubeconfig=\"$1\" exec \"$2\" -- wget -q -T 5 -O - \"$3\"",
+    return std::vector<std::string>{"/bin/bash", "-c", "exec \"$0\" --kubeconfig=\"$1\" exec \"$2\" -- timeout 5 wget -q -O - \"$3\"",
                                     lab.kubectl_program(), lab.kubeconfig(), names[0], url};
   };
   check_all_answer(lab, inside("http://web/"), names);
