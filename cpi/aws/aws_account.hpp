@@ -23,7 +23,7 @@ class AwsAccount {
   Json config() const;
   Json assumer() const {
     return world_.at("assumer");
-  }                                             // keys that may assume the CPI's role, and nothing else
+  }  // keys that may assume the CPI's role, and nothing else
   std::string config_file(const Json& config);  // a file that holds it
   std::unique_ptr<Cpi> in_process(const Json& config);
   Json next_network();  // manual, with an address nobody uses

@@ -64,7 +64,8 @@ AwsCpi::AwsCpi(AwsConfig config, Clock& clock, Random& random, Log log)
       api_(assumed_ ? *assumed_ : *own_),
       stemcells_(config_, api_),
       vms_(config_, api_),
-      volumes_(config_, api_) {}
+      volumes_(config_, api_),
+      snapshots_(config_, api_) {}
 
 Info AwsCpi::info() { return {3, {"aws-raw", "aws-light"}}; }
 
@@ -166,11 +167,11 @@ std::optional<DiskCid> AwsCpi::update_disk(const DiskCid& disk, std::int64_t new
 }
 
 SnapshotCid AwsCpi::snapshot_disk(const DiskCid& disk, const Json& metadata) {
-  return translated([&] { return volumes_.snapshot(disk, metadata); });
+  return translated([&] { return snapshots_.create(disk, metadata); });
 }
 
 void AwsCpi::delete_snapshot(const SnapshotCid& snapshot) {
-  translated([&] { volumes_.remove_snapshot(snapshot); });
+  translated([&] { snapshots_.remove(snapshot); });
 }
 
 Json AwsCpi::create_network(const Json&) {

@@ -7,6 +7,7 @@
 #include "base/random.hpp"
 #include "cpi/aws/api/api.hpp"
 #include "cpi/aws/config.hpp"
+#include "cpi/aws/snapshots.hpp"
 #include "cpi/aws/stemcells.hpp"
 #include "cpi/aws/vms.hpp"
 #include "cpi/aws/volumes.hpp"
@@ -55,6 +56,7 @@ class AwsCpi final : public Cpi {
   Stemcells stemcells_;
   Vms vms_;
   Volumes volumes_;
+  Snapshots snapshots_;
 };
 
 }  // namespace slipway::cpi::aws

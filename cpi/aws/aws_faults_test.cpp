@@ -13,8 +13,8 @@ using namespace slipway::cpi;
 using namespace slipway::cpi::aws;
 using Kind = test::NetFault::Kind;
 
-// Every request of each method meets every fault, one at a time. Whatever happens to it, the method succeeds or says
-// why not by a type of the contract; nothing is made twice, and after deletion nothing is left.
+// Every request of each method meets every fault, one at a time. Whatever happens to it, the method succeeds
+// or says why not by a type of the contract; nothing is made twice, and after deletion nothing is left.
 namespace {
 
 AwsAccount& account() {
@@ -38,7 +38,8 @@ struct NamedFault {
 
 std::vector<NamedFault> all_faults() {
   return {{"RequestLimitExceeded", {.kind = Kind::answer, .status = 503, .body = throttled}},
-          {"a balancer's 503", {.kind = Kind::answer, .status = 503, .content_type = "text/html", .body = "<html>busy"}},
+          {"a balancer's 503",
+           {.kind = Kind::answer, .status = 503, .content_type = "text/html", .body = "<html>busy"}},
           {"the request is lost", {.kind = Kind::lose_request}},
           {"the reply is lost", {.kind = Kind::lose_reply}},
           {"the reply is cut", {.kind = Kind::cut_reply}},
@@ -51,7 +52,8 @@ std::vector<NamedFault> all_faults() {
 template <class Action>
 bool with_fault_at(int n, const test::NetFault& fault, Action&& action) {
   std::atomic<int> count{0};
-  account().proxy().set_faults([&](const test::ProxiedRequest&) { return ++count == n ? fault : test::NetFault{}; });
+  account().proxy().set_faults(
+      [&](const test::ProxiedRequest&) { return ++count == n ? fault : test::NetFault{}; });
   action();
   account().proxy().set_faults({});
   return count >= n;
@@ -60,7 +62,7 @@ bool with_fault_at(int n, const test::NetFault& fault, Action&& action) {
 template <class Action>
 void for_each_fault_of_each_request(Action&& action) {
   for (const auto& [name, fault] : all_faults()) {
-    CAPTURE(name);
+    CAPTURE(std::string(name));
     int n = 1;
     for (;; ++n) {
       CAPTURE(n);
@@ -94,10 +96,13 @@ CreateVm vm_request(int networks) {
 
 std::size_t living(const std::string& agent) {
   const auto all = account().instances(agent);
-  return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [](const Instance& i) { return i.lives(); }));
+  return static_cast<std::size_t>(
+      std::count_if(all.begin(), all.end(), [](const Instance& i) { return i.lives(); }));
 }
 
-std::size_t volumes_with(const std::string& tag) { return account().tagged("DescribeVolumes", "volumeSet", tag).size(); }
+std::size_t volumes_with(const std::string& tag) {
+  return account().tagged("DescribeVolumes", "volumeSet", tag).size();
+}
 std::size_t snapshots_with(const std::string& tag) {
   return account().tagged("DescribeSnapshots", "snapshotSet", tag).size();
 }
@@ -145,7 +150,8 @@ TEST_CASE("delete_vm leaves nothing whatever happens to one of its requests") {
     account().proxy().take_requests();
     const auto clean = account().in_process([] {
       auto config = account().config();
-      for (const auto* endpoint : {"ec2_endpoint", "elb_endpoint", "sts_endpoint", "ebs_endpoint"}) config[endpoint] = account()["endpoint"];
+      for (const auto* endpoint : {"ec2_endpoint", "elb_endpoint", "sts_endpoint", "ebs_endpoint"})
+        config[endpoint] = account()["endpoint"];
       return config;
     }());
     const auto request = vm_request(1);
@@ -240,13 +246,15 @@ TEST_CASE("a CPI killed between an effect and its reply leaves what the repeated
       REQUIRE(n < 60);
       std::atomic<bool> dead{false}, ended{false};
       std::atomic<int> count{0};
-      ExecCpi cpi({.command = {SLIPWAY_CPI_AWS, file}, .director_uuid = "d-1"}, {.log = {}, .cancelled = [&] { return dead.load(); }});
+      ExecCpi cpi({.command = {SLIPWAY_CPI_AWS, file}, .director_uuid = "d-1"},
+                  {.log = {}, .cancelled = [&] { return dead.load(); }});
       cpi.info();
       account().proxy().set_faults([&](const test::ProxiedRequest&) {
         if (++count != n) return test::NetFault{};
         return test::NetFault{.kind = Kind::lose_reply, .after_effect = [&] {
                                 dead = true;
-                                for (int i = 0; i < 300 && !ended; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+                                for (int i = 0; i < 300 && !ended; ++i)
+                                  std::this_thread::sleep_for(std::chrono::milliseconds(10));
                               }};
       });
       bool died = false;

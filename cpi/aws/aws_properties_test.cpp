@@ -35,7 +35,8 @@ struct TestVm {
   CreateVm request;
   CreatedVm created;
 
-  explicit TestVm(const Json& properties = Json::object(), const Json& networks = Json::object(), Cpi& by = aws_cpi()) {
+  explicit TestVm(const Json& properties = Json::object(), const Json& networks = Json::object(),
+                  Cpi& by = aws_cpi()) {
     request.agent = {next_agent()};
     request.stemcell = {account()["ami"] + " light"};
     request.cloud_properties = account().vm_properties();
@@ -52,7 +53,8 @@ struct TestVm {
     }
   }
   Reply told() const {
-    const auto reply = account().observer().ec2(Query("DescribeInstances").list("InstanceId", {created.vm.value}));
+    const auto reply =
+        account().observer().ec2(Query("DescribeInstances").list("InstanceId", {created.vm.value}));
     return reply.items("reservationSet").at(0).items("instancesSet").at(0);
   }
 };
@@ -128,7 +130,8 @@ TEST_CASE("after delete_vm neither volumes nor interfaces are left") {
     Json networks{{"a", account().next_network()}, {"b", account().next_network()}};
     const TestVm vm(Json::object(), networks);
     agent = vm.request.agent.value;
-    for (const auto& device : vm.told().items("blockDeviceMapping")) volumes.push_back(device.text("ebs/volumeId"));
+    for (const auto& device : vm.told().items("blockDeviceMapping"))
+      volumes.push_back(device.text("ebs/volumeId"));
     CHECK(account().tagged("DescribeNetworkInterfaces", "networkInterfaceSet", agent_tag).size() >= 2);
   }
   for (const auto& item : account().observer().pages(Query("DescribeVolumes"), "volumeSet")) {
@@ -162,7 +165,8 @@ TEST_CASE("security groups may be named by name or by id; one that is not there 
   auto network = account().next_network();
   network["cloud_properties"]["security_groups"] = {account()["security_group_name"]};
   const TestVm vm(Json::object(), {{"default", network}});
-  CHECK(vm.told().items("networkInterfaceSet").at(0).items("groupSet").at(0).text("groupId") == account()["security_group"]);
+  CHECK(vm.told().items("networkInterfaceSet").at(0).items("groupSet").at(0).text("groupId") ==
+        account()["security_group"]);
   auto other = account().next_network();
   other["cloud_properties"]["security_groups"] = {"nobodys-group"};
   try {
@@ -176,10 +180,16 @@ TEST_CASE("security groups may be named by name or by id; one that is not there 
 
 TEST_CASE("a vip network moves the Elastic IP to the VM; an unknown one fails and leaves no VM") {
   const auto with_vip = [](const std::string& ip) {
-    return Json{{"default", account().next_network()}, {"public", {{"type", "vip"}, {"ip", ip}, {"cloud_properties", Json::object()}}}};
+    return Json{{"default", account().next_network()},
+                {"public", {{"type", "vip"}, {"ip", ip}, {"cloud_properties", Json::object()}}}};
   };
   const auto holder = [] {
-    return account().observer().ec2(Query("DescribeAddresses").list("PublicIp", {account()["elastic_ip"]})).items("addressesSet").at(0).text("networkInterfaceId");
+    return account()
+        .observer()
+        .ec2(Query("DescribeAddresses").list("PublicIp", {account()["elastic_ip"]}))
+        .items("addressesSet")
+        .at(0)
+        .text("networkInterfaceId");
   };
   const TestVm first(Json::object(), with_vip(account()["elastic_ip"]));
   CHECK(holder() == read_instance(first.told()).interfaces[0].id);
@@ -195,24 +205,33 @@ TEST_CASE("a vip network moves the Elastic IP to the VM; an unknown one fails an
 
 TEST_CASE("a VM joins target groups and classic load balancers") {
   const TestVm vm(Json{{"lb_target_groups", {account()["target_group"]}}, {"elbs", {account()["elb"]}}});
-  const auto health = account().observer().query(Service::elbv2, Query("DescribeTargetHealth").set("TargetGroupArn", account()["target_group_arn"]));
+  const auto health = account().observer().query(
+      Service::elbv2, Query("DescribeTargetHealth").set("TargetGroupArn", account()["target_group_arn"]));
   bool is_target = false;
   for (const auto& item : health.items("DescribeTargetHealthResult/TargetHealthDescriptions")) {
     is_target = is_target || item.text("Target/Id") == vm.created.vm.value;
   }
   CHECK(is_target);
-  const auto classic = account().observer().query(Service::elb, Query("DescribeLoadBalancers").list("LoadBalancerNames.member", {account()["elb"]}));
+  const auto classic = account().observer().query(
+      Service::elb, Query("DescribeLoadBalancers").list("LoadBalancerNames.member", {account()["elb"]}));
   bool is_member = false;
-  for (const auto& item : classic.items("DescribeLoadBalancersResult/LoadBalancerDescriptions").at(0).items("Instances")) {
+  for (const auto& item :
+       classic.items("DescribeLoadBalancersResult/LoadBalancerDescriptions").at(0).items("Instances")) {
     is_member = is_member || item.text("InstanceId") == vm.created.vm.value;
   }
   CHECK(is_member);
 }
 
 TEST_CASE("advertised routes point at the VM, and at the next one that has them") {
-  const Json routes{{"source_dest_check", false}, {"advertised_routes", {{{"table_id", account()["route_table"]}, {"destination", "192.0.2.0/24"}}}}};
+  const Json routes{
+      {"source_dest_check", false},
+      {"advertised_routes", {{{"table_id", account()["route_table"]}, {"destination", "192.0.2.0/24"}}}}};
   const auto target = [] {
-    const auto table = account().observer().ec2(Query("DescribeRouteTables").list("RouteTableId", {account()["route_table"]})).items("routeTableSet").at(0);
+    const auto table = account()
+                           .observer()
+                           .ec2(Query("DescribeRouteTables").list("RouteTableId", {account()["route_table"]}))
+                           .items("routeTableSet")
+                           .at(0);
     for (const auto& route : table.items("routeSet")) {
       if (route.text("destinationCidrBlock") == "192.0.2.0/24") return route.text("networkInterfaceId");
     }
@@ -234,7 +253,9 @@ TEST_CASE("a spot instance falls back to on demand when EC2 has none, and only w
     if (request.body.find("MarketType=spot") == std::string::npos) return fault;
     fault.kind = test::NetFault::Kind::answer;
     fault.status = 500;
-    fault.body = "<Response><Errors><Error><Code>InsufficientInstanceCapacity</Code><Message>none</Message></Error></Errors></Response>";
+    fault.body =
+        "<Response><Errors><Error><Code>InsufficientInstanceCapacity</Code><Message>none</Message></Error></"
+        "Errors></Response>";
     return fault;
   });
   auto impatient = account().config();
@@ -253,8 +274,11 @@ TEST_CASE("a spot instance falls back to on demand when EC2 has none, and only w
 }
 
 TEST_CASE("instance profile, key pair, type and zone are as the cloud properties say") {
-  const TestVm vm(Json{{"iam_instance_profile", account()["instance_profile"]}, {"key_name", account()["key_name"]},
-                       {"instance_type", "c5.xlarge"}, {"availability_zone", account()["zone"]}, {"placement_group", "apart"}});
+  const TestVm vm(Json{{"iam_instance_profile", account()["instance_profile"]},
+                       {"key_name", account()["key_name"]},
+                       {"instance_type", "c5.xlarge"},
+                       {"availability_zone", account()["zone"]},
+                       {"placement_group", "apart"}});
   const auto told = vm.told();
   CHECK(told.text("iamInstanceProfile/arn").ends_with("/" + account()["instance_profile"]));
   CHECK(told.text("keyName") == account()["key_name"]);
@@ -263,7 +287,9 @@ TEST_CASE("instance profile, key pair, type and zone are as the cloud properties
 }
 
 TEST_CASE("disks have type, performance and encryption as asked, and say what they are for") {
-  const auto disk = aws_cpi().create_disk(3000, {{"type", "io2"}, {"iops", 600}, {"encrypted", true}, {"kms_key_arn", account()["kms_key_arn"]}}, std::nullopt);
+  const auto disk = aws_cpi().create_disk(
+      3000, {{"type", "io2"}, {"iops", 600}, {"encrypted", true}, {"kms_key_arn", account()["kms_key_arn"]}},
+      std::nullopt);
   const auto told = volume(disk.value);
   CHECK(told.text("size") == "3");
   CHECK(told.text("volumeType") == "io2");
@@ -273,7 +299,11 @@ TEST_CASE("disks have type, performance and encryption as asked, and say what th
   aws_cpi().set_disk_metadata(disk, {{"deployment", "d"}, {"instance_index", 3}});
   CHECK(tag_of(volume(disk.value), "instance_index") == "3");
 
-  CHECK_FALSE(aws_cpi().update_disk(disk, 5000, {{"type", "gp3"}, {"throughput", 300}, {"encrypted", true}, {"kms_key_arn", account()["kms_key_arn"]}}));
+  CHECK_FALSE(aws_cpi().update_disk(disk, 5000,
+                                    {{"type", "gp3"},
+                                     {"throughput", 300},
+                                     {"encrypted", true},
+                                     {"kms_key_arn", account()["kms_key_arn"]}}));
   CHECK(volume(disk.value).text("volumeType") == "gp3");
   CHECK(volume(disk.value).text("throughput") == "300");
   CHECK(volume(disk.value).text("size") == "5");
@@ -318,7 +348,8 @@ TEST_CASE("snapshots are tagged, and gone when deleted") {
 }
 
 TEST_CASE("a light stemcell is its AMI; one without an AMI for the region says for which it has") {
-  const auto cid = aws_cpi().create_stemcell(account().image(), {{"ami", {{account()["region"], account()["ami"]}}}}, Json::object());
+  const auto cid = aws_cpi().create_stemcell(
+      account().image(), {{"ami", {{account()["region"], account()["ami"]}}}}, Json::object());
   CHECK(cid.value == account()["ami"] + " light");
   aws_cpi().delete_stemcell(cid);
   CHECK(find_image(account().observer(), {account()["ami"]}));
@@ -332,7 +363,9 @@ TEST_CASE("a light stemcell is its AMI; one without an AMI for the region says f
 }
 
 TEST_CASE("an encrypted light stemcell is a copy of the account's own, made once") {
-  const Json properties{{"ami", {{account()["region"], account()["ami"]}}}, {"encrypted", true}, {"kms_key_arn", account()["kms_key_arn"]}};
+  const Json properties{{"ami", {{account()["region"], account()["ami"]}}},
+                        {"encrypted", true},
+                        {"kms_key_arn", account()["kms_key_arn"]}};
   const auto cid = aws_cpi().create_stemcell(account().image(), properties, Json::object());
   CHECK(aws_cpi().create_stemcell(account().image(), properties, Json::object()) == cid);
   const auto image = find_image(account().observer(), cid);
@@ -343,9 +376,12 @@ TEST_CASE("an encrypted light stemcell is a copy of the account's own, made once
   CHECK(find_image(account().observer(), {account()["ami"]}));
 }
 
-TEST_CASE("of a heavy stemcell only the blocks with something in them are sent, and nothing is left when it is deleted") {
+TEST_CASE(
+    "of a heavy stemcell only the blocks with something in them are sent, and nothing is left when it is "
+    "deleted") {
   account().proxy().take_requests();
-  const auto cid = aws_cpi().create_stemcell(account().image(), {{"name", "slipway"}, {"disk", 3000}}, {{"env", "test"}});
+  const auto cid =
+      aws_cpi().create_stemcell(account().image(), {{"name", "slipway"}, {"disk", 3000}}, {{"env", "test"}});
   std::vector<std::string> blocks;
   for (const auto& request : account().proxy().take_requests()) {
     if (request.method == "PUT") blocks.push_back(request.target.substr(request.target.rfind('/') + 1));
@@ -364,12 +400,17 @@ TEST_CASE("of a heavy stemcell only the blocks with something in them are sent, 
 TEST_CASE("credentials may come from the instance's role") {
   auto config = account().config();
   const auto keys = config;
-  http::Server metadata({}, [&](http::Request& request) {
-    if (request.method == "PUT") return http::Response::text(200, "session");
-    if (request.path.ends_with("/")) return http::Response::text(200, "role");
-    return http::Response::json(200, {{"AccessKeyId", keys["access_key_id"]}, {"SecretAccessKey", keys["secret_access_key"]},
-                                      {"Token", "token-that-moto-does-not-know"}, {"Expiration", "2040-01-01T00:00:00Z"}});
-  }, Log::discard());
+  http::Server metadata(
+      {},
+      [&](http::Request& request) {
+        if (request.method == "PUT") return http::Response::text(200, "session");
+        if (request.path.ends_with("/")) return http::Response::text(200, "role");
+        return http::Response::json(200, {{"AccessKeyId", keys["access_key_id"]},
+                                          {"SecretAccessKey", keys["secret_access_key"]},
+                                          {"Token", "token-that-moto-does-not-know"},
+                                          {"Expiration", "2040-01-01T00:00:00Z"}});
+      },
+      Log::discard());
   config.erase("access_key_id");
   config.erase("secret_access_key");
   config["credentials_source"] = "env_or_profile";
@@ -381,7 +422,8 @@ TEST_CASE("credentials may come from the instance's role") {
   const auto requests = account().proxy().take_requests();
   REQUIRE_FALSE(requests.empty());
   CHECK(requests[0].headers.at("X-Amz-Security-Token") == "token-that-moto-does-not-know");
-  CHECK(requests[0].headers.at("Authorization").find(keys["access_key_id"].get<std::string>()) != std::string::npos);
+  CHECK(requests[0].headers.at("Authorization").find(keys["access_key_id"].get<std::string>()) !=
+        std::string::npos);
 }
 
 TEST_CASE("a wrong secret and a missing right are told as such, without the secret") {

@@ -52,6 +52,10 @@ bool is_broken(const Image& image) {
   return image.state == "failed" || image.state == "error" || image.state == "invalid";
 }
 
+bool holds(const std::vector<std::string>& ids, const std::string& id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
 bool wants_encryption(const Json& properties, const AwsConfig& config) {
   const auto found = properties.find("encrypted");
   return found != properties.end() && found->is_boolean() ? found->get<bool>() : config.encrypted;
@@ -144,12 +148,9 @@ StemcellCid Stemcells::create_heavy(const std::string& image_path, const Json& p
 std::string Stemcells::snapshot_of(const std::string& image_path, const Json& properties,
                                    const std::string& digest, const Tags& tags) const {
   std::string snapshot;
-  const auto query =
-      Query("DescribeSnapshots").list("Owner", {"self"}).filter(std::string("tag:") + stemcell_tag, {digest});
-  for (const auto& item : api_.pages(query, "snapshotSet")) {
-    const auto state = item.text("status");
-    if (state == "completed") snapshot = item.text("snapshotId");
-    if (state == "error") api_.ec2(Query("DeleteSnapshot").set("SnapshotId", item.text("snapshotId")));
+  for (const auto& known : snapshots_made_for(digest)) {
+    if (known.state == "completed") snapshot = known.id;
+    if (known.state == "error") delete_snapshot(known.id);
   }
   if (snapshot.empty()) {
     const auto disk = properties.find("disk");
@@ -203,8 +204,9 @@ void Stemcells::register_image(const std::string& snapshot, const Json& properti
     if (!error.is("InvalidAMIName.Duplicate")) throw;
     const auto known = find_image(api_, {digest});
     if (!known) throw;
-    if (std::find(known->snapshots.begin(), known->snapshots.end(), snapshot) == known->snapshots.end()) {
-      api_.ec2(Query("DeleteSnapshot").set("SnapshotId", snapshot));
+    // Over another call's snapshot: then this one serves nobody.
+    for (const auto& other : snapshots_made_for(digest)) {
+      if (other.id != snapshot && holds(known->snapshots, other.id)) delete_snapshot(snapshot);
     }
   }
 }
@@ -237,20 +239,28 @@ void Stemcells::remove(const StemcellCid& stemcell) {
   }
   // Also those of an image whose deletion was cut short.
   if (is_client_token(stemcell.value)) {
-    const auto query = Query("DescribeSnapshots")
-                           .list("Owner", {"self"})
-                           .filter(std::string("tag:") + stemcell_tag, {stemcell.value});
-    for (const auto& item : api_.pages(query, "snapshotSet")) {
-      const auto id = item.text("snapshotId");
-      if (std::find(snapshots.begin(), snapshots.end(), id) == snapshots.end()) snapshots.push_back(id);
+    for (const auto& snapshot : snapshots_made_for(stemcell.value)) {
+      if (!holds(snapshots, snapshot.id)) snapshots.push_back(snapshot.id);
     }
   }
-  for (const auto& snapshot : snapshots) {
-    try {
-      api_.ec2(Query("DeleteSnapshot").set("SnapshotId", snapshot));
-    } catch (const AwsError& error) {
-      if (!error.is("InvalidSnapshot.NotFound")) throw;
-    }
+  for (const auto& snapshot : snapshots) delete_snapshot(snapshot);
+}
+
+std::vector<Stemcells::Snapshot> Stemcells::snapshots_made_for(const std::string& digest) const {
+  std::vector<Snapshot> found;
+  const auto query =
+      Query("DescribeSnapshots").list("Owner", {"self"}).filter(std::string("tag:") + stemcell_tag, {digest});
+  for (const auto& item : api_.pages(query, "snapshotSet")) {
+    found.push_back({item.text("snapshotId"), item.text("status")});
+  }
+  return found;
+}
+
+void Stemcells::delete_snapshot(const std::string& id) const {
+  try {
+    api_.ec2(Query("DeleteSnapshot").set("SnapshotId", id));
+  } catch (const AwsError& error) {
+    if (!error.is("InvalidSnapshot.NotFound")) throw;
   }
 }
 

@@ -32,6 +32,11 @@ class Stemcells {
   void remove(const StemcellCid& stemcell);
 
  private:
+  struct Snapshot {
+    std::string id, state;
+  };
+  std::vector<Snapshot> snapshots_made_for(const std::string& digest) const;
+  void delete_snapshot(const std::string& id) const;
   bool is_there(const StemcellCid& stemcell);
   StemcellCid create_light(const Json& properties, const Json& tags);
   StemcellCid create_heavy(const std::string& image_path, const Json& properties, const Json& tags);

@@ -9,10 +9,6 @@ namespace {
 
 constexpr int creations_at_most = 3;
 
-[[noreturn]] void throw_disk_not_found(const DiskCid& disk) {
-  throw CpiError(ErrorType::disk_not_found, "there is no disk '" + disk.value + "'");
-}
-
 [[noreturn]] void refuse_attached(const Volume& volume, const std::string& what) {
   throw CpiError(ErrorType::cloud_error,
                  what + " disk '" + volume.id + "': it is attached to VM '" + volume.attached_to + "'");
@@ -71,6 +67,10 @@ bool is_quota_error(const AwsError& error) {
 }
 
 }  // namespace
+
+void throw_disk_not_found(const DiskCid& disk) {
+  throw CpiError(ErrorType::disk_not_found, "there is no disk '" + disk.value + "'");
+}
 
 Patience Volumes::patience(const std::string& what) const {
   return Patience(api_.clock(), config_.first_poll, config_.wait_limit, what);
@@ -315,8 +315,10 @@ void Volumes::modify(const Volume& volume, std::int64_t new_size_mib, Query chan
     try {
       api_.ec2(changes.set("VolumeId", volume.id));
     } catch (const AwsError& error) {
-      const bool too_soon = error.is("VolumeModificationRateExceeded") || error.is("IncorrectModificationState");
-      // One change in six hours is EC2's rule: a copy is what remains, unless it is this change that is under way.
+      const bool too_soon =
+          error.is("VolumeModificationRateExceeded") || error.is("IncorrectModificationState");
+      // One change in six hours is EC2's rule: a copy is what remains, unless it is this change that is under
+      // way.
       if (too_soon && !is_modified_to(volume.id, gib)) throw CpiError(ErrorType::not_supported, error.what());
       if (is_quota_error(error)) throw CpiError(ErrorType::no_disk_space, error.what());
       if (!too_soon) throw;
@@ -353,51 +355,6 @@ void Volumes::wait_for_modification(const std::string& id, std::int64_t gib) con
       throw CpiError(ErrorType::cloud_error,
                      "EC2 could not change volume " + id + ": " + last.text("statusMessage"));
     waiting.pause();
-  }
-}
-
-// CreateSnapshot knows no client token. The tag of this one call tells whether it was heard when its reply is
-// lost, and whether it was heard twice.
-SnapshotCid Volumes::snapshot(const DiskCid& disk, const Json& metadata) {
-  if (!is_ec2_id(disk.value, "vol")) throw_disk_not_found(disk);
-  const auto call = api_.random().uuid();
-  const auto tags = merged(merged(to_tags(config_.tags), to_tags(metadata)), {{request_tag, call}});
-  auto waiting = patience("making a snapshot of " + disk.value);
-  for (;;) {
-    std::string made;
-    try {
-      made = api_.ec2(Query("CreateSnapshot")
-                          .set("VolumeId", disk.value)
-                          .set("Description", "slipway " + disk.value)
-                          .tag_specification("snapshot", tags),
-                      Repeat::once)
-                 .text("snapshotId");
-    } catch (const Error& error) {
-      const auto* aws = dynamic_cast<const AwsError*>(&error);
-      if (aws != nullptr && (aws->is("InvalidVolume") || aws->is("InvalidParameterValue")))
-        throw_disk_not_found(disk);
-      if (error.fault() != Fault::outcome_unknown) throw;
-      waiting.pause();
-    }
-    const auto known = api_.pages(
-        Query("DescribeSnapshots").filter(std::string("tag:") + request_tag, {call}), "snapshotSet");
-    for (const auto& item : known) {
-      const auto id = item.text("snapshotId");
-      if (made.empty())
-        made = id;
-      else if (id != made)
-        remove_snapshot({id});
-    }
-    if (!made.empty()) return {made};
-  }
-}
-
-void Volumes::remove_snapshot(const SnapshotCid& snapshot) {
-  if (!is_ec2_id(snapshot.value, "snap")) return;
-  try {
-    api_.ec2(Query("DeleteSnapshot").set("SnapshotId", snapshot.value));
-  } catch (const AwsError& error) {
-    if (!error.is("InvalidSnapshot.NotFound") && !error.is("InvalidSnapshotID")) throw;
   }
 }
 

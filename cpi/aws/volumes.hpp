@@ -22,7 +22,9 @@ struct Volume {
   bool exists() const { return state != "deleting" && state != "deleted"; }
 };
 
-// Persistent disks: EBS volumes, and their snapshots.
+[[noreturn]] void throw_disk_not_found(const DiskCid& disk);
+
+// Persistent disks: EBS volumes.
 class Volumes {
  public:
   Volumes(const AwsConfig& config, const Api& api) : config_(config), api_(api) {}
@@ -37,8 +39,6 @@ class Volumes {
   void set_metadata(const DiskCid& disk, const Json& metadata);
   void resize(const DiskCid& disk, std::int64_t new_size_mib);
   void update(const DiskCid& disk, std::int64_t new_size_mib, const Json& properties);
-  SnapshotCid snapshot(const DiskCid& disk, const Json& metadata);
-  void remove_snapshot(const SnapshotCid& snapshot);
 
  private:
   std::optional<Volume> find(const std::string& id) const;

@@ -14,7 +14,8 @@ using namespace slipway::cpi::aws;
 namespace {
 
 const std::string throttled =
-    "<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>slow</Message></Error></Errors></Response>";
+    "<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>slow</Message></Error></Errors></"
+    "Response>";
 const std::string broken =
     "<Response><Errors><Error><Code>InternalError</Code><Message>oh</Message></Error></Errors></Response>";
 
@@ -27,8 +28,10 @@ struct World {
   http::Server server{{}, [this](http::Request& request) { return answer(request); }, Log::discard()};
   ManualClock clock;
   SeededRandom random{7};
-  std::shared_ptr<CredentialsSource> credentials = std::make_shared<StaticCredentials>(
-      Credentials{.access_key_id = "AKID", .secret_access_key = Secret("very-secret-key"), .session_token = Secret("very-secret-token")});
+  std::shared_ptr<CredentialsSource> credentials =
+      std::make_shared<StaticCredentials>(Credentials{.access_key_id = "AKID",
+                                                      .secret_access_key = Secret("very-secret-key"),
+                                                      .session_token = Secret("very-secret-token")});
 
   http::Response answer(http::Request& request) {
     std::lock_guard lock(mutex);
@@ -89,7 +92,8 @@ TEST_CASE("throttling that does not end comes out as such") {
 }
 
 TEST_CASE("a call whose outcome is unknown is repeated only when that is safe") {
-  for (const auto& [status, body] : std::vector<std::pair<int, std::string>>{{500, broken}, {200, "<Thing"}, {200, "<Other/>"}, {502, "<html>"}}) {
+  for (const auto& [status, body] : std::vector<std::pair<int, std::string>>{
+           {500, broken}, {200, "<Thing"}, {200, "<Other/>"}, {502, "<html>"}}) {
     CAPTURE(body);
     World world;
     world.will_answer(status, body);
@@ -112,7 +116,8 @@ TEST_CASE("a call whose outcome is unknown is repeated only when that is safe") 
 
 TEST_CASE("a refusal is not repeated") {
   World world;
-  world.will_answer(400, "<Response><Errors><Error><Code>InvalidParameterValue</Code></Error></Errors></Response>");
+  world.will_answer(
+      400, "<Response><Errors><Error><Code>InvalidParameterValue</Code></Error></Errors></Response>");
   const auto api = world.api();
   CHECK_THROWS_AS(api.ec2(Query("Thing")), AwsError);
   CHECK(world.bodies.size() == 1);
@@ -120,8 +125,11 @@ TEST_CASE("a refusal is not repeated") {
 
 TEST_CASE("errors that repeat the request's secrets do not hand them on") {
   World world;
-  world.will_answer(403, "<Response><Errors><Error><Code>SignatureDoesNotMatch</Code><Message>The Canonical String should "
-                         "have been x-amz-security-token:very-secret-token very-secret-key</Message></Error></Errors></Response>");
+  world.will_answer(
+      403,
+      "<Response><Errors><Error><Code>SignatureDoesNotMatch</Code><Message>The Canonical String should "
+      "have been x-amz-security-token:very-secret-token "
+      "very-secret-key</Message></Error></Errors></Response>");
   const auto api = world.api();
   try {
     api.ec2(Query("Thing"));
@@ -137,14 +145,16 @@ TEST_CASE("errors that repeat the request's secrets do not hand them on") {
 
 TEST_CASE("all pages are read, and a service that sends the same one for ever is stopped") {
   World world;
-  world.will_answer(200, "<ThingResponse><set><item><id>1</id></item></set><nextToken>t1</nextToken></ThingResponse>");
+  world.will_answer(
+      200, "<ThingResponse><set><item><id>1</id></item></set><nextToken>t1</nextToken></ThingResponse>");
   world.will_answer(200, "<ThingResponse><set><item><id>2</id></item></set><nextToken/></ThingResponse>");
   const auto api = world.api();
   const auto items = api.pages(Query("Thing"), "set");
   REQUIRE(items.size() == 2);
   CHECK(items[1].text("id") == "2");
   CHECK(world.bodies[1].find("NextToken=t1") != std::string::npos);
-  for (int i = 0; i < 2; ++i) world.will_answer(200, "<ThingResponse><nextToken>same</nextToken></ThingResponse>");
+  for (int i = 0; i < 2; ++i)
+    world.will_answer(200, "<ThingResponse><nextToken>same</nextToken></ThingResponse>");
   CHECK_THROWS_AS(api.pages(Query("Thing"), "set"), Error);
 }
 
@@ -152,7 +162,8 @@ TEST_CASE("expired credentials are got anew, once") {
   World world;
   int fetched = 0;
   world.credentials = std::make_shared<LentCredentials>(world.clock, [&] {
-    return Credentials{.access_key_id = "AKID" + std::to_string(++fetched), .secret_access_key = Secret("very-secret-key")};
+    return Credentials{.access_key_id = "AKID" + std::to_string(++fetched),
+                       .secret_access_key = Secret("very-secret-key")};
   });
   world.will_answer(400, "<Response><Errors><Error><Code>RequestExpired</Code></Error></Errors></Response>");
   world.api().ec2(Query("Thing"));
@@ -178,9 +189,12 @@ TEST_CASE("lent credentials are renewed five minutes before they end") {
 
 TEST_CASE("a role is assumed with the credentials at hand") {
   World world;
-  world.will_answer(200, "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><Credentials>"
-                         "<AccessKeyId>ASIA1</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
-                         "<Expiration>2030-01-02T03:04:05Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>");
+  world.will_answer(
+      200,
+      "<AssumeRoleResponse "
+      "xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><Credentials>"
+      "<AccessKeyId>ASIA1</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
+      "<Expiration>2030-01-02T03:04:05Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>");
   const auto lent = world.api().assume_role("arn:aws:iam::1:role/r", "me", "outside");
   CHECK(lent.access_key_id == "ASIA1");
   CHECK(lent.session_token.reveal() == "t");
@@ -190,21 +204,28 @@ TEST_CASE("a role is assumed with the credentials at hand") {
 
 TEST_CASE("an instance's role is asked for by IMDSv2: a session token first") {
   std::atomic<int> without_token{0};
-  http::Server metadata({}, [&](http::Request& request) {
-    const std::string roles = "/latest/meta-data/iam/security-credentials/";
-    if (request.method == "PUT" && request.path == "/latest/api/token") {
-      return request.headers.contains("X-aws-ec2-metadata-token-ttl-seconds") ? http::Response::text(200, "session") : http::Response::text(400, "");
-    }
-    if (request.headers["X-aws-ec2-metadata-token"] != "session") {
-      ++without_token;
-      return http::Response::text(401, "");
-    }
-    if (request.path == roles) return http::Response::text(200, "node-role\n");
-    if (request.path == roles + "node-role") {
-      return http::Response::text(200, R"({"Code":"Success","AccessKeyId":"ASIA2","SecretAccessKey":"s","Token":"t","Expiration":"2030-01-02T03:04:05Z"})");
-    }
-    return http::Response::text(404, "");
-  }, Log::discard());
+  http::Server metadata(
+      {},
+      [&](http::Request& request) {
+        const std::string roles = "/latest/meta-data/iam/security-credentials/";
+        if (request.method == "PUT" && request.path == "/latest/api/token") {
+          return request.headers.contains("X-aws-ec2-metadata-token-ttl-seconds")
+                     ? http::Response::text(200, "session")
+                     : http::Response::text(400, "");
+        }
+        if (request.headers["X-aws-ec2-metadata-token"] != "session") {
+          ++without_token;
+          return http::Response::text(401, "");
+        }
+        if (request.path == roles) return http::Response::text(200, "node-role\n");
+        if (request.path == roles + "node-role") {
+          return http::Response::text(
+              200,
+              R"({"Code":"Success","AccessKeyId":"ASIA2","SecretAccessKey":"s","Token":"t","Expiration":"2030-01-02T03:04:05Z"})");
+        }
+        return http::Response::text(404, "");
+      },
+      Log::discard());
   const auto lent = instance_profile("http://127.0.0.1:" + std::to_string(metadata.port()))();
   CHECK(lent.access_key_id == "ASIA2");
   CHECK(lent.session_token.reveal() == "t");
@@ -213,6 +234,7 @@ TEST_CASE("an instance's role is asked for by IMDSv2: a session token first") {
 
 TEST_CASE("regions have their own endpoints, those in China another domain") {
   CHECK(default_endpoint(Service::ec2, "eu-central-1") == "https://ec2.eu-central-1.amazonaws.com");
-  CHECK(default_endpoint(Service::elbv2, "us-east-2") == "https://elasticloadbalancing.us-east-2.amazonaws.com");
+  CHECK(default_endpoint(Service::elbv2, "us-east-2") ==
+        "https://elasticloadbalancing.us-east-2.amazonaws.com");
   CHECK(default_endpoint(Service::ebs, "cn-north-1") == "https://ebs.cn-north-1.amazonaws.com.cn");
 }

@@ -34,7 +34,8 @@ TEST_CASE("requests of AWS's test suite get the signatures it publishes") {
         "c5410059b04c1ee005303aed430f6e6645f61f4dc9e1461ec8f8916fdf18852c");
   CHECK(signature({.method = "POST", .headers = {{"My-Header1", "VALUE1"}}}) ==
         "cdbc9802e29d2942e5e10b5bccfdd67c5f22c7c4e8ae67b53629efa58b974b7d");
-  CHECK(signature({.method = "GET", .headers = {{"My-Header1", " value1"}, {"My-Header2", " \"a   b   c\""}}}) ==
+  CHECK(signature(
+            {.method = "GET", .headers = {{"My-Header1", " value1"}, {"My-Header2", " \"a   b   c\""}}}) ==
         "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736");
   CHECK(signature({.method = "POST",
                    .headers = {{"Content-Type", "application/x-www-form-urlencoded"}},
@@ -44,11 +45,15 @@ TEST_CASE("requests of AWS's test suite get the signatures it publishes") {
 
 TEST_CASE("a session token is sent and signed") {
   const std::string token =
-      "AQoDYXdzEPT//////////wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsKWHGBuFqwAeMicRXmxfpSPfIeoIYRqTflf"
-      "KD8YUuwthAx7mSEI/qkPpKPi/kMcGdQrmGdeehM4IC1NtBmUpp2wUE8phUZampKsburEDy0KPkyQDYwT7WZ0wq5VSXDvp75YU9HFvlRd"
-      "8Tx6q6fE8YQcHNVXAkiY9q6d+xo0rKwT38xVqr7ZD0u0iPPkUL64lIZbqBAz+scqKmlzm8FDrypNC9Yjc8fPOLn9FX9KSYvKTr4rvx3i"
+      "AQoDYXdzEPT//////////"
+      "wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsKWHGBuFqwAeMicRXmxfpSPfIeoIYRqTflf"
+      "KD8YUuwthAx7mSEI/qkPpKPi/"
+      "kMcGdQrmGdeehM4IC1NtBmUpp2wUE8phUZampKsburEDy0KPkyQDYwT7WZ0wq5VSXDvp75YU9HFvlRd"
+      "8Tx6q6fE8YQcHNVXAkiY9q6d+xo0rKwT38xVqr7ZD0u0iPPkUL64lIZbqBAz+"
+      "scqKmlzm8FDrypNC9Yjc8fPOLn9FX9KSYvKTr4rvx3i"
       "SIlTJabIQwj2ICCR/oLxBA==";
-  CHECK(signature({.method = "POST"}, token) == "85d96828115b5dc0cfc3bd16ad9e210dd772bbebba041836c64533a82be05ead");
+  CHECK(signature({.method = "POST"}, token) ==
+        "85d96828115b5dc0cfc3bd16ad9e210dd772bbebba041836c64533a82be05ead");
 }
 
 TEST_CASE("the header names scope and signed headers") {
@@ -62,8 +67,8 @@ TEST_CASE("the header names scope and signed headers") {
 }
 
 TEST_CASE("another region, service, day, body or key is another signature") {
-  const auto of = [](const std::string& region, const std::string& service, Timestamp now, const std::string& body,
-                     const std::string& key) {
+  const auto of = [](const std::string& region, const std::string& service, Timestamp now,
+                     const std::string& body, const std::string& key) {
     UnsignedRequest request{.method = "POST", .headers = {{"Host", "h"}}, .body = body};
     sign(request, {.access_key_id = "A", .secret_access_key = Secret(key)}, {region, service}, now);
     return request.headers["Authorization"].substr(request.headers["Authorization"].rfind('=') + 1);
