@@ -112,6 +112,10 @@ void DirectorProcess::use_cpi(const std::vector<std::string>& command, int timeo
   });
 }
 
+void DirectorProcess::allow_program(const std::string& exec_path, const std::vector<std::string>& command) {
+  configure([&](Json& config) { config["cpi"]["programs"][exec_path] = command; });
+}
+
 void DirectorProcess::start() {
   auto ready = std::make_shared<std::promise<void>>();
   auto told = std::make_shared<bool>(false);

@@ -52,6 +52,8 @@ class DirectorProcess {
   bool running() { return process_ && process_->running(); }
   // The argv of the CPI from the next start on; {} is the simulated one.
   void use_cpi(const std::vector<std::string>& command, int timeout_seconds = 60);
+  // From the next start on, an exec_path that a CPI config may name, and what is run for it.
+  void allow_program(const std::string& exec_path, const std::vector<std::string>& command);
   // A second director on the same configuration, until it ends.
   ProcessResult second() const;
 
