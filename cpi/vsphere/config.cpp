@@ -168,7 +168,9 @@ std::string vsphere_config_reference() {
   } catch (const Error&) {
     // Describing reads nothing, so what is required is missing.
   }
-  return in.reference_markdown("slipway-cpi-vsphere");
+  return in.reference_markdown("slipway-cpi-vsphere") +
+         "\nWhat goes into `datacenters`, which privileges the account needs, and what the CPI makes of a deployment's\n"
+         "`cloud_properties`: [the vSphere CPI](vsphere-cpi.md).\n";
 }
 
 }  // namespace slipway::cpi::vsphere

@@ -30,7 +30,7 @@ std::string env_iso(const std::string& env) {
   require(writer.get(), archive_write_set_format_iso9660(writer.get()));
   // The agent's own kernel reads the name by Rock Ridge; Joliet is for other readers. No gap of 150 sectors
   // for burning, which would be most of the image.
-  require(writer.get(), archive_write_set_options(writer.get(), "rockridge=useful,joliet=1,volume-id=ENV,pad=0"));
+  require(writer.get(), archive_write_set_options(writer.get(), "rockridge=useful,joliet,volume-id=ENV,!pad"));
   require(writer.get(), archive_write_set_bytes_in_last_block(writer.get(), 1));
   require(writer.get(), archive_write_open(writer.get(), &image, nullptr, append, nullptr));
   archive_entry_set_pathname(entry.get(), "env");

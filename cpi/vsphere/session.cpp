@@ -73,10 +73,6 @@ void Session::log_in() {
       throw Error(Fault::outcome_unknown, config_.url() + " does not answer as a vCenter does");
     }
   }
-  {
-    const std::lock_guard lock(mutex_);
-    cookie_ = Secret();
-  }
   ++logins_;
   try {
     call_patiently("Login", content_->session_manager, Effect::looks, [&](XmlOut& in) {
@@ -91,7 +87,9 @@ void Session::log_in() {
 http::ClientResponse Session::post(const char* method, const std::string& body, Effect effect) {
   http::ClientRequest request{.method = "POST", .target = sdk, .body = body};
   request.headers = {{"Content-Type", "text/xml; charset=utf-8"}, {"SOAPAction", "urn:vim25/6.7"}};
-  if (const auto known = cookie(); !known.empty()) request.headers["Cookie"] = known;
+  // Who has a session may not log in: a login whose answer was lost would not be repeated.
+  const bool is_login = std::string_view(method) == "Login";
+  if (const auto known = cookie(); !known.empty() && !is_login) request.headers["Cookie"] = known;
   auto response = transport_.send(config_.url(), request, effect != Effect::changes);
   if (auto given = session_cookie(response.headers); !given.empty()) {
     const std::lock_guard lock(mutex_);

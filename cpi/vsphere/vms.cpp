@@ -32,24 +32,42 @@ const Network& network_of(const Datacenter& datacenter, const Cluster& cluster, 
 
 std::string option_text(const Json& value) { return value.is_string() ? value.get<std::string>() : dump(value); }
 
-// The parts of a clone's configuration in the schema's order.
-void write_config(XmlOut& config, const VmWish& wish, const Placement& placement, const Replica& replica, const std::string& annotation) {
-  config.text("annotation", annotation);
-  config.number("numCPUs", wish.cpu).number("memoryMB", wish.ram_mib);
-  if (wish.memory_hot_add) config.flag("memoryHotAddEnabled", true);
-  if (wish.cpu_hot_add) config.flag("cpuHotAddEnabled", true);
+std::string note_of(const CreateVm& request) { return "slipway: agent " + request.agent.value + ", stemcell " + request.stemcell.value; }
+
+// What a clone has of its own; all that can be said later is said in write_config().
+void write_devices(XmlOut& config, const VmWish& wish, const Placement& placement, const Replica& replica) {
   if (wish.ephemeral_disk_mib > 0) add_new_disk(config, new_disk_key, free_scsi_place(replica.devices), wish.ephemeral_disk_mib);
   for (std::size_t i = 0; i < wish.nics.size(); ++i) {
     add_nic(config, first_new_nic_key - static_cast<std::int64_t>(i),
             network_of(*placement.datacenter, *placement.cluster, wish.nics[i].portgroup));
   }
-  // Lets guests see the UUIDs of their disks, by which agents find them.
-  add_option(config, "disk.enableUUID", "TRUE");
-  for (const auto& [key, value] : wish.vmx_options.items()) add_option(config, key, option_text(value));
-  if (!wish.anti_affinity_rule.empty()) add_option(config, rule_key, wish.anti_affinity_rule);
-  if (wish.reserve_all_memory) config.flag("memoryReservationLockedToMax", true);
-  if (wish.nested_virtualization) config.flag("nestedHVEnabled", true);
 }
+
+// The whole configuration in the schema's order.
+void write_config(XmlOut& spec, const CreateVm& request, const VmWish& wish, const std::vector<Device>& devices,
+                  const std::string& iso, const std::string& settings) {
+  spec.text("annotation", note_of(request));
+  spec.number("numCPUs", wish.cpu).number("memoryMB", wish.ram_mib);
+  if (wish.memory_hot_add) spec.flag("memoryHotAddEnabled", true);
+  if (wish.cpu_hot_add) spec.flag("cpuHotAddEnabled", true);
+  insert_iso(spec, devices, iso);
+  // Lets guests see the UUIDs of their disks, by which agents find them.
+  add_option(spec, "disk.enableUUID", "TRUE");
+  for (const auto& [key, value] : wish.vmx_options.items()) add_option(spec, key, option_text(value));
+  if (!wish.anti_affinity_rule.empty()) add_option(spec, rule_key, wish.anti_affinity_rule);
+  add_option(spec, "guestinfo.userdata", base64_encode(settings));
+  add_option(spec, "guestinfo.userdata.encoding", "base64");
+  add_option(spec, complete_key, "yes");
+  if (wish.reserve_all_memory) spec.flag("memoryReservationLockedToMax", true);
+  if (wish.nested_virtualization) spec.flag("nestedHVEnabled", true);
+}
+
+// Nothing is wrong but that it takes longer.
+class NotReady : public Error {
+ public:
+  explicit NotReady(const std::string& what) : Error(Fault::retryable, what) {}
+};
+constexpr std::chrono::minutes clone_patience{5};
 
 // Another call changed the VM meanwhile, or what happened is unknown: look again.
 bool may_look_again(Fault fault) {
@@ -170,7 +188,8 @@ Vms::Found Vms::clone(const CreateVm& request, const VmCid& vm, const VmWish& wi
         if (!host.empty()) location.ref("host", host);
         spec.flag("template", false);
         auto config = spec.child("config");
-        write_config(config, wish, placement, replica, "slipway: agent " + request.agent.value + ", stemcell " + request.stemcell.value);
+        config.text("annotation", note_of(request));
+        write_devices(config, wish, placement, replica);
         spec.flag("powerOn", false).ref("snapshot", replica.snapshot);
       }).ref();
       return {made, &datacenter};
@@ -191,27 +210,26 @@ Vms::Found Vms::clone(const CreateVm& request, const VmCid& vm, const VmWish& wi
 Json Vms::settle(const CreateVm& request, const VmCid& vm, const VmWish& wish, const VmState& state) {
   const auto macs = macs_of(state.devices);
   if (macs.size() != wish.nics.size()) {
+    // A clone that another call, or this one's lost request, has under way gets its hardware last.
+    if (!state.complete) throw NotReady("VM '" + vm.value + "' is being cloned");
     throw CpiError(ErrorType::vm_creation_failed, "VM '" + vm.value + "' has " + std::to_string(macs.size()) + " network cards, wanted are " + std::to_string(wish.nics.size()));
   }
   const auto networks = networks_with_macs(request, wish, macs);
   if (state.complete) return networks;
   const auto home = parse_datastore_path(state.file);
-  if (!home) throw Error(Fault::retryable, "VM '" + vm.value + "' has no files yet");
+  if (!home) throw NotReady("VM '" + vm.value + "' has no files yet");
   const auto* ephemeral = ephemeral_disk(state);
   const auto settings = dump(agent_settings(request, vm, networks, ephemeral == nullptr ? Json() : disk_hint(ephemeral->uuid), session_.config()));
   const Session::DatastoreFile iso{state.datacenter->name, home->datastore, home->folder() + "/env.iso"};
   session_.put_file(iso, env_iso(settings));
   reconfigure(session_, state.ref, [&](XmlOut& spec) {
-    spec.text("annotation", "slipway: agent " + request.agent.value + ", stemcell " + request.stemcell.value);
-    insert_iso(spec, state.devices, iso.bracketed());
-    add_option(spec, "guestinfo.userdata", base64_encode(settings));
-    add_option(spec, "guestinfo.userdata.encoding", "base64");
-    add_option(spec, complete_key, "yes");
+    write_config(spec, request, wish, state.devices, iso.bracketed(), settings);
   });
   return networks;
 }
 
 CreatedVm Vms::complete(const CreateVm& request, const VmCid& vm, const VmWish& wish, const Found& found) {
+  const auto deadline = session_.clock().monotonic() + clone_patience;
   for (int round = 1;; ++round) {
     try {
       const auto state = read(found);
@@ -227,6 +245,10 @@ CreatedVm Vms::complete(const CreateVm& request, const VmCid& vm, const VmWish& 
       return {vm, networks};
     } catch (const CpiError&) {
       throw;
+    } catch (const NotReady&) {
+      if (session_.clock().monotonic() >= deadline) throw;
+      --round;
+      session_.clock().sleep_for(std::chrono::milliseconds(250));
     } catch (const Error& error) {
       if (!may_look_again(error.fault()) || round == most_rounds) throw;
       session_.log().info("vm.again", {{"vm", vm.value}, {"error", error.what()}});

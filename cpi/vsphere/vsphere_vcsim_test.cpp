@@ -4,6 +4,7 @@
 #include "base/digest.hpp"
 #include "base/parallel.hpp"
 #include "base/process.hpp"
+#include "cpi/vsphere/devices.hpp"
 #include "cpi/vsphere/folders.hpp"
 #include "cpi/vsphere/inventory.hpp"
 #include "cpi/vsphere/vcsim_world.hpp"
