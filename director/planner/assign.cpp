@@ -344,18 +344,20 @@ void Assigner::set_template_spec(const InstanceGroup& group, const LinkGroup::Me
     // Rendered before the cloud has given an address: a valid one keeps templates simple.
     for (const auto* key : {"ip", "netmask", "gateway"}) settings[key] = "127.0.0.1";
   }
-  out.spec_for_templates = {{"deployment", manifest_.name},
-                            {"job", {{"name", group.name}}},
-                            {"index", out.index},
-                            {"bootstrap", out.bootstrap},
-                            {"name", group.name},
-                            {"id", out.id.value},
-                            {"az", out.az.empty() ? Json() : Json(out.az)},
-                            {"networks", networks},
-                            {"dns_domain_name", world_.dns_domain},
-                            {"persistent_disk", out.disk_size_mib},
-                            {"address", by_name ? address.name : address.ip},
-                            {"ip", networks[group.addressable_network().name].value("ip", "")}};
+  // Key by key: a list of pairs would be built, and copied, as a document of its own first.
+  auto& spec = out.spec_for_templates = Json::object();
+  spec["deployment"] = manifest_.name;
+  spec["job"]["name"] = group.name;
+  spec["index"] = out.index;
+  spec["bootstrap"] = out.bootstrap;
+  spec["name"] = group.name;
+  spec["id"] = out.id.value;
+  spec["az"] = out.az.empty() ? Json() : Json(out.az);
+  spec["dns_domain_name"] = world_.dns_domain;
+  spec["persistent_disk"] = out.disk_size_mib;
+  spec["address"] = by_name ? address.name : address.ip;
+  spec["ip"] = networks[group.addressable_network().name].value("ip", "");
+  spec["networks"] = std::move(networks);
 }
 
 void Assigner::collect_released_ips() {

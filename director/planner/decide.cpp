@@ -72,38 +72,54 @@ class PlanHash {
     }
   }
 
-  std::string of(const Plan& plan) const {
-    Json all = {{"changes", Json::array()}, {"partitions", Json::array()}};
+  std::string of(const Plan& plan) {
+    number(plan.changes.size());
     for (const auto& change : plan.changes) {
-      Json reasons = Json::array();
-      for (const auto& reason : change.reasons) reasons.push_back({reason.code, reason.text});
-      all["changes"].push_back({{"id", stable(change.id)},
-                                {"group", change.group},
-                                {"action", to_string(change.action)},
-                                {"reasons", std::move(reasons)},
-                                {"disk", change.needs_disk_change},
-                                {"target", to_string(change.target)},
-                                {"cpi_calls", change.cpi_calls}});
-    }
-    for (const auto& partition : plan.partitions) {
-      Json batches = Json::array();
-      for (const auto& batch : partition) {
-        Json ids = Json::array();
-        for (const auto& id : batch.instances) ids.push_back(stable(id));
-        batches.push_back({batch.group, batch.az, batch.canary, batch.max_in_flight, std::move(ids)});
+      add(stable(change.id));
+      add(change.group);
+      add(to_string(change.action));
+      add(to_string(change.target));
+      number(change.needs_disk_change);
+      number(change.reasons.size());
+      for (const auto& reason : change.reasons) {
+        add(reason.code);
+        add(reason.text);
       }
-      all["partitions"].push_back(std::move(batches));
+      number(change.cpi_calls.size());
+      for (const auto& call : change.cpi_calls) add(dump(call));
     }
-    return sha256_hex(dump(all));
+    number(plan.partitions.size());
+    for (const auto& partition : plan.partitions) {
+      number(partition.size());
+      for (const auto& batch : partition) {
+        add(batch.group);
+        add(batch.az);
+        number(batch.canary);
+        number(static_cast<std::size_t>(batch.max_in_flight));
+        number(batch.instances.size());
+        for (const auto& id : batch.instances) add(stable(id));
+      }
+    }
+    return sha256_hex(text_);
   }
 
  private:
+  // Each with its length in front, so that no two plans read alike.
+  void add(const std::string& field) {
+    number(field.size());
+    text_ += field;
+  }
+  void number(std::size_t value) {
+    text_ += std::to_string(value);
+    text_ += ' ';
+  }
   const std::string& stable(const InstanceId& id) const {
     const auto at = stable_.find(id.value);
     return at == stable_.end() ? id.value : at->second;
   }
 
   std::unordered_map<std::string, std::string> stable_;
+  std::string text_;
 };
 
 template <class Value>
