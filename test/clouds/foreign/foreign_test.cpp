@@ -15,7 +15,10 @@ namespace {
 
 Json next_networks() {
   static std::atomic<int> next{1};
-  return {{"default", {{"type", "manual"}, {"ip", "10.7.0." + std::to_string(next++ + 10)}, {"cloud_properties", Json::object()}}}};
+  return {{"default",
+           {{"type", "manual"},
+            {"ip", "10.7.0." + std::to_string(next++ + 10)},
+            {"cloud_properties", Json::object()}}}};
 }
 
 suite::Subject foreign() {
@@ -50,9 +53,14 @@ TEST_CASE("the director runs a CPI it did not ship, named by a CPI config") {
   const auto config = [](const std::string& path) {
     return Json{{"name", "foreign"},
                 {"type", "cpi"},
-                {"content", to_yaml({{"cpis", Json::array({{{"name", "elsewhere"}, {"type", "foreign"}, {"exec_path", path}, {"properties", {{"account", "tenant-7"}}}}})}})}};
+                {"content", to_yaml({{"cpis", Json::array({{{"name", "elsewhere"},
+                                                            {"type", "foreign"},
+                                                            {"exec_path", path},
+                                                            {"properties", {{"account", "tenant-7"}}}}})}})}};
   };
-  const auto post = [&](const std::string& path) { return director.send("POST", "/configs", dump(config(path)), "application/json").status; };
+  const auto post = [&](const std::string& path) {
+    return director.send("POST", "/configs", dump(config(path)), "application/json").status;
+  };
   CHECK(post("/bin/sh") == 400);
   REQUIRE(post("/opt/foreign_cpi/bin/cpi") == 201);
   auto cloud = parse_yaml(sample_cloud_config(), "cloud config");
