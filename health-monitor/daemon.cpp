@@ -174,8 +174,10 @@ struct Daemon::Parts final : Hands {
     }
   }
 
-  // {"deployment", "locked"}, or another key: then everything may be different.
+  // {"deployment", "locked"}, {"resurrection_paused"}, or another key: then everything may be different.
   void hear_change(const Json& json) {
+    const auto paused = json.find("resurrection_paused");
+    if (paused != json.end() && paused->is_boolean()) return monitor.set_paused(paused->get<bool>());
     const auto deployment = json.find("deployment");
     if (deployment == json.end() || !deployment->is_string()) return look_again("");
     const auto named = deployment->get<std::string>();
@@ -264,7 +266,9 @@ struct Daemon::Parts final : Hands {
     const auto asked = clock.monotonic();
     bool yours = false;
     try {
-      yours = director.lease(name, duration);
+      const auto answer = director.lease(name, duration);
+      yours = answer.yours;
+      monitor.set_paused(answer.paused);
       lease_until = yours ? asked + duration : Instant{};
     } catch (const std::exception& error) {
       log.warn("lease.not_renewed", {{"error", error.what()}});

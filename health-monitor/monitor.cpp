@@ -9,7 +9,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int told_only = 5, warning = 4, error = 3, critical = 2, alert = 1;
-constexpr auto ask_again_when_paused = 30s;
 constexpr auto ask_again_when_busy = 5s;
 
 Instance copy_or_empty(const Instance* instance) { return instance ? *instance : Instance(); }
@@ -59,6 +58,11 @@ void Monitor::set_leading(bool leading, Instant now) {
   // Whoever led before may just have asked for a repair whose beginning we have not seen.
   if (leading && !leading_) liveness_.forgive(now);
   leading_ = leading;
+}
+
+void Monitor::set_paused(bool paused) {
+  std::lock_guard lock(mutex_);
+  paused_ = paused;
 }
 
 void Monitor::rebuild(Instant now) {
@@ -192,8 +196,7 @@ void Monitor::note_outcome(const RepairOutcome& outcome, Instant now, Timestamp 
   const auto repaired = in_repair_.extract(outcome.deployment);
   if (repaired.empty()) return;
   if (outcome.end == End::paused) {
-    paused_ = true;
-    paused_until_ = now + ask_again_when_paused;
+    paused_ = true;  // until the director says otherwise
   } else if (outcome.end != End::not_begun) {
     ++ended_[outcome.end == End::done ? "done" : "failed"];
   }
@@ -250,13 +253,16 @@ Situation Monitor::situation(Instant now) const {
   situation.now = now;
   situation.leading = leading_;
   situation.amnesty = liveness_.forgiving(now);
-  situation.paused = !settings_.repairs || (paused_ && now < paused_until_);
+  situation.paused = !settings_.repairs || paused_;
   situation.fleet = &fleet_;
   std::set<Key> down;
   for (const auto& [key, trouble] : troubled_) down.insert(key);
+  situation.settle_for = settings_.liveness.timeout;
   for (const auto& agent : liveness_.suspects(now)) {
-    if (const auto found = by_agent_.find(agent); found != by_agent_.end())
-      down.insert({found->second->deployment, found->second->id});
+    const auto found = by_agent_.find(agent);
+    if (found == by_agent_.end()) continue;
+    const auto& instance = *found->second;
+    if (down.insert({instance.deployment, instance.id}).second) situation.suspected.insert(instance.deployment);
   }
   for (const auto& key : down) ++situation.down[key.first];
   for (const auto& [name, deployment] : fleet_.deployments) {
@@ -315,7 +321,7 @@ void Monitor::order(std::map<std::string, std::map<Rung, std::vector<const Decis
 
 void Monitor::tell_held(const Decision& decision, Timestamp wall) {
   // Those who only watch, or cannot judge yet, decide nothing.
-  if (decision.hold == Hold::standby || decision.hold == Hold::amnesty) return;
+  if (decision.hold == Hold::standby || decision.hold == Hold::amnesty || decision.hold == Hold::settling) return;
   const auto& instance = *decision.patient->instance;
   tell({.kind = Notice::Kind::decision,
         .severity = decision.hold == Hold::busy || decision.hold == Hold::locked ? told_only : warning,

@@ -65,6 +65,7 @@ class Monitor {
   void learn(Deployment deployment, Instant now);                    // of one deployment
   void set_locked(const std::string& deployment, bool locked);       // told at once; learn() follows
   void set_leading(bool leading, Instant now);
+  void set_paused(bool paused);  // by the director, for all
   void step(Instant now, Timestamp wall);
 
   // What an agent sent besides heartbeats.
@@ -123,7 +124,6 @@ class Monitor {
   std::map<std::string, std::vector<Key>> in_repair_;  // by deployment
   std::map<std::string, std::string> job_states_;      // by agent, those that are not running
   bool leading_ = false, paused_ = false, deaf_ = false, knows_fleet_ = false;
-  Instant paused_until_{};
   std::map<std::string, std::uint64_t> begun_, ended_;
 };
 

@@ -173,6 +173,17 @@ TEST_CASE("when half of twenty fall at once, nothing is repaired and it is told 
   }
 }
 
+TEST_CASE("those that fall together are repaired together, whichever beat was due first") {
+  World world(6);
+  for (int i = 0; i < 3; ++i) world.die(i);
+  // The last sign of one of them comes a little later than of the others.
+  world.run(500ms);
+  world.monitor_.liveness().heard("a1", 0, world.now);
+  world.run(4s);
+  REQUIRE(world.orders.size() == 1);
+  CHECK(world.orders[0].jobs == Jobs{{"etcd", {"i0", "i2", "i1"}}});  // in the order they fell silent
+}
+
 TEST_CASE("a bus that is away for an hour makes no storm when it is back") {
   World world(20);
   world.bus_answers = false;
@@ -221,19 +232,29 @@ TEST_CASE("a repair that could not begin is asked for again soon, and counts for
   CHECK(world.orders[1].rung == Rung::reboot);
 }
 
-TEST_CASE("when repairs are switched off, it is said once and asked again now and then") {
+TEST_CASE("when repairs are switched off, it is said once and nothing is done until they are on again") {
   World world(3);
-  world.die(0);
-  world.run(4s);
-  const auto off = [&] {
+  SUBCASE("told by the director before") {
+    world.monitor_.set_paused(true);
+    world.die(0);
+    world.run(10min);
+    CHECK(world.told() == Told{"silent", "hold"});
+    CHECK(world.orders.empty());
+    world.monitor_.set_paused(false);
+    world.run(100ms);
+    CHECK(world.orders.size() == 1);
+  }
+  SUBCASE("learnt from its answer") {
+    world.die(0);
+    world.run(4s);
     world.end(RepairOutcome::End::paused);
-    world.run(29s);
-  };
-  off();
-  CHECK(world.orders.size() == 1);
-  CHECK(world.told() == Told{"silent", "reboot", "hold"});
-  world.run(2s);
-  CHECK(world.orders.size() == 2);
+    world.run(10min);
+    CHECK(world.told() == Told{"silent", "reboot", "hold"});
+    CHECK(world.orders.size() == 1);
+    world.monitor_.set_paused(false);
+    world.run(100ms);
+    CHECK(world.orders.size() == 2);
+  }
 }
 
 TEST_CASE("a repair that helps nobody is tried again with growing pauses") {

@@ -44,14 +44,16 @@ Response lease(ApiServices& services, MonitorLease& lease, const Request& reques
   const auto seconds = in.integer("seconds", 0, longest_lease_seconds);
   if (holder.empty() || holder.size() > 200) problems.add("holder", "a name of 1 to 200 characters is needed");
   problems.throw_if_any("lease");
+  const bool paused = services.stores.attributes.resurrection_paused();
   if (seconds == 0) {
     lease.let_go(holder);
-    return Response::json(200, {{"yours", false}, {"holder", ""}, {"seconds_left", 0}});
+    return Response::json(200, {{"yours", false}, {"holder", ""}, {"seconds_left", 0}, {"resurrection_paused", paused}});
   }
   const auto answer = lease.take(holder, std::chrono::seconds(seconds), services.clock.monotonic());
   return Response::json(
       200, {{"yours", answer.yours},
             {"holder", answer.holder},
+            {"resurrection_paused", paused},
             {"seconds_left", std::chrono::duration_cast<std::chrono::seconds>(answer.left).count()}});
 }
 

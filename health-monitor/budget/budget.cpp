@@ -77,6 +77,8 @@ class Decider {
     if (auto melting = meltdown_of(instance.deployment); !melting.empty()) return {Hold::meltdown, melting};
     if (situation_.busy.contains(instance.deployment))
       return {Hold::busy, "a repair of the deployment runs; the next begins after it"};
+    if (situation_.suspected.contains(instance.deployment) && situation_.now - patient.since < situation_.settle_for)
+      return {Hold::settling, "others of its deployment may be down as well"};
     if (situation_.now < patient.not_before) {
       // Not when exactly: the reason of an event shall not change with every look.
       return {Hold::backoff, "attempt " + std::to_string(patient.attempts) + " did not help; the next one waits"};
@@ -121,6 +123,7 @@ std::string to_string(Hold hold) {
     case Hold::ignored: return "ignored";
     case Hold::locked: return "locked";
     case Hold::meltdown: return "meltdown";
+    case Hold::settling: return "settling";
     case Hold::busy: return "busy";
     case Hold::backoff: return "backoff";
     case Hold::budget: return "budget";

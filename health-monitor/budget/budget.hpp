@@ -30,6 +30,7 @@ enum class Hold {
   ignored,     // `bosh ignore`
   locked,      // a task works on the deployment
   meltdown,
+  settling,    // others of the deployment may be down too: decided together in a moment
   busy,        // a repair of the same deployment runs
   backoff,     // tried not long ago
   budget,      // as many as allowed are under repair
@@ -53,7 +54,8 @@ struct Situation {
   bool paused = false;
   const Fleet* fleet = nullptr;
   std::map<std::string, int> down;     // by deployment, those included that only may be down
-  std::set<std::string> locked, busy;  // deployments
+  std::set<std::string> locked, busy, suspected;  // deployments; the last have some who only may be down
+  Duration settle_for{};                          // how long those are waited for at most
 };
 
 struct Decision {

@@ -128,6 +128,13 @@ TEST_CASE("who may not be repaired says why") {
     world.situation.locked = {"demo"};
     CHECK(only() == Hold::locked);
   }
+  SUBCASE("because others of its deployment may be down too, but not for long") {
+    world.situation.suspected = {"demo"};
+    world.situation.settle_for = 3s;
+    CHECK(only() == Hold::settling);
+    patient.since = now - 3s;
+    CHECK(only() == Hold::none);
+  }
   SUBCASE("because a repair of its deployment runs") {
     world.situation.busy = {"demo"};
     CHECK(only() == Hold::busy);

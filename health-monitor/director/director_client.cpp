@@ -129,9 +129,14 @@ BusIdentity DirectorClient::bus_identity() const {
   return identity;
 }
 
-bool DirectorClient::lease(const std::string& holder, std::chrono::seconds duration) const {
+DirectorClient::Lease DirectorClient::lease(const std::string& holder, std::chrono::seconds duration) const {
   const Json body = {{"holder", holder}, {"seconds", duration.count()}};
-  return send({.method = "PUT", .target = "/health_monitor/lease", .body = dump(body)}).json().value("yours", false);
+  const auto answer = send({.method = "PUT", .target = "/health_monitor/lease", .body = dump(body)}).json();
+  Problems problems;
+  JsonReader in(answer, "lease", problems);
+  Lease lease{in.boolean("yours"), in.boolean_or("resurrection_paused", false)};
+  problems.throw_if_any("the director's answer");
+  return lease;
 }
 
 std::optional<std::string> DirectorClient::repair(const RepairOrder& order, const RepairOptions& options) const {

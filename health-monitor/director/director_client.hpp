@@ -36,7 +36,11 @@ class DirectorClient {
 
   BusIdentity bus_identity() const;
   // Whether `holder` is the one that acts, for so long. Zero seconds: it gives that up.
-  bool lease(const std::string& holder, std::chrono::seconds duration) const;
+  struct Lease {
+    bool yours = false;
+    bool paused = false;  // resurrection, for all
+  };
+  Lease lease(const std::string& holder, std::chrono::seconds duration) const;
 
   // The task, or nothing when the director wants no repairs now.
   std::optional<std::string> repair(const RepairOrder& order, const RepairOptions& options) const;

@@ -62,6 +62,14 @@ figures_of_goal_9() {
     "$(median "$1" '$3')" "$(median "$1" '$9')" "$(count_of "$1")"
 }
 
+# median p99 longest floor false-calls
+figures_of_goal_6() {
+  printf 'goal 6: ratio %s at the 99th percentile (target 1.3, moonshot 1.1 and 50 ms), baseline %s ms: three beats of a second; ' \
+    "$(median "$1" '$2 / $4')" "$(median "$1" '$4')"
+  printf 'from death to the repair call, 5 %% of messages lost: median %s ms, p99 %s ms, longest %s ms; called though alive: %s of 300, %d repeats\n' \
+    "$(median "$1" '$1')" "$(median "$1" '$2')" "$(p95 "$1" '$3')" "$(p95 "$1" '$5')" "$(count_of "$1")"
+}
+
 # ours floor ruby share
 figures_of_goal_5() {
   printf 'goal 5: %s of the heartbeats a core that a bare NATS subscriber takes (moonshot 0.5), %s of those that Ruby parses (target 4, moonshot 10), ' \

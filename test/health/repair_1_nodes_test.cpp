@@ -89,7 +89,7 @@ TEST_CASE("an agent that dies is started again by systemd, and nobody else does 
   auto& lab = SickLab::get();
   const auto victim = lab.instance(2);
   const auto course = lab.suffer("agent killed", SickLab::name_of(victim), [&] {
-    REQUIRE(lab.inside(victim, {"/usr/bin/systemctl", "kill", "--signal=KILL", "bosh-agent"}).exit_code == 0);
+    REQUIRE(lab.inside(victim, {"/bin/busybox", "killall", "-9", "bosh-agent"}).exit_code == 0);
   });
   CHECK(course.repairs == 0);
   CHECK_FALSE(has(course, "silent"));
@@ -117,7 +117,7 @@ TEST_CASE("an agent that cannot start makes the whole ladder be climbed: reboot,
   const auto begin = now();
   const auto course = lab.suffer("agent broken for good", name, [&] {
     REQUIRE(lab.inside(victim, {"/bin/mv", "/var/vcap/bosh/bin/bosh-agent", "/var/vcap/bosh/bin/gone"}).exit_code == 0);
-    REQUIRE(lab.inside(victim, {"/usr/bin/systemctl", "kill", "--signal=KILL", "bosh-agent"}).exit_code == 0);
+    REQUIRE(lab.inside(victim, {"/bin/busybox", "killall", "-9", "bosh-agent"}).exit_code == 0);
     lab.wait_until("it is replaced", [&] { return lab.was_said(begin, "replace", name); });
   });
   CHECK(course.repairs == 2);
@@ -126,11 +126,15 @@ TEST_CASE("an agent that cannot start makes the whole ladder be climbed: reboot,
   CHECK(lab.domains().size() == 3);
 }
 
-TEST_CASE("three VMs that fall at once, as with their host, are all back by one task, data and all") {
+TEST_CASE("three VMs that fall at once, as with their host, are all back without a hand, data and all") {
   auto& lab = SickLab::get();
   const auto course = lab.suffer("all VMs destroyed", "", [&] {
-    for (const auto& instance : lab.instances()) lab.virsh({"destroy", instance.at("cid")});
+    std::vector<std::thread> blows;
+    for (const auto& instance : lab.instances())
+      blows.emplace_back([&lab, cid = instance.at("cid").get<std::string>()] { lab.virsh({"destroy", cid}); });
+    for (auto& blow : blows) blow.join();
   });
-  CHECK(course.repairs <= 3);  // they need not have fallen silent in the same moment
+  // One of them may have been rebooted not long ago: then it takes another rung, and a task of its own.
   CHECK(course.repairs >= 1);
+  CHECK(course.repairs <= 2);
 }

@@ -10,10 +10,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::string reason_of(SickLab& lab, Timestamp begin, const std::string& name) {
+bool is_held(SickLab& lab, Timestamp begin, const std::string& name, const std::string& why) {
   for (const auto& one : lab.said_since(begin, name))
-    if (one.action == "hold") return one.summary;
-  return "";
+    if (one.action == "hold" && one.summary.find(why) != std::string::npos) return true;
+  return false;
 }
 
 // Held as long as the switch is as it is, repaired when it is put back.
@@ -27,7 +27,7 @@ void held_until(const std::string& why, int index, const std::function<void(Sick
   hold(lab, victim);
   lab.virsh({"destroy", victim.at("cid")});
   lab.wait_until("it is held because of: " + why,
-                 [&] { return reason_of(lab, begin, name).find(why) != std::string::npos; });
+                 [&] { return is_held(lab, begin, name, why); });
   std::this_thread::sleep_for(5s);
   CHECK(lab.repairs() == before);
   lab.wait_until("the event is there", [&] { return lab.events_since(begin, name).contains("repair hold"); });

@@ -137,7 +137,6 @@ SickLab::Course SickLab::suffer(const std::string& failure, const std::string& n
   const auto before = repairs();
   const auto begin = now();
   blow();
-  const auto struck = now();
   std::this_thread::sleep_for(2s);
   // Well, and nobody at work on it any more.
   wait_until("the cluster is well after: " + failure, [&] {
@@ -149,9 +148,9 @@ SickLab::Course SickLab::suffer(const std::string& failure, const std::string& n
   for (const auto* action : {"silent", "asked"}) {
     const auto found = std::find_if(course.said.begin(), course.said.end(),
                                     [&](const Said& one) { return one.action == action; });
-    row += " | " + (found == course.said.end() ? "-" : seconds(struck, found->at));
+    row += " | " + (found == course.said.end() ? "-" : seconds(begin, found->at));
   }
-  row += " | " + seconds(struck, well) + " |";
+  row += " | " + seconds(begin, well) + " |";
   for (const auto& one : course.said) row += " " + one.action;
   MESSAGE(row);
   return course;

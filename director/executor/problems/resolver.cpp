@@ -4,6 +4,7 @@
 
 #include "base/parallel.hpp"
 #include "base/yaml.hpp"
+#include "director/executor/problems/checks.hpp"
 #include "director/executor/recorded_action.hpp"
 #include "director/executor/world.hpp"
 #include "director/variables/variables.hpp"
@@ -165,6 +166,9 @@ void run_post_deploys(Services& services, TaskContext& task, const std::string& 
     const auto& instance = instances[i];
     const bool runs = instance.record.state == InstanceState::started && instance.record.update_completed;
     if (!instance.vm || !runs || instance.record.ignore) return;
+    // Another one may be down as well, and the repaired ones shall not wait for it as long as for a script.
+    if (!agent_answers(services, instance.vm->agent))
+      return task.warning(instance.record.name() + " does not answer and runs no post-deploy script");
     try {
       steps.run_script(instance.vm->agent, "post-deploy");
     } catch (const Error& error) {
