@@ -27,6 +27,8 @@ PksConfig read_pks_config(Config& in) {
       static_cast<int>(in.integer("request_threads", 16, 2, 512, "requests handled at once on each port"));
   c.max_operations = static_cast<int>(
       in.integer("max_operations", 16, 1, 256, "clusters worked on at once; more wait in line"));
+  c.audit_file =
+      in.path("audit.file", "state/audit.log", "who did what: one chain of lines, see the commands of audit");
   c.log_file = in.path("log.file", "", "where the log goes; empty: standard error");
   c.log_level = in.string("log.level", "info", "debug, info, warn or error");
   in.finish();

@@ -19,6 +19,7 @@ struct PksConfig {
   std::string plans_folder;
   std::string director_url, director_ca_file, director_user, director_password_file;
   int request_threads = 0, max_operations = 0;
+  std::string audit_file;
   std::string log_file, log_level;
 };
 

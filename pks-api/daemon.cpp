@@ -56,10 +56,18 @@ struct Daemon::Parts {
   ClusterStore clusters_store;
   IdentityStore identity_store;
   Identity identity;
+  AuditLog audit;
+  RequestCounts counts;
   DirectorClient director;
   ProgressBoard board;
-  Operations operations;
+  QuotaStore quota_store;
+  ProfileStore profile_store;
   FleetStore fleet_store;
+  std::mutex orders;
+  Quotas quotas;
+  Profiles profiles;
+  Intents intents;
+  Operations operations;
   Clusters clusters;
   Fleets fleets;
   Services services;
@@ -74,17 +82,36 @@ struct Daemon::Parts {
         clusters_store(migrated(database)),
         identity_store(database),
         identity(identity_store, tokens, clock, random, oidc),
+        audit(c.audit_file, database, clock),
         director(director_config(c), c.director_user, Secret(first_line(c.director_password_file))),
         board(clock),
-        operations({clusters_store, director, plans, oidc, board, clock, log},
-                   static_cast<std::size_t>(c.max_operations)),
+        quota_store(database),
+        profile_store(database),
         fleet_store(database),
-        clusters({clusters_store, operations, director, plans, oidc, clock, random}),
+        quotas({quota_store, clusters_store, plans}),
+        profiles({profile_store, clusters_store, orders, clock, random}),
+        intents{plans, oidc, profiles},
+        operations({clusters_store, director, intents, board, clock, log},
+                   static_cast<std::size_t>(c.max_operations)),
+        clusters({clusters_store, operations, director, intents, quotas, orders, clock, random}),
         fleets({fleet_store, clusters_store, clusters, clock, random, log}),
-        services{clusters,       clusters_store, operations, fleets,
-                 board,          identity,       tokens,     plans,
-                 oidc,           clock,          log,        static_cast<std::size_t>(c.request_threads) / 2,
-                 c.identity_port} {
+        services{.clusters = clusters,
+                 .store = clusters_store,
+                 .operations = operations,
+                 .fleets = fleets,
+                 .quotas = quotas,
+                 .profiles = profiles,
+                 .board = board,
+                 .identity = identity,
+                 .audit = audit,
+                 .counts = counts,
+                 .tokens = tokens,
+                 .plans = plans,
+                 .oidc = oidc,
+                 .clock = clock,
+                 .log = log,
+                 .max_waiting = static_cast<std::size_t>(c.request_threads) / 2,
+                 .identity_port = c.identity_port} {
     operations.take_up_all();
     const auto on_error = [this](const std::exception& error) { return error_reply(error, log); };
     identity_server = std::make_unique<http::Server>(listener(c, c.identity_port), identity_handler(services),

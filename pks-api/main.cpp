@@ -2,8 +2,11 @@
 #include <iostream>
 #include <regex>
 
+#include <unistd.h>
+
 #include "base/stop_signals.hpp"
 #include "base/tls.hpp"
+#include "pks-api/audit/audit_log.hpp"
 #include "pks-api/daemon.hpp"
 #include "pks-api/identity/identity.hpp"
 #include "pks-api/store/store.hpp"
@@ -28,6 +31,7 @@ constexpr const char* usage =
   slipway-pks-api user remove NAME --config FILE
   slipway-pks-api user list --config FILE
   slipway-pks-api client add|remove|list …        the same for clients of client_credentials
+  slipway-pks-api audit verify --config FILE      is the audit log as it was written?
   slipway-pks-api config-reference                every key of the configuration, as Markdown
 
 Clusters are told of a user's groups; they give no right over clusters.
@@ -104,9 +108,11 @@ int identities(const std::string& kind, const Words& words) {
       "config", options::value(&file)->required())("scope", options::value(&scopes)->composing())(
       "group", options::value(&groups)->composing());
   parse(known, options::positional_options_description().add("verb", 1).add("name", 1), words);
-  sql::Database database(config_in(file).database_url);
+  const auto config = config_in(file);
+  sql::Database database(config.database_url);
   database.migrate(migrations());
   IdentityStore store(database);
+  SystemClock clock;
   if (verb == "list") {
     for (const auto& user : store.users(kind)) {
       std::cout << user.name;
@@ -119,9 +125,17 @@ int identities(const std::string& kind, const Words& words) {
   if (!std::regex_match(name, std::regex("[A-Za-z0-9._@-]{1,128}"))) {
     throw UsageError("a name of 1 to 128 letters, digits, '.', '_', '@' and '-' is needed");
   }
+  AuditLog audit(config.audit_file, database, clock);
+  const auto note = [&](const std::string& outcome) {
+    audit.append({"local:" + std::to_string(::getuid()), "", kind + " " + verb, name, outcome, 0}, true);
+  };
   if (verb == "remove") {
-    if (!store.remove_user(kind, name))
+    note("begun");
+    if (!store.remove_user(kind, name)) {
+      note("refused");
       throw Error(Fault::not_found, "there is no " + kind + " '" + name + "'");
+    }
+    note("done");
     return 0;
   }
   if (verb != "add") throw UsageError("'" + verb + "' is not one of add, remove and list");
@@ -133,7 +147,28 @@ int identities(const std::string& kind, const Words& words) {
   std::getline(std::cin, password);
   if (password.size() < 8)
     throw Error(Fault::invalid, "the password on standard input has less than 8 characters");
+  note("begun");
   store.put_user(kind, {name, tls::hash_password(Secret(password)), scopes, 0, groups});
+  note("done");
+  return 0;
+}
+
+int audit(const Words& words) {
+  std::string verb, file;
+  options::options_description known;
+  known.add_options()("verb", options::value(&verb)->required())("config", options::value(&file)->required());
+  parse(known, options::positional_options_description().add("verb", 1), words);
+  if (verb != "verify") throw UsageError("'" + verb + "' is not verify");
+  const auto config = config_in(file);
+  sql::Database database(config.database_url);
+  database.migrate(migrations());
+  const auto verdict = AuditLog::verify(config.audit_file, database);
+  if (!verdict.problem.empty()) {
+    throw Error(Fault::invalid, "the audit log " + config.audit_file + " was changed: " + verdict.problem);
+  }
+  std::cout << config.audit_file << ": " << verdict.entries << " lines, each as it was written";
+  if (verdict.entries > 0) std::cout << ", from " << verdict.first_at << " to " << verdict.last_at;
+  std::cout << "\n";
   return 0;
 }
 
@@ -145,6 +180,7 @@ int dispatch(const Words& words) {
   }
   const Words rest(words.begin() + 1, words.end());
   if (word == "init") return init(rest);
+  if (word == "audit") return audit(rest);
   if (word == "user" || word == "client") return identities(word, rest);
   if (word == "config-reference") {
     auto config = Config::describing();

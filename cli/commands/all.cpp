@@ -24,6 +24,13 @@ std::vector<Entry> all_commands(Terminal& t, Clock& clock) {
   add(ListTasks{t});
   add(ShowTask{t});
   add(CancelTask{t});
+  for (const auto kind : {ProfileKind{"network", "Network"}, ProfileKind{"kubernetes", "Kubernetes"},
+                          ProfileKind{"compute", "Compute"}}) {
+    add(ListProfiles{t, kind});
+    add(ShowProfile{t, kind});
+    add(CreateProfile{t, kind});
+    add(DeleteProfile{t, kind});
+  }
   std::vector<Manual> manuals;
   for (const auto& entry : entries) manuals.push_back(entry.manual);
   add(Completion{t, std::move(manuals)});

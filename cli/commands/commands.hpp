@@ -116,6 +116,39 @@ struct CancelTask {
   int run(const Words& words);
 };
 
+// Of what a profile is: "network", "compute" or "kubernetes", and at the beginning of a sentence.
+struct ProfileKind {
+  const char *word, *title;
+};
+
+struct ListProfiles {
+  Terminal& terminal;
+  ProfileKind kind;
+  Manual manual() const;
+  int run(const Words& words);
+};
+
+struct ShowProfile {
+  Terminal& terminal;
+  ProfileKind kind;
+  Manual manual() const;
+  int run(const Words& words);
+};
+
+struct CreateProfile {
+  Terminal& terminal;
+  ProfileKind kind;
+  Manual manual() const;
+  int run(const Words& words);
+};
+
+struct DeleteProfile {
+  Terminal& terminal;
+  ProfileKind kind;
+  Manual manual() const;
+  int run(const Words& words);
+};
+
 struct Completion {
   Terminal& terminal;
   std::vector<Manual> manuals;

@@ -2,11 +2,16 @@
 
 namespace slipway::pks {
 
+void add_all_routes(Routes& routes, Services& services) {
+  add_cluster_routes(routes, services);
+  add_task_routes(routes, services);
+  add_tenant_routes(routes, services);
+}
+
 http::Handler api_handler(Services& services) {
   auto router = std::make_shared<http::Router>();
   Routes routes(*router, services);
-  add_cluster_routes(routes, services);
-  add_task_routes(routes, services);
+  add_all_routes(routes, services);
   const auto health = [](http::Request&) { return http::Response::json(200, {{"status", "UP"}}); };
   router->add("GET", "/healthz", [](http::Request&) { return http::Response::text(200, "ok\n"); });
   router->add("GET", "/actuator/health", health);

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "base/http/server.hpp"
+#include "pks-api/api/request_counts.hpp"
+#include "pks-api/audit/audit_log.hpp"
 #include "pks-api/clusters/clusters.hpp"
 #include "pks-api/fleets/fleets.hpp"
 #include "pks-api/identity/identity.hpp"
@@ -13,8 +15,12 @@ struct Services {
   ClusterStore& store;
   Operations& operations;
   Fleets& fleets;
+  Quotas& quotas;
+  Profiles& profiles;
   ProgressBoard& board;
   Identity& identity;
+  AuditLog& audit;
+  RequestCounts& counts;
   const Tokens& tokens;
   const PlanCatalog& plans;
   const OidcSettings& oidc;

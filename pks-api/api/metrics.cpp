@@ -16,6 +16,33 @@ std::string gauge(const std::string& name, const std::string& help, std::size_t 
          std::to_string(value) + "\n";
 }
 
+// By uuid: whose clusters there are and what they are called is not for everybody who may read figures.
+std::string cluster_figures(const std::vector<ClusterRecord>& clusters, std::int64_t now) {
+  const auto name = [](const ClusterRecord& cluster) {
+    return "cluster=\"" + label_text(cluster.uuid) + "\",plan=\"" + label_text(cluster.plan) + "\"";
+  };
+  std::string text =
+      "# HELP slipway_pks_cluster_nodes Nodes that the cluster shall have.\n"
+      "# TYPE slipway_pks_cluster_nodes gauge\n";
+  for (const auto& c : clusters)
+    text += "slipway_pks_cluster_nodes{" + name(c) + "} " + std::to_string(c.nodes) + "\n";
+  text +=
+      "# HELP slipway_pks_cluster_last_action The state of the last action, 1.\n"
+      "# TYPE slipway_pks_cluster_last_action gauge\n";
+  for (const auto& c : clusters) {
+    text += "slipway_pks_cluster_last_action{" + name(c) + ",action=\"" + label_text(c.last_action) +
+            "\",state=\"" + label_text(c.state) + "\"} 1\n";
+  }
+  text +=
+      "# HELP slipway_pks_cluster_last_action_age_seconds Since the last action began.\n"
+      "# TYPE slipway_pks_cluster_last_action_age_seconds gauge\n";
+  for (const auto& c : clusters) {
+    text += "slipway_pks_cluster_last_action_age_seconds{" + name(c) + "} " +
+            std::to_string(std::max<std::int64_t>(0, now - to_epoch_seconds(c.started_at))) + "\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 http::Response metrics(Services& services) {
@@ -30,7 +57,8 @@ http::Response metrics(Services& services) {
   statm >> pages >> resident;
   return Response::text(
       200,
-      gauge("slipway_pks_clusters", "Clusters.", clusters.size()) +
+      services.counts.prometheus() + cluster_figures(clusters, to_epoch_seconds(services.clock.now())) +
+          gauge("slipway_pks_clusters", "Clusters.", clusters.size()) +
           gauge("slipway_pks_clusters_in_progress", "Clusters whose last action is in progress.", working) +
           gauge("slipway_pks_clusters_failed", "Clusters whose last action failed.", broken) +
           gauge("slipway_pks_operations", "Operations that run or wait in this process.",

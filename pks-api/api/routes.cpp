@@ -53,25 +53,41 @@ Caller require_caller(Services& services, const Request& request, Need need) {
 }  // namespace
 
 void Routes::add(const std::string& method, const std::string& pattern, Authorized handler, Need need) {
-  router_.add(
-      method, "/v1" + pattern, [&s = services_, need, handler = std::move(handler)](Request& request) {
-        std::string user;
-        auto response = Response::empty(500);
-        try {
-          const auto caller = require_caller(s, request, need);
-          user = caller.name;
-          response = handler(request, caller);
-        } catch (const std::exception& error) {
-          response = error_reply(error, s.log);
-        }
-        // Reading is not worth a line by default; an order is.
-        const Log::Fields fields = {{"method", request.method},
-                                    {"path", request.path},
-                                    {"user", user},
-                                    {"status", std::to_string(response.status)}};
-        request.method == "GET" ? s.log.debug("api.request", fields) : s.log.info("api.request", fields);
-        return response;
-      });
+  const auto route = "/v1" + pattern;
+  all_.insert(method + " " + route);
+  router_.add(method, route,
+              [&s = services_, method, route, need, handler = std::move(handler)](Request& request) {
+                const auto begun = s.clock.monotonic();
+                AuditEntry entry{"", request.remote_address, method + " " + route, request.path, "begun", 0};
+                // An order is in the audit log before anything is done; a look at something is, when it was
+                // seen.
+                const bool changes = method != "GET";
+                auto response = Response::empty(500);
+                try {
+                  const auto caller = require_caller(s, request, need);
+                  entry.who = caller.name;
+                  if (changes) s.audit.append(entry, true);
+                  response = handler(request, caller);
+                } catch (const std::exception& error) {
+                  response = error_reply(error, s.log);
+                }
+                entry.status = response.status;
+                entry.outcome = response.status < 400 ? "done" : response.status < 500 ? "refused" : "failed";
+                try {
+                  s.audit.append(entry, changes);
+                } catch (const std::exception& error) {
+                  s.log.error("audit.trouble", {{"error", error.what()}});
+                  if (!changes) response = error_reply(error, s.log);  // what was not noted is not shown
+                }
+                s.counts.add(method, route, response.status, s.clock.monotonic() - begun);
+                // Reading is not worth a line by default; an order is.
+                const Log::Fields fields = {{"method", request.method},
+                                            {"path", request.path},
+                                            {"user", entry.who},
+                                            {"status", std::to_string(response.status)}};
+                changes ? s.log.info("api.request", fields) : s.log.debug("api.request", fields);
+                return response;
+              });
 }
 
 std::int64_t number_in_query(const Request& request, const std::string& name, std::int64_t max) {
@@ -97,7 +113,9 @@ http::Response error_reply(const std::exception& error, const Log& log) {
   if (status >= 500) log.error("api.error", {{"error", error.what()}});
   if (status == 500)
     return problem(500, "An internal error occurred; the log of the API tells more", "internal");
-  auto response = problem(status, ours->what(), std::string(to_string(ours->fault())));
+  const bool over_quota = dynamic_cast<const QuotaExceeded*>(&error) != nullptr;
+  auto response =
+      problem(status, ours->what(), over_quota ? "quota_exceeded" : std::string(to_string(ours->fault())));
   if (status == 401) response.headers["WWW-Authenticate"] = "Bearer";
   return response;
 }

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <functional>
+#include <set>
+#include <string>
 
 #include "pks-api/api/api.hpp"
 
@@ -21,15 +23,19 @@ class Routes {
   // `pattern` without "/v1".
   void add(const std::string& method, const std::string& pattern, Authorized handler,
            Need need = Need::a_scope);
+  const std::set<std::string>& all() const { return all_; }  // "GET /v1/clusters/{name}"
 
  private:
   http::Router& router_;
   Services& services_;
+  std::set<std::string> all_;
 };
 
+void add_all_routes(Routes& routes, Services& services);
 // Each adds the routes of its subject.
 void add_cluster_routes(Routes& routes, Services& services);
 void add_task_routes(Routes& routes, Services& services);
+void add_tenant_routes(Routes& routes, Services& services);  // quotas, usages, profiles
 
 // Fault::invalid unless it is absent (0, false) or what it is to be.
 std::int64_t number_in_query(const http::Request& request, const std::string& name, std::int64_t max);

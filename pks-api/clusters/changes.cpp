@@ -75,7 +75,7 @@ ClusterRecord Clusters::updated(const ClusterRecord& cluster, const Json& reques
   auto wanted = cluster;
   apply_update(wanted, request, *plan);
   plan->check_nodes(wanted.nodes);
-  check_profiles(wanted, *plan);
+  intents_.profiles.check(wanted, *plan);
   return wanted;
 }
 
@@ -91,8 +91,10 @@ Preview Clusters::preview_update(const Caller& caller, const std::string& name, 
 }
 
 ClusterRecord Clusters::update(const Caller& caller, const std::string& name, const Json& request) {
+  const std::lock_guard lock(orders_);
   const auto before = changeable(caller, name);
   auto cluster = updated(before, request);
+  quotas_.check(caller, cluster);
   cluster.superseded.clear();
   begin(cluster, "UPDATE", "Instance update in progress");
   start(cluster, before.operation);
@@ -116,7 +118,7 @@ Clusters::Upgrade Clusters::upgrade_of(const ClusterRecord& cluster) const {
   target.plan_document = offered->document;
   target.versions = Json::object();
   target.versions =
-      resolve_versions(manifest_of(target, plans_, oidc_), director_.releases(), director_.stemcells());
+      resolve_versions(manifest_of(target, intents_), director_.releases(), director_.stemcells());
   offered->check_nodes(target.nodes);
   const auto from = kubernetes_version_of(cluster, *current), to = kubernetes_version_of(target, *offered);
   check_skew(cluster, from, to);

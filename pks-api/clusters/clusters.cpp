@@ -44,8 +44,11 @@ Clusters::Clusters(const Context& context)
     : store_(context.store),
       operations_(context.operations),
       director_(context.director),
-      plans_(context.plans),
-      oidc_(context.oidc),
+      intents_(context.intents),
+      plans_(context.intents.plans),
+      oidc_(context.intents.oidc),
+      quotas_(context.quotas),
+      orders_(context.orders),
       clock_(context.clock),
       random_(context.random) {}
 
@@ -101,17 +104,9 @@ ClusterRecord Clusters::validated(const Caller& caller, const Json& request) con
   cluster.plan_document = chosen->document;
   cluster.nodes = nodes_field && !nodes_field->is_null() ? static_cast<int>(nodes) : chosen->default_nodes;
   chosen->check_nodes(cluster.nodes);
-  check_profiles(cluster, *chosen);
+  intents_.profiles.check(cluster, *chosen);
   cluster.owner = caller.name;
   return cluster;
-}
-
-void Clusters::check_profiles(const ClusterRecord& cluster, const Plan&) const {
-  for (const auto* field : profile_fields) {
-    const auto name = cluster.profiles.value(field, std::string());
-    if (!name.empty())
-      throw Error(Fault::invalid, std::string(field) + " '" + name.substr(0, 80) + "' does not exist");
-  }
 }
 
 void Clusters::begin(ClusterRecord& cluster, const std::string& action, const std::string& description) {
@@ -133,13 +128,15 @@ void Clusters::start(const ClusterRecord& cluster, const std::string& previous) 
 ClusterRecord Clusters::create(const Caller& caller, const Json& request) {
   if (!caller.changes())
     throw Error(Fault::forbidden, "creating needs scope pks.clusters.manage or pks.clusters.admin");
+  const std::lock_guard lock(orders_);
   auto wanted = validated(caller, request);
-  if (const auto before = store_.find(wanted.name)) return create_anew(*before, std::move(wanted));
+  if (const auto before = store_.find(wanted.name)) return create_anew(caller, *before, std::move(wanted));
   if (store_.find_by_hostname(wanted.hostname)) {
     throw Error(Fault::conflict,
                 "kubernetes_master_host " + wanted.hostname + " is in use by another cluster");
   }
   wanted.uuid = random_.uuid();
+  quotas_.check(caller, wanted);
   begin(wanted, "CREATE", "Creating cluster");
   try {
     store_.insert(wanted);
@@ -151,7 +148,7 @@ ClusterRecord Clusters::create(const Caller& caller, const Json& request) {
   return wanted;
 }
 
-ClusterRecord Clusters::create_anew(const ClusterRecord& before, ClusterRecord wanted) {
+ClusterRecord Clusters::create_anew(const Caller& caller, const ClusterRecord& before, ClusterRecord wanted) {
   const bool retry = before.owner == wanted.owner && before.last_action == "CREATE" && before.state == failed;
   if (!retry) throw Error(Fault::conflict, "Cluster " + wanted.name + " already exists");
   const auto holder = store_.find_by_hostname(wanted.hostname);
@@ -161,6 +158,7 @@ ClusterRecord Clusters::create_anew(const ClusterRecord& before, ClusterRecord w
   }
   wanted.uuid = before.uuid;
   wanted.ips = before.ips;
+  quotas_.check(caller, wanted);
   begin(wanted, "CREATE", "Creating cluster");
   start(wanted, before.operation);
   return wanted;

@@ -8,6 +8,7 @@
 #include "pks-api/clusters/operations.hpp"
 #include "pks-api/clusters/settings.hpp"
 #include "pks-api/identity/identity.hpp"
+#include "pks-api/quotas/quotas.hpp"
 
 namespace slipway::pks {
 
@@ -26,8 +27,9 @@ class Clusters {
     ClusterStore& store;
     Operations& operations;
     const DirectorClient& director;
-    const PlanCatalog& plans;
-    const OidcSettings& oidc;
+    Intents intents;
+    Quotas& quotas;
+    std::mutex& orders;  // held from the look at quotas, profiles and names until an order is in the store
     Clock& clock;
     Random& random;
   };
@@ -64,14 +66,13 @@ class Clusters {
 
  private:
   ClusterRecord validated(const Caller& caller, const Json& request) const;
-  ClusterRecord create_anew(const ClusterRecord& before, ClusterRecord wanted);
+  ClusterRecord create_anew(const Caller& caller, const ClusterRecord& before, ClusterRecord wanted);
   ClusterRecord updated(const ClusterRecord& cluster, const Json& request) const;
   struct Upgrade {
     ClusterRecord target;
     Preview preview;
   };
   Upgrade upgrade_of(const ClusterRecord& cluster) const;
-  void check_profiles(const ClusterRecord& cluster, const Plan& plan) const;
   void begin(ClusterRecord& cluster, const std::string& action, const std::string& description);
   void start(const ClusterRecord& cluster, const std::string& previous);
 
@@ -83,8 +84,11 @@ class Clusters {
   ClusterStore& store_;
   Operations& operations_;
   const DirectorClient& director_;
+  Intents intents_;
   const PlanCatalog& plans_;
   const OidcSettings& oidc_;
+  Quotas& quotas_;
+  std::mutex& orders_;
   Clock& clock_;
   Random& random_;
 };

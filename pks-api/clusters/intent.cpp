@@ -50,11 +50,14 @@ std::string kubernetes_version_of(const ClusterRecord& cluster, const Plan& plan
   return "";
 }
 
-Json manifest_of(const ClusterRecord& cluster, const PlanCatalog& plans, const OidcSettings& oidc) {
-  const auto plan = plan_of(cluster, plans);
+Json manifest_of(const ClusterRecord& cluster, const Intents& intents) {
+  const auto plan = plan_of(cluster, intents.plans);
   if (!plan)
     throw Error(Fault::invalid, "plan '" + cluster.plan + "' is not understood by this version of pks-api");
-  auto manifest = manifest_for(*plan, blanks_of(cluster, *plan, oidc), cluster.nodes);
+  auto blanks = blanks_of(cluster, *plan, intents.oidc);
+  blanks.merge(intents.profiles.blanks(cluster));
+  auto manifest = manifest_for(*plan, blanks, cluster.nodes);
+  intents.profiles.place(manifest, cluster, *plan);
   apply_versions(manifest, cluster.versions);
   add_tags(manifest, cluster);
   return manifest;

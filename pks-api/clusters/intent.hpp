@@ -5,6 +5,7 @@
 
 #include "pks-api/identity/identity.hpp"
 #include "pks-api/plans/catalog.hpp"
+#include "pks-api/profiles/profiles.hpp"
 #include "pks-api/store/store.hpp"
 
 namespace slipway::pks {
@@ -18,8 +19,15 @@ std::shared_ptr<const Plan> plan_of(const ClusterRecord& cluster, const PlanCata
 // As far as it is known: of the plan, or of its release.
 std::string kubernetes_version_of(const ClusterRecord& cluster, const Plan& plan);
 
+// What records become manifests by. What it refers to outlives it.
+struct Intents {
+  const PlanCatalog& plans;
+  const OidcSettings& oidc;
+  Profiles& profiles;
+};
+
 // The manifest that fulfils what the store says of a cluster, with "latest" where nothing is resolved yet.
-// Fault::invalid when its plan is not understood.
-Json manifest_of(const ClusterRecord& cluster, const PlanCatalog& plans, const OidcSettings& oidc);
+// Fault::invalid when its plan is not understood, or a profile of it is not there.
+Json manifest_of(const ClusterRecord& cluster, const Intents& intents);
 
 }  // namespace slipway::pks

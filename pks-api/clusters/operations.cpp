@@ -28,8 +28,7 @@ std::string under_way(const std::string& action) {
 Operations::Operations(Context context, std::size_t threads)
     : store_(context.store),
       director_(context.director),
-      plans_(context.plans),
-      oidc_(context.oidc),
+      intents_(context.intents),
       board_(context.board),
       clock_(context.clock),
       log_(std::move(context.log)) {
@@ -132,7 +131,7 @@ Operations::Step Operations::stop_superseded(const ClusterRecord& cluster) {
 void Operations::pin_versions(ClusterRecord& cluster) {
   if (!cluster.versions.empty() || cluster.last_action == "DELETE") return;
   cluster.versions =
-      resolve_versions(manifest_of(cluster, plans_, oidc_), director_.releases(), director_.stemcells());
+      resolve_versions(manifest_of(cluster, intents_), director_.releases(), director_.stemcells());
   store_.set_versions(cluster, cluster.versions);
 }
 
@@ -149,7 +148,7 @@ Operations::Step Operations::submit(ClusterRecord cluster) {
     task = *begun;
   } else {
     pin_versions(cluster);
-    task = director_.deploy(to_yaml(manifest_of(cluster, plans_, oidc_)), cluster.operation);
+    task = director_.deploy(to_yaml(manifest_of(cluster, intents_)), cluster.operation);
   }
   log_.info("operation.submitted", {{"cluster", cluster.name},
                                     {"action", cluster.last_action},
@@ -218,7 +217,7 @@ void Operations::vanish(const ClusterRecord& cluster) {
 }
 
 std::vector<std::string> Operations::ips_of(const ClusterRecord& cluster) const {
-  const auto plan = plan_of(cluster, plans_);
+  const auto plan = plan_of(cluster, intents_.plans);
   std::vector<std::string> ips;
   for (const auto& instance : director_.instances(deployment_of(cluster))) {
     if (plan && instance.group != plan->address_group) continue;

@@ -26,8 +26,7 @@ class Operations {
   struct Context {  // what it refers to outlives it
     ClusterStore& store;
     const DirectorClient& director;
-    const PlanCatalog& plans;
-    const OidcSettings& oidc;
+    Intents intents;
     ProgressBoard& board;
     Clock& clock;
     Log log;
@@ -58,8 +57,7 @@ class Operations {
 
   ClusterStore& store_;
   const DirectorClient& director_;
-  const PlanCatalog& plans_;
-  const OidcSettings& oidc_;
+  Intents intents_;
   ProgressBoard& board_;
   Clock& clock_;
   Log log_;

@@ -82,8 +82,7 @@ Identity::Identity(IdentityStore& store, const Tokens& tokens, Clock& clock, Ran
       clock_(clock),
       random_(random),
       oidc_(std::move(oidc)),
-      lifetimes_(lifetimes),
-      hash_of_nobody_(tls::hash_password(Secret(random.hex(16)))) {}
+      lifetimes_(lifetimes) {}
 
 UserRecord Identity::authenticate(const std::string& kind, const std::string& name, const Secret& password,
                                   const std::string& remote_address) {
@@ -103,6 +102,8 @@ UserRecord Identity::authenticate(const std::string& kind, const std::string& na
   bool right = false;
   {
     const std::lock_guard lock(hashing_);
+    // Made when it is first needed: it takes as long as a check, and every start would wait for it.
+    if (!user && hash_of_nobody_.empty()) hash_of_nobody_ = tls::hash_password(Secret(random_.hex(16)));
     right = tls::check_password(password, user ? user->password_hash : hash_of_nobody_);
   }
   const std::lock_guard lock(mutex_);

@@ -104,7 +104,7 @@ class Identity {
   Random& random_;
   OidcSettings oidc_;
   TokenLifetimes lifetimes_;
-  std::string hash_of_nobody_;  // an unknown name costs as much as a wrong password
+  std::string hash_of_nobody_;  // an unknown name costs as much as a wrong password; under hashing_
   std::mutex mutex_;
   std::map<std::string, Failures> failures_;
   std::mutex hashing_;  // guesses use up one core at most

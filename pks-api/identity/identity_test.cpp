@@ -15,6 +15,12 @@ const tls::RsaKey& key() {
   return made;
 }
 
+// Made once: a hash takes long on purpose.
+const std::string& hash_of_correct() {
+  static const auto made = tls::hash_password(Secret("correct"));
+  return made;
+}
+
 struct Fixture {
   TempDir folder;
   ManualClock clock;
@@ -32,7 +38,7 @@ struct Fixture {
                                           OidcSettings{"https://api.lab:8443/oauth/token", "CA"});
   }
   void add(const std::string& kind, const std::string& name, std::vector<std::string> scopes) {
-    store.put_user(kind, {name, tls::hash_password(Secret("correct")), std::move(scopes)});
+    store.put_user(kind, {name, hash_of_correct(), std::move(scopes)});
   }
   TokenRequest by_password(const std::string& password = "correct") const {
     TokenRequest request;
@@ -138,8 +144,7 @@ TEST_CASE("a client gets a token without a refresh token, and never passes for a
 
 TEST_CASE("a cluster is told who a user is and in which groups, and nothing that opens the API") {
   Fixture f;
-  f.store.put_user("user",
-                   {"naomi", tls::hash_password(Secret("correct")), {scope_admin}, 0, {"dev", "ops"}});
+  f.store.put_user("user", {"naomi", hash_of_correct(), {scope_admin}, 0, {"dev", "ops"}});
   auto request = f.by_password();
   request.user = "naomi";
   request.client = cluster_client;

@@ -77,6 +77,19 @@ void check_manifest(Plan& plan, Problems& problems) {
   }
 }
 
+NodeSize read_size(JsonReader& in, const char* key, Problems& problems) {
+  NodeSize size;
+  JsonReader reader(in.object_or_empty(key), std::string("resources.") + key, problems);
+  size.cpu = reader.integer_or("cpu", 0, 0, 1024);
+  if (const auto memory = reader.find("memory_gb")) {
+    size.memory_gb = memory->is_number() ? memory->get<double>() : -1;
+    if (size.memory_gb < 0 || size.memory_gb > 100'000)
+      problems.add(reader.place("memory_gb"), "has to be a number of GB");
+  }
+  reader.refuse_unknown();
+  return size;
+}
+
 void read_kubernetes(Plan& plan, JsonReader& in, Problems& problems) {
   static const std::regex version("[0-9]+\\.[0-9]+\\.[0-9]+([-+][0-9A-Za-z.-]+)?");
   plan.kubernetes_version = in.string_or("kubernetes_version", "");
@@ -126,6 +139,10 @@ Plan parse_plan(const Json& document, const std::string& source) {
   plan.default_nodes = static_cast<int>(nodes.integer("default", 1, 1000));
   plan.odd_nodes_only = nodes.boolean_or("odd_only", false);
   nodes.refuse_unknown();
+  JsonReader resources(in.object_or_empty("resources"), "resources", problems);
+  plan.node_size = read_size(resources, "node", problems);
+  plan.control_plane_size = read_size(resources, "control_plane", problems);
+  resources.refuse_unknown();
   if (plan.is_kubernetes()) {
     read_kubernetes(plan, in, problems);
   } else {

@@ -11,6 +11,12 @@ namespace slipway::pks {
 inline constexpr const char* kind_etcd = "etcd";
 inline constexpr const char* kind_kubernetes = "kubernetes";
 
+// What one node takes up of a quota.
+struct NodeSize {
+  std::int64_t cpu = 0;
+  double memory_gb = 0;
+};
+
 // What a tenant may order: a manifest for the director with a few blanks, and the rules
 // for the number of nodes. One YAML file each.
 struct Plan {
@@ -32,6 +38,7 @@ struct Plan {
   std::string address_group;  // the group whose addresses are the API's: the control plane, or a balancer
   std::string server_ca;      // a variable of type certificate: its "ca" signed the API's certificate
 
+  NodeSize node_size, control_plane_size;  // none: counts for nothing in quotas of CPUs and memory
   Json drain = Json::object();  // DrainSetting's names and text: what clusters have unless they say otherwise
   Json manifest;
   std::string document;  // all of the plan as compact JSON: what a cluster keeps of it

@@ -88,6 +88,30 @@ CREATE TABLE fleet_members (
   PRIMARY KEY (task, cluster)
 );
 )sql"},
+      {4, "quotas, profiles, audit", R"sql(
+CREATE TABLE quotas (
+  owner TEXT PRIMARY KEY,
+  -- JSON: cpu, memory (GB), cluster; one that is absent is no limit
+  limits TEXT NOT NULL
+);
+CREATE TABLE profiles (
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  uuid TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  description TEXT NOT NULL,
+  -- JSON
+  document TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (kind, name)
+);
+-- The newest durable line of the audit log: one row.
+CREATE TABLE audit_head (
+  seq INTEGER NOT NULL,
+  hash TEXT NOT NULL
+);
+INSERT INTO audit_head (seq, hash) VALUES (0, '');
+)sql"},
   };
 }
 

@@ -100,6 +100,43 @@ class FleetStore {
   sql::Database& db_;
 };
 
+// What an owner's clusters may take up together; absent: as much as there is.
+struct QuotaRecord {
+  std::string owner;
+  std::optional<double> cpu, memory_gb, clusters;
+};
+
+class QuotaStore {
+ public:
+  explicit QuotaStore(sql::Database& db) : db_(db) {}
+  void put(const QuotaRecord& quota);  // makes or replaces
+  void remove(const std::string& owner);
+  std::optional<QuotaRecord> find(const std::string& owner);
+  std::vector<QuotaRecord> all();
+
+ private:
+  sql::Database& db_;
+};
+
+// Settings under a name; `document` as profiles/checked_profile leaves it.
+struct ProfileRecord {
+  std::string kind, name, uuid, owner, description;
+  Json document;
+  std::int64_t created_at = 0;
+};
+
+class ProfileStore {
+ public:
+  explicit ProfileStore(sql::Database& db) : db_(db) {}
+  void insert(const ProfileRecord& profile);  // Fault::conflict: the name is taken
+  void remove(const std::string& kind, const std::string& name);
+  std::optional<ProfileRecord> find(const std::string& kind, const std::string& name);
+  std::vector<ProfileRecord> all(const std::string& kind);
+
+ private:
+  sql::Database& db_;
+};
+
 struct UserRecord {
   std::string name, password_hash;
   std::vector<std::string> scopes;

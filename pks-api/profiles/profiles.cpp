@@ -1,0 +1,132 @@
+#include "pks-api/profiles/profiles.hpp"
+
+#include <regex>
+
+namespace slipway::pks {
+
+namespace {
+
+std::string field_of(const std::string& kind) { return kind + "_profile_name"; }
+
+bool has_blank(const Plan& plan, const std::string& blank) {
+  return plan.document.find("((" + blank + "))") != std::string::npos;
+}
+
+void require_may_make(const Caller& caller, const std::string& kind) {
+  if (caller.has(scope_admin) || (kind == kubernetes_profile && caller.has(scope_manage))) return;
+  throw Error(Fault::forbidden, "making a " + kind + " profile needs scope pks.clusters.admin" +
+                                    (kind == kubernetes_profile ? " or pks.clusters.manage" : ""));
+}
+
+void set_zones(Json& manifest, const std::string& group, const Json& zones) {
+  if (zones.is_null()) return;
+  for (auto& one : manifest["instance_groups"]) {
+    if (one.value("name", Json()) == Json(group)) one["azs"] = zones;
+  }
+}
+
+}  // namespace
+
+ProfileRecord Profiles::get(const std::string& kind, const std::string& name) {
+  auto profile = store_.find(kind, name);
+  if (!profile) throw Error(Fault::not_found, kind + " profile " + name.substr(0, 128) + " not found");
+  return std::move(*profile);
+}
+
+ProfileRecord Profiles::create(const Caller& caller, const std::string& kind, const Json& request) {
+  require_may_make(caller, kind);
+  Problems problems;
+  JsonReader in(request, "", problems);
+  ProfileRecord profile;
+  profile.kind = kind;
+  profile.name = in.string("name");
+  profile.description = in.string_or("description", "");
+  profile.document = checked_profile(kind, in, problems);
+  in.refuse_unknown();
+  static const std::regex allowed("[A-Za-z0-9][A-Za-z0-9._-]*");
+  if (profile.name.size() > 200 || !std::regex_match(profile.name, allowed)) {
+    problems.add("name", "has to have 1 to 200 letters, digits, dots, dashes and underscores");
+  }
+  if (profile.description.size() > 4000) problems.add("description", "has more than 4000 bytes");
+  problems.throw_if_any(kind + " profile");
+  profile.uuid = random_.uuid();
+  profile.owner = caller.name;
+  profile.created_at = to_epoch_seconds(clock_.now());
+  try {
+    store_.insert(profile);
+  } catch (const Error& error) {
+    if (error.fault() != Fault::conflict) throw;
+    throw Error(Fault::conflict, kind + " profile " + profile.name + " already exists");
+  }
+  return profile;
+}
+
+void Profiles::remove(const Caller& caller, const std::string& kind, const std::string& name) {
+  require_may_make(caller, kind);
+  const std::lock_guard lock(orders_);
+  const auto profile = get(kind, name);
+  if (!caller.has(scope_admin) && profile.owner != caller.name) {
+    throw Error(Fault::forbidden, kind + " profile " + name + " belongs to somebody else");
+  }
+  std::string users;
+  for (const auto& cluster : clusters_.all()) {
+    const bool kept = cluster.last_good.is_object() &&
+                      cluster.last_good.value("profiles", Json::object()).value(field_of(kind), "") == name;
+    if (!kept && cluster.profiles.value(field_of(kind), "") != name) continue;
+    // Whose clusters they are is not for everybody to know.
+    users = caller.reads_all() ? users + (users.empty() ? "" : ", ") + cluster.name : "clusters";
+  }
+  if (!users.empty()) throw Error(Fault::conflict, kind + " profile " + name + " is in use by " + users);
+  store_.remove(kind, name);
+}
+
+Json Profiles::document(const ClusterRecord& cluster, const std::string& kind) {
+  const auto name = cluster.profiles.value(field_of(kind), std::string());
+  if (name.empty()) return nullptr;
+  const auto profile = store_.find(kind, name);
+  if (!profile) throw Error(Fault::invalid, kind + " profile '" + name.substr(0, 80) + "' does not exist");
+  return profile->document;
+}
+
+void Profiles::check(const ClusterRecord& cluster, const Plan& plan) {
+  const auto require_use = [&](const std::string& kind, bool use) {
+    if (!document(cluster, kind).is_null() && !use) {
+      throw Error(Fault::invalid,
+                  field_of(kind) + ": plan '" + plan.name + "' has no use for a " + kind + " profile");
+    }
+  };
+  require_use(network_profile, has_blank(plan, "network_profile"));
+  require_use(kubernetes_profile, has_blank(plan, "kubernetes_profile"));
+  const auto compute = document(cluster, compute_profile);
+  if (compute.is_object() && compute.contains("master_azs") && !plan.is_kubernetes())
+    require_use(compute_profile, false);
+}
+
+Blanks Profiles::blanks(const ClusterRecord& cluster) {
+  Blanks blanks;
+  const auto network = document(cluster, network_profile);
+  blanks["network_profile"] = network.is_null() ? Json::object() : network;
+  Json arguments = Json::object();
+  const auto kubernetes = document(cluster, kubernetes_profile);
+  if (kubernetes.is_object()) {
+    // What is validated goes before what is not.
+    for (const auto* list : {"experimental_customizations", "customizations"}) {
+      for (const auto& entry : kubernetes.at(list)) {
+        auto& component = arguments[entry.at("component").get<std::string>()];
+        for (const auto& [name, value] : entry.at("arguments").items()) component[name] = value;
+      }
+    }
+  }
+  blanks["kubernetes_profile"] = arguments;
+  return blanks;
+}
+
+void Profiles::place(Json& manifest, const ClusterRecord& cluster, const Plan& plan) {
+  const auto compute = document(cluster, compute_profile);
+  if (!compute.is_object()) return;
+  set_zones(manifest, plan.instance_group, compute.value("worker_azs", Json()));
+  if (plan.is_kubernetes())
+    set_zones(manifest, plan.control_plane_group, compute.value("master_azs", Json()));
+}
+
+}  // namespace slipway::pks

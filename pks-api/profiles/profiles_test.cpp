@@ -1,0 +1,132 @@
+#include <doctest/doctest.h>
+
+#include "pks-api/api/api_fixture.hpp"
+
+namespace slipway::pks {
+
+namespace {
+
+Json customized(const std::string& component, const Json& arguments, const char* list = "customizations") {
+  return {{"name", "p"}, {list, Json::array({{{"component", component}, {"arguments", arguments}}})}};
+}
+
+struct Makers : ApiFixture {
+  Makers() {
+    add_user("owner", {scope_manage});
+    add_user("other", {scope_manage});
+    add_user("admin", {scope_admin});
+  }
+  std::string problem(const std::string& kind, const Json& request) {
+    const auto response = send("admin", "POST", "/v1/" + kind + "-profiles", request);
+    return response.status == 400 ? json(response).at("body").get<std::string>()
+                                  : std::to_string(response.status);
+  }
+  Json manifest(const std::string& cluster) {
+    return manifest_of(*parts().clusters_store.find(cluster), parts().intents);
+  }
+};
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+Json zones_of(const Json& manifest, std::size_t group) {
+  return manifest.at("instance_groups").at(group).at("azs");
+}
+
+}  // namespace
+
+TEST_CASE("a cluster's profiles become blanks and zones of its manifest") {
+  Makers f;
+  REQUIRE(f.problem("network", {{"name", "n"}, {"parameters", "{\"pod_network\":\"10.1.0.0/16\"}"}}) ==
+          "201");
+  REQUIRE(f.problem("compute", {{"name", "c"},
+                                {"parameters", {{"master_azs", {"z2"}}, {"worker_azs", {"z2", "z3"}}}}}) ==
+          "201");
+  REQUIRE(
+      f.problem(
+          "kubernetes",
+          {{"name", "k"},
+           {"customizations", Json::array({{{"component", "kubelet"}, {"arguments", {{"max-pods", "50"}}}}})},
+           {"experimental_customizations",
+            Json::array({{{"component", "kubelet"}, {"arguments", {{"v", "4"}, {"max-pods", "9"}}}}})}}) ==
+      "201");
+  const Json request = {{"name", "demo"},
+                        {"plan_name", "kube"},
+                        {"network_profile_name", "n"},
+                        {"compute_profile_name", "c"},
+                        {"kubernetes_profile_name", "k"},
+                        {"parameters", {{"kubernetes_master_host", "demo.lab"}}}};
+  REQUIRE(f.send("owner", "POST", "/v1/clusters", request).status == 202);
+  const auto manifest = f.manifest("demo");
+  CHECK(zones_of(manifest, 0) == Json{"z2"});
+  CHECK(zones_of(manifest, 1) == Json{"z2", "z3"});
+  const auto properties = manifest.at("instance_groups")[0].at("jobs")[0].at("properties");
+  CHECK(properties.at("network") == Json{{"pod_network", "10.1.0.0/16"}});
+  CHECK(properties.at("arguments") == Json{{"kubelet", {{"max-pods", "50"}, {"v", "4"}}}});
+  const auto shown = ApiFixture::json(f.send("owner", "GET", "/v1/clusters/demo"));
+  CHECK(shown.at("kubernetes_profile_name") == "k");
+
+  // In use, whoever asks; the owner of another cluster is not told whose.
+  const auto refused = f.send("admin", "DELETE", "/v1/compute-profiles/c");
+  CHECK(refused.status == 409);
+  CHECK(has(ApiFixture::json(refused).at("body").get<std::string>(), "in use by demo"));
+}
+
+TEST_CASE("a profile that is not there, or of no use to the plan, is refused") {
+  Makers f;
+  REQUIRE(f.problem("network", {{"name", "n"}, {"parameters", "{\"nameservers\":[\"10.0.0.1\"]}"}}) == "201");
+  const auto refused = [&](const char* plan, const char* field, const char* name) {
+    const auto response = f.send("owner", "POST", "/v1/clusters",
+                                 {{"name", "demo"},
+                                  {"plan_name", plan},
+                                  {field, name},
+                                  {"parameters", {{"kubernetes_master_host", "d.lab"}}}});
+    CHECK(response.status == 400);
+    return ApiFixture::json(response).at("body").get<std::string>();
+  };
+  CHECK(has(refused("kube", "network_profile_name", "none"), "'none' does not exist"));
+  CHECK(has(refused("small", "network_profile_name", "n"), "plan 'small' has no use for a network profile"));
+}
+
+TEST_CASE(
+    "a Kubernetes profile takes arguments that are known, others as experimental, and none that are the "
+    "release's") {
+  Makers f;
+  CHECK(f.problem("kubernetes", customized("kubelet", {{"max-pods", "50"}})) == "201");
+  CHECK(f.problem("kubernetes", customized("kubelet", {{"max-pods", "50"}})) == "409");
+  CHECK(has(f.problem("kubernetes", customized("kubelet", {{"v", "4"}})), "is not validated for kubelet"));
+  for (const auto* reserved : {"kubeconfig", "tls-cert-file", "client-ca-file", "authorization-mode",
+                               "token-auth-file", "etcd-servers", "secure-port", "anonymous-auth"}) {
+    INFO(reserved);
+    CHECK(has(f.problem("kubernetes",
+                        customized("kube-apiserver", {{reserved, "x"}}, "experimental_customizations")),
+              "is set by the cluster's release"));
+  }
+  CHECK(has(f.problem("kubernetes", customized("docker", Json::object())), "allowed: etcd"));
+  CHECK(has(f.problem("kubernetes", customized("kubelet", {{"max-pods", 50}})), "one line of text"));
+  CHECK(has(f.problem("kubernetes", customized("kubelet", {{"max-pods", "1\n2"}})), "one line of text"));
+  CHECK(has(f.problem("kubernetes", customized("kubelet", {{"a b", "1"}})), "no argument's name"));
+  CHECK(has(f.problem("kubernetes", {{"name", "p"}}), "sets nothing"));
+}
+
+TEST_CASE("network and compute profiles say what is wrong with them") {
+  Makers f;
+  const auto network = [&](const std::string& parameters) {
+    return f.problem("network", {{"name", "n"}, {"parameters", parameters}});
+  };
+  CHECK(has(network("{"), "no JSON in a text"));
+  CHECK(has(network("{\"pod_network\":\"10.1.0.0\"}"), "no network such as"));
+  CHECK(has(network("{\"pod_network\":\"10.1.0.256/16\"}"), "no network such as"));
+  CHECK(has(network("{\"nameservers\":[\"dns\"]}"), "no IPv4 address"));
+  CHECK(has(network("{\"lb_size\":\"small\"}"), "unknown key"));
+  CHECK(has(network("{}"), "sets nothing"));
+  const auto compute = [&](const Json& parameters) {
+    return f.problem("compute", {{"name", "c"}, {"parameters", parameters}});
+  };
+  CHECK(has(compute({{"worker_azs", {"z1", "z1"}}}), "names a zone twice"));
+  CHECK(has(compute({{"worker_azs", {"z/1"}}}), "no zone's name"));
+  CHECK(has(compute({{"azs", Json::array({{{"name", "z9"}}})}}), "the cloud config's"));
+  CHECK(has(f.problem("compute", {{"name", "../x"}, {"parameters", {{"worker_azs", {"z1"}}}}}), "name"));
+  CHECK(has(f.problem("compute", Json::array()), "mapping"));
+}
+
+}  // namespace slipway::pks
