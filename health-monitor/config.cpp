@@ -36,16 +36,18 @@ LadderSettings read_ladder(Config& in) {
   Problems problems;
   settings.rungs.clear();
   for (const auto& name : names) {
-    if (name == "reboot") settings.rungs.push_back(Rung::reboot);
-    else if (name == "replace") settings.rungs.push_back(Rung::replace);
-    else problems.add("repair.ladder", "'" + name + "' is not one of reboot and replace");
+    if (name == "reboot")
+      settings.rungs.push_back(Rung::reboot);
+    else if (name == "replace")
+      settings.rungs.push_back(Rung::replace);
+    else
+      problems.add("repair.ladder", "'" + name + "' is not one of reboot and replace");
   }
   if (names.empty()) problems.add("repair.ladder", "has to name at least one of reboot and replace");
   problems.throw_if_any("configuration");
   settings.backoff_first = std::chrono::seconds(number(in, "repair.backoff_first_seconds", 30, 1, 86'400,
                                                        "pause before the last rung is tried again; doubled each time"));
-  settings.backoff_most =
-      std::chrono::seconds(number(in, "repair.backoff_most_seconds", 1800, 1, 86'400, "its limit"));
+  settings.backoff_most = std::chrono::seconds(number(in, "repair.backoff_most_seconds", 1800, 1, 86'400, "its limit"));
   settings.forget_after = std::chrono::seconds(
       number(in, "repair.forget_after_seconds", 600, 1, 86'400, "after so long in health the ladder begins anew"));
   return settings;
@@ -53,8 +55,8 @@ LadderSettings read_ladder(Config& in) {
 
 BudgetSettings read_budget(Config& in) {
   BudgetSettings settings;
-  settings.meltdown_minimum = number(in, "budget.meltdown_minimum", 5, 1, 1'000'000,
-                                     "with at least so many instances of a deployment down …");
+  settings.meltdown_minimum =
+      number(in, "budget.meltdown_minimum", 5, 1, 1'000'000, "with at least so many instances of a deployment down …");
   settings.meltdown_percent =
       number(in, "budget.meltdown_percent", 20, 0, 100, "… and at least this share of it, none of it is repaired");
   settings.in_flight = number(in, "budget.in_flight", 10, 1, 10'000, "instances under repair at once");
@@ -82,8 +84,8 @@ MonitorConfig read_monitor_config(Config& in) {
   c.repair.state_wait = std::chrono::milliseconds(
       number(in, "repair.state_wait_ms", 2000, 100, 60'000,
              "the director asks each agent once more before it repairs; it may take so long to answer"));
-  c.repair.reboot_wait = std::chrono::seconds(number(in, "repair.reboot_wait_seconds", 60, 1, 3600,
-                                                     "an agent may take so long to be back after a reboot"));
+  c.repair.reboot_wait = std::chrono::seconds(
+      number(in, "repair.reboot_wait_seconds", 60, 1, 3600, "an agent may take so long to be back after a reboot"));
   c.monitor.budget = read_budget(in);
   c.listen_address = in.string("listen_address", "127.0.0.1", "address where /metrics and /healthz can be had");
   c.port = number(in, "port", 25923, 1, 65535, "its port");
@@ -96,8 +98,9 @@ MonitorConfig read_monitor_config(Config& in) {
   c.log_level = in.string("log.level", "info", "debug, info, warn or error");
   in.finish();
   if (c.monitor.liveness.timeout < 2 * c.monitor.liveness.interval) {
-    throw Error(Fault::invalid, "heartbeat.timeout_ms has to be at least twice heartbeat.interval_ms: one lost message "
-                                "is no death");
+    throw Error(Fault::invalid,
+                "heartbeat.timeout_ms has to be at least twice heartbeat.interval_ms: one lost message "
+                "is no death");
   }
   return c;
 }

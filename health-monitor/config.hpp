@@ -14,7 +14,7 @@ namespace slipway::health {
 // The monitor's one file. `slipway-health-monitor init` writes a working one.
 struct MonitorConfig {
   std::string director_url, director_ca_file, director_user, director_password_file;
-  int poll_seconds = 0;   // between two looks at everything; what changes is told at once
+  int poll_seconds = 0;  // between two looks at everything; what changes is told at once
   int lease_seconds = 0;
   MonitorSettings monitor;
   RepairOptions repair;

@@ -59,12 +59,14 @@ TEST_CASE("wrong settings are refused with what is allowed") {
 
 TEST_CASE("plugins that are not right are refused, all mistakes at once") {
   const auto said = complaint([] {
-    make_plugins(Json::array({{{"type", "pager"}},
-                              {{"type", "email"}, {"host", "h"}, {"from", "a\nb"}, {"tls", "maybe"}},
-                              {{"type", "email"}, {"host", "h"}, {"from", "a@b"}, {"to", {"c@d"}}, {"tls", "none"}, {"user", "u"}},
-                              {{"type", "process"}, {"command", {"relative"}}},
-                              {{"type", "webhook"}, {"url", "https://x"}, {"colour", "red"}}}),
-                 Log::discard());
+    make_plugins(
+        Json::array(
+            {{{"type", "pager"}},
+             {{"type", "email"}, {"host", "h"}, {"from", "a\nb"}, {"tls", "maybe"}},
+             {{"type", "email"}, {"host", "h"}, {"from", "a@b"}, {"to", {"c@d"}}, {"tls", "none"}, {"user", "u"}},
+             {{"type", "process"}, {"command", {"relative"}}},
+             {{"type", "webhook"}, {"url", "https://x"}, {"colour", "red"}}}),
+        Log::discard());
   });
   for (const auto* part : {"plugins[0].type", "plugins[1].to", "plugins[1].from", "plugins[1].tls",
                            "a password is not sent without TLS", "plugins[3].command", "colour"})

@@ -88,8 +88,9 @@ struct Daemon::Parts final : Hands {
         director(director_config(c), c.director_user, Secret(first_line(c.director_password_file))),
         monitor(c.monitor, *this, random),
         plugins(with_event_log(make_plugins(c.plugins, log)), log),
-        desk(director, c.repair, [this] { return leading.load(); },
-             [this](const std::string& deployment) { look_again(deployment); }, log) {
+        desk(
+            director, c.repair, [this] { return leading.load(); },
+            [this](const std::string& deployment) { look_again(deployment); }, log) {
     inventory = std::make_unique<Worker>([this] { return look_at_inventory(); });
     bus_keeper = std::make_unique<Worker>([this] { return keep_bus(); });
     lease = std::make_unique<Worker>([this] { return keep_lease(); });
@@ -97,7 +98,8 @@ struct Daemon::Parts final : Hands {
       monitor.step(clock.monotonic(), clock.now());
       return milliseconds(config.monitor.liveness.judge_every());
     });
-    server = std::make_unique<http::Server>(listener(c), [this](http::Request& request) { return answer(request); }, log);
+    server =
+        std::make_unique<http::Server>(listener(c), [this](http::Request& request) { return answer(request); }, log);
     log.info("health-monitor.ready", {{"port", std::to_string(server->port())}, {"name", name}});
   }
 
@@ -148,14 +150,17 @@ struct Daemon::Parts final : Hands {
     return {.heartbeat = [this](std::string_view agent, std::string_view payload) { intake.take(agent, payload); },
             .alert =
                 [this](std::string_view agent, std::string_view payload) {
-                  with_json(payload, [&](const Json& json) { monitor.alert_of(std::string(agent), json, clock.now()); });
+                  with_json(payload,
+                            [&](const Json& json) { monitor.alert_of(std::string(agent), json, clock.now()); });
                 },
-            .shutdown = [this](std::string_view agent, std::string_view) { monitor.shutdown_of(std::string(agent), clock.now()); },
+            .shutdown = [this](std::string_view agent,
+                               std::string_view) { monitor.shutdown_of(std::string(agent), clock.now()); },
             .director_alert =
                 [this](std::string_view payload) {
                   with_json(payload, [&](const Json& json) { monitor.alert_of("director", json, clock.now()); });
                 },
-            .changed = [this](std::string_view payload) { with_json(payload, [&](const Json& json) { hear_change(json); }); },
+            .changed =
+                [this](std::string_view payload) { with_json(payload, [&](const Json& json) { hear_change(json); }); },
             // However short: agents lost their connections with us, and some take longer to be back.
             .interrupted =
                 [this] {
@@ -223,8 +228,10 @@ struct Daemon::Parts final : Hands {
   void look_again(const std::string& deployment) {
     {
       std::lock_guard lock(changes_mutex);
-      if (deployment.empty()) look_at_all = true;
-      else changed.insert(deployment);
+      if (deployment.empty())
+        look_at_all = true;
+      else
+        changed.insert(deployment);
     }
     if (inventory) inventory->wake();
   }
@@ -242,8 +249,10 @@ struct Daemon::Parts final : Hands {
       for (const auto& deployment : those) {
         if (all) break;
         auto seen = director.deployment(deployment);
-        if (seen) monitor.learn(std::move(*seen), clock.monotonic());
-        else all = true;
+        if (seen)
+          monitor.learn(std::move(*seen), clock.monotonic());
+        else
+          all = true;
       }
       if (all) {
         monitor.learn(director.fleet(), clock.monotonic());

@@ -34,7 +34,8 @@ std::vector<std::string> init_monitor(const InitOptions& options) {
   const fs::path folder = options.folder;
   const auto file = folder / "health-monitor.yml";
   if (fs::exists(file))
-    throw Error(Fault::conflict, folder.string() + " already holds a health-monitor.yml; choose another folder or remove it");
+    throw Error(Fault::conflict,
+                folder.string() + " already holds a health-monitor.yml; choose another folder or remove it");
   const auto director_ca = read_file(options.director_ca_file, 1u << 20);
   const auto password = read_file(options.director_password_file, 1u << 16);
   fs::create_directories(folder);
@@ -45,7 +46,9 @@ std::vector<std::string> init_monitor(const InitOptions& options) {
   request.alternative_names = {options.address, "127.0.0.1", "localhost"};
   request.lifetime = std::chrono::hours{24 * 365};
   const auto server = tls::self_signed(request, clock.now());
-  const auto keep = [&](const char* name, const std::string& text) { write_file_atomically(folder / name, text, 0600); };
+  const auto keep = [&](const char* name, const std::string& text) {
+    write_file_atomically(folder / name, text, 0600);
+  };
   keep("director-ca.crt", director_ca);
   keep("director.password", password);
   keep("health-monitor.crt", server.certificate_pem);

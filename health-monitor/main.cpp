@@ -74,8 +74,8 @@ int run(const std::vector<std::string>& words) {
   const auto config = read_monitor_config(reader);
   if (check_only) {
     make_plugins(config.plugins, Log::discard());
-    for (const auto& named : {config.director_ca_file, config.director_password_file, config.certificate_file,
-                              config.private_key_file})
+    for (const auto& named :
+         {config.director_ca_file, config.director_password_file, config.certificate_file, config.private_key_file})
       read_file(named, 1u << 20);
     std::cout << file << " is fine\n";
     return 0;
@@ -91,11 +91,11 @@ int init(const std::vector<std::string>& words) {
   InitOptions init;
   options::options_description known;
   known.add_options()("folder", options::value(&init.folder)->required())(
-      "address", options::value(&init.address)->required())(
-      "director-url", options::value(&init.director_url)->required())(
+      "address", options::value(&init.address)->required())("director-url",
+                                                            options::value(&init.director_url)->required())(
       "director-ca", options::value(&init.director_ca_file)->required())(
-      "director-user", options::value(&init.director_user))(
-      "director-password-file", options::value(&init.director_password_file)->required())(
+      "director-user", options::value(&init.director_user))("director-password-file",
+                                                            options::value(&init.director_password_file)->required())(
       "port", options::value(&init.port))("interval-ms", options::value(&init.interval_ms))(
       "timeout-ms", options::value(&init.timeout_ms))("grace-seconds", options::value(&init.grace_seconds));
   parse(known, words);

@@ -211,15 +211,23 @@ void Monitor::note_outcome(const RepairOutcome& outcome, Instant now, Timestamp 
         // It is looked at again once there was time to be heard.
         lineage.postponed(std::max(lineage.not_before(), now + settings_.liveness.timeout));
         break;
-      case End::failed: lineage.ended(settings_.ladder, now); break;
+      case End::failed:
+        lineage.ended(settings_.ladder, now);
+        break;
       case End::not_begun:
-      case End::paused: lineage.postponed(now + ask_again_when_busy); break;
+      case End::paused:
+        lineage.postponed(now + ask_again_when_busy);
+        break;
     }
     if (outcome.end == End::paused) continue;
     const bool done = outcome.end == End::done;
     tell({.kind = Notice::Kind::decision,
-          .severity = done ? told_only : outcome.end == End::failed ? error : warning,
-          .action = done ? "repaired" : outcome.end == End::failed ? "repair_failed" : "repair_postponed",
+          .severity = done                         ? told_only
+                      : outcome.end == End::failed ? error
+                                                   : warning,
+          .action = done                         ? "repaired"
+                    : outcome.end == End::failed ? "repair_failed"
+                                                 : "repair_postponed",
           .title = "repair of " + key.second + (done ? " ended" : " did not help"),
           .summary = (outcome.task.empty() ? "" : "task " + outcome.task) +
                      (outcome.error.empty() ? "" : (outcome.task.empty() ? "" : ": ") + outcome.error)},
@@ -331,8 +339,7 @@ void Monitor::tell_held(const Decision& decision, Timestamp wall) {
        &instance, wall);
 }
 
-void Monitor::tell_meltdown(const std::string& deployment, const std::vector<const Decision*>& held,
-                            Timestamp wall) {
+void Monitor::tell_meltdown(const std::string& deployment, const std::vector<const Decision*>& held, Timestamp wall) {
   constexpr std::size_t most_named = 20;
   std::string names;
   for (std::size_t i = 0; i < std::min(held.size(), most_named); ++i)

@@ -61,9 +61,9 @@ class Monitor {
 
   Liveness& liveness() { return liveness_; }
 
-  void learn(Fleet fleet, Instant now);                              // the whole truth of the director
-  void learn(Deployment deployment, Instant now);                    // of one deployment
-  void set_locked(const std::string& deployment, bool locked);       // told at once; learn() follows
+  void learn(Fleet fleet, Instant now);                         // the whole truth of the director
+  void learn(Deployment deployment, Instant now);               // of one deployment
+  void set_locked(const std::string& deployment, bool locked);  // told at once; learn() follows
   void set_leading(bool leading, Instant now);
   void set_paused(bool paused);  // by the director, for all
   void step(Instant now, Timestamp wall);
@@ -90,8 +90,8 @@ class Monitor {
     Trouble trouble = Trouble::silent;
     Instant since{};
     bool under_repair = false;
-    std::string agent;                 // silent: whose silence it is
-    std::optional<Hold> told;          // the decision that was told last
+    std::string agent;         // silent: whose silence it is
+    std::optional<Hold> told;  // the decision that was told last
   };
   using Key = std::pair<std::string, std::string>;  // deployment, instance id
 

@@ -47,14 +47,14 @@ Response lease(ApiServices& services, MonitorLease& lease, const Request& reques
   const bool paused = services.stores.attributes.resurrection_paused();
   if (seconds == 0) {
     lease.let_go(holder);
-    return Response::json(200, {{"yours", false}, {"holder", ""}, {"seconds_left", 0}, {"resurrection_paused", paused}});
+    return Response::json(200,
+                          {{"yours", false}, {"holder", ""}, {"seconds_left", 0}, {"resurrection_paused", paused}});
   }
   const auto answer = lease.take(holder, std::chrono::seconds(seconds), services.clock.monotonic());
-  return Response::json(
-      200, {{"yours", answer.yours},
-            {"holder", answer.holder},
-            {"resurrection_paused", paused},
-            {"seconds_left", std::chrono::duration_cast<std::chrono::seconds>(answer.left).count()}});
+  return Response::json(200, {{"yours", answer.yours},
+                              {"holder", answer.holder},
+                              {"resurrection_paused", paused},
+                              {"seconds_left", std::chrono::duration_cast<std::chrono::seconds>(answer.left).count()}});
 }
 
 }  // namespace

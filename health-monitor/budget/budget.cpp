@@ -115,18 +115,30 @@ class Decider {
 
 std::string to_string(Hold hold) {
   switch (hold) {
-    case Hold::none: return "none";
-    case Hold::standby: return "standby";
-    case Hold::amnesty: return "amnesty";
-    case Hold::paused: return "paused";
-    case Hold::disabled: return "disabled";
-    case Hold::ignored: return "ignored";
-    case Hold::locked: return "locked";
-    case Hold::meltdown: return "meltdown";
-    case Hold::settling: return "settling";
-    case Hold::busy: return "busy";
-    case Hold::backoff: return "backoff";
-    case Hold::budget: return "budget";
+    case Hold::none:
+      return "none";
+    case Hold::standby:
+      return "standby";
+    case Hold::amnesty:
+      return "amnesty";
+    case Hold::paused:
+      return "paused";
+    case Hold::disabled:
+      return "disabled";
+    case Hold::ignored:
+      return "ignored";
+    case Hold::locked:
+      return "locked";
+    case Hold::meltdown:
+      return "meltdown";
+    case Hold::settling:
+      return "settling";
+    case Hold::busy:
+      return "busy";
+    case Hold::backoff:
+      return "backoff";
+    case Hold::budget:
+      return "budget";
   }
   return "none";
 }

@@ -23,17 +23,17 @@ struct BudgetSettings {
 
 enum class Hold {
   none,
-  standby,     // another monitor acts
-  amnesty,     // too early to judge
-  paused,      // `bosh update-resurrection off`
-  disabled,    // by a config of the type "resurrection"
-  ignored,     // `bosh ignore`
-  locked,      // a task works on the deployment
+  standby,   // another monitor acts
+  amnesty,   // too early to judge
+  paused,    // `bosh update-resurrection off`
+  disabled,  // by a config of the type "resurrection"
+  ignored,   // `bosh ignore`
+  locked,    // a task works on the deployment
   meltdown,
-  settling,    // others of the deployment may be down too: decided together in a moment
-  busy,        // a repair of the same deployment runs
-  backoff,     // tried not long ago
-  budget,      // as many as allowed are under repair
+  settling,  // others of the deployment may be down too: decided together in a moment
+  busy,      // a repair of the same deployment runs
+  backoff,   // tried not long ago
+  budget,    // as many as allowed are under repair
 };
 std::string to_string(Hold hold);
 
@@ -53,7 +53,7 @@ struct Situation {
   bool amnesty = false;
   bool paused = false;
   const Fleet* fleet = nullptr;
-  std::map<std::string, int> down;     // by deployment, those included that only may be down
+  std::map<std::string, int> down;                // by deployment, those included that only may be down
   std::set<std::string> locked, busy, suspected;  // deployments; the last have some who only may be down
   Duration settle_for{};                          // how long those are waited for at most
 };

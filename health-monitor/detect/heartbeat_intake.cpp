@@ -12,7 +12,8 @@ constexpr std::size_t longest_state = 40;
 void HeartbeatIntake::take(std::string_view agent, std::string_view payload) {
   if (!monitor_.liveness().heard(agent, job_state_fingerprint(payload), clock_.monotonic())) return;
   try {
-    HeartbeatSample sample{.agent = std::string(agent), .payload = parse_json(payload, "heartbeat", limits), .at = clock_.now()};
+    HeartbeatSample sample{
+        .agent = std::string(agent), .payload = parse_json(payload, "heartbeat", limits), .at = clock_.now()};
     if (!sample.payload.is_object()) return;
     const auto state = sample.payload.find("job_state");
     if (state != sample.payload.end() && state->is_string())

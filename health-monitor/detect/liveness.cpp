@@ -50,8 +50,8 @@ bool Liveness::heard(std::string_view id, std::uint64_t fingerprint, Instant now
   Agent& agent = found->second;
   agent.heard = std::max(agent.heard, now);
   agent.probes = 0;
-  const bool sample = agent.state != State::alive || agent.fingerprint != fingerprint ||
-                      now - agent.sampled >= settings_.sample_every;
+  const bool sample =
+      agent.state != State::alive || agent.fingerprint != fingerprint || now - agent.sampled >= settings_.sample_every;
   agent.state = State::alive;
   if (sample) {
     agent.sampled = now;
@@ -156,9 +156,15 @@ Liveness::Counts Liveness::counts() const {
   Counts counts;
   for (const auto& [id, agent] : agents_) {
     switch (agent.state) {
-      case State::alive: ++counts.alive; break;
-      case State::silent: ++counts.silent; break;
-      case State::unheard: ++counts.unheard; break;
+      case State::alive:
+        ++counts.alive;
+        break;
+      case State::silent:
+        ++counts.silent;
+        break;
+      case State::unheard:
+        ++counts.unheard;
+        break;
     }
   }
   counts.unmanaged = strangers_.size();

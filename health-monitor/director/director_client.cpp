@@ -156,12 +156,12 @@ std::optional<std::string> DirectorClient::repair(const RepairOrder& order, cons
 }
 
 std::optional<std::string> DirectorClient::repair_under_way(const std::string& deployment) const {
-  const auto list = send({.target = "/tasks?state=queued,processing,cancelling&verbose=2&deployment=" +
-                                    http::url_encode(deployment)})
-                        .json();
+  const auto list =
+      send({.target = "/tasks?state=queued,processing,cancelling&verbose=2&deployment=" + http::url_encode(deployment)})
+          .json();
   for (const auto& task : list) {
-    const bool repairs = text_or_empty(task, "description") == repair_description &&
-                         text_or_empty(task, "deployment") == deployment;
+    const bool repairs =
+        text_or_empty(task, "description") == repair_description && text_or_empty(task, "deployment") == deployment;
     if (repairs) return std::to_string(task.value("id", std::int64_t{0}));
   }
   return std::nullopt;

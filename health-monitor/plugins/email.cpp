@@ -111,9 +111,8 @@ class Email final : public Plugin {
 }  // namespace
 
 std::string mail_of(const std::vector<Notice>& notices, const EmailOptions& options, Timestamp now) {
-  const auto worst = std::min_element(notices.begin(), notices.end(), [](const Notice& a, const Notice& b) {
-    return a.severity < b.severity;
-  });
+  const auto worst = std::min_element(notices.begin(), notices.end(),
+                                      [](const Notice& a, const Notice& b) { return a.severity < b.severity; });
   std::string to;
   for (const auto& address : options.to) to += (to.empty() ? "" : ", ") + address;
   std::string subject = "[slipway] " + one_line(worst->title);

@@ -17,8 +17,8 @@ struct EmailOptions {
   std::string user;     // empty: no login
   Secret password;
   std::string from;
-  std::vector<std::string> to;  // not empty
-  int least_severe = 3;         // notices of this severity and worse (smaller) are sent
+  std::vector<std::string> to;     // not empty
+  int least_severe = 3;            // notices of this severity and worse (smaller) are sent
   std::chrono::seconds pause{10};  // between two mails: what comes up meanwhile is in the next one
 };
 

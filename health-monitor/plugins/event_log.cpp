@@ -7,9 +7,8 @@ namespace slipway::health {
 
 // An alert as BOSH's event logger writes it; a decision names itself.
 Json event_of(const Notice& notice) {
-  Json event = {{"timestamp", to_epoch_seconds(notice.at)},
-                {"deployment", notice.deployment},
-                {"instance", notice.instance}};
+  Json event = {
+      {"timestamp", to_epoch_seconds(notice.at)}, {"deployment", notice.deployment}, {"instance", notice.instance}};
   if (notice.kind == Notice::Kind::alert) {
     event["action"] = "create";
     event["object_type"] = "alert";

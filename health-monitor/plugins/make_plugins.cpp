@@ -15,9 +15,7 @@ std::string first_line(const std::string& file) {
 
 Secret secret_in(const std::string& file) { return Secret(file.empty() ? "" : first_line(file)); }
 
-int severity(JsonReader& in, int fallback) {
-  return static_cast<int>(in.integer_or("least_severe", fallback, 1, 5));
-}
+int severity(JsonReader& in, int fallback) { return static_cast<int>(in.integer_or("least_severe", fallback, 1, 5)); }
 
 std::unique_ptr<Plugin> webhook(JsonReader& in) {
   WebhookOptions options;
@@ -37,9 +35,12 @@ std::unique_ptr<Plugin> email(JsonReader& in, Problems& problems) {
   options.host = in.string("host");
   options.port = static_cast<int>(in.integer_or("port", options.port, 1, 65535));
   const auto tls = in.string_or("tls", "starttls");
-  if (tls == "none") options.tls = MailTls::none;
-  else if (tls == "implicit") options.tls = MailTls::implicit;
-  else if (tls != "starttls") problems.add(in.place("tls"), "'" + tls + "' is not one of starttls, implicit and none");
+  if (tls == "none")
+    options.tls = MailTls::none;
+  else if (tls == "implicit")
+    options.tls = MailTls::implicit;
+  else if (tls != "starttls")
+    problems.add(in.place("tls"), "'" + tls + "' is not one of starttls, implicit and none");
   options.ca_file = in.string_or("ca_file", "");
   options.user = in.string_or("user", "");
   const auto password = in.string_or("password_file", "");
@@ -47,9 +48,11 @@ std::unique_ptr<Plugin> email(JsonReader& in, Problems& problems) {
   options.to = in.strings_or_empty("to");
   if (options.to.empty()) problems.add(in.place("to"), "has to list at least one address");
   for (auto address : options.to) {
-    if (address.find_first_of("\r\n<>") != std::string::npos) problems.add(in.place("to"), "'" + address + "' is no plain address");
+    if (address.find_first_of("\r\n<>") != std::string::npos)
+      problems.add(in.place("to"), "'" + address + "' is no plain address");
   }
-  if (options.from.find_first_of("\r\n<>") != std::string::npos) problems.add(in.place("from"), "has to be a plain address");
+  if (options.from.find_first_of("\r\n<>") != std::string::npos)
+    problems.add(in.place("from"), "has to be a plain address");
   options.least_severe = severity(in, options.least_severe);
   options.pause = std::chrono::seconds(in.integer_or("pause_seconds", options.pause.count(), 0, 86'400));
   if (!options.user.empty() && options.tls == MailTls::none)
@@ -81,10 +84,14 @@ std::vector<std::unique_ptr<Plugin>> make_plugins(const Json& list, Log log) {
     JsonReader in(list[i], "plugins[" + std::to_string(i) + "]", problems);
     const auto type = in.string("type");
     std::unique_ptr<Plugin> plugin;
-    if (type == "webhook") plugin = webhook(in);
-    else if (type == "email") plugin = email(in, problems);
-    else if (type == "process") plugin = process(in, problems, log);
-    else problems.add(in.place("type"), "'" + type + "' is not one of webhook, email and process");
+    if (type == "webhook")
+      plugin = webhook(in);
+    else if (type == "email")
+      plugin = email(in, problems);
+    else if (type == "process")
+      plugin = process(in, problems, log);
+    else
+      problems.add(in.place("type"), "'" + type + "' is not one of webhook, email and process");
     if (plugin) plugins.push_back(std::move(plugin));
   }
   problems.throw_if_any("plugins");

@@ -78,7 +78,12 @@ class SmtpServer {
 };
 
 EmailOptions mail_options(int port) {
-  return {.host = "127.0.0.1", .port = port, .tls = MailTls::none, .from = "monitor@lab", .to = {"a@lab", "b@lab"}, .pause = 0s};
+  return {.host = "127.0.0.1",
+          .port = port,
+          .tls = MailTls::none,
+          .from = "monitor@lab",
+          .to = {"a@lab", "b@lab"},
+          .pause = 0s};
 }
 
 }  // namespace
@@ -157,7 +162,8 @@ TEST_CASE("a webhook gets each notice as JSON, once, even when the receiver fail
   std::vector<std::string> authorizations;
   int calls = 0;
   http::Server server(
-      {}, [&](http::Request& request) {
+      {},
+      [&](http::Request& request) {
         std::lock_guard lock(mutex);
         if (++calls == 2) return http::Response::empty(503);
         got.push_back(request.json_body());
@@ -272,9 +278,9 @@ TEST_CASE("figures are Prometheus' text, with labels that cannot break out") {
   figures.failing["a\"b\nc"] = 1;
   figures.repairs_begun["reboot"] = 2;
   const auto text = prometheus_text(figures, {{"webhook", 5, 1}});
-  for (const auto* line :
-       {"slipway_health_leading 1\n", "slipway_health_agents{state=\"alive\"} 3\n",
-        "slipway_health_failing_instances{deployment=\"a\\\"b c\"} 1\n",
-        "slipway_health_repairs_begun_total{rung=\"reboot\"} 2\n", "slipway_health_notices_lost_total{plugin=\"webhook\"} 1\n"})
+  for (const auto* line : {"slipway_health_leading 1\n", "slipway_health_agents{state=\"alive\"} 3\n",
+                           "slipway_health_failing_instances{deployment=\"a\\\"b c\"} 1\n",
+                           "slipway_health_repairs_begun_total{rung=\"reboot\"} 2\n",
+                           "slipway_health_notices_lost_total{plugin=\"webhook\"} 1\n"})
     CHECK_MESSAGE(text.find(line) != std::string::npos, line, text);
 }

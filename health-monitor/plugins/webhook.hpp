@@ -8,10 +8,10 @@
 namespace slipway::health {
 
 struct WebhookOptions {
-  std::string url;     // https://host:port/path
-  std::string ca_pem;  // empty: the system's authorities
+  std::string url;       // https://host:port/path
+  std::string ca_pem;    // empty: the system's authorities
   Secret authorization;  // the header's whole value; empty: none
-  int least_severe = 4;   // notices of this severity and worse (smaller) are sent
+  int least_severe = 4;  // notices of this severity and worse (smaller) are sent
 };
 
 // One POST a notice, its body the notice as JSON. Any status of 200 to 299 is success; 4xx means that it

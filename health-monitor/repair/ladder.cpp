@@ -6,16 +6,20 @@ namespace slipway::health {
 
 std::string to_string(Rung rung) {
   switch (rung) {
-    case Rung::reboot: return "reboot";
-    case Rung::replace: return "replace";
+    case Rung::reboot:
+      return "reboot";
+    case Rung::replace:
+      return "replace";
   }
   return "replace";
 }
 
 std::string to_string(Trouble trouble) {
   switch (trouble) {
-    case Trouble::silent: return "silent";
-    case Trouble::missing: return "missing";
+    case Trouble::silent:
+      return "silent";
+    case Trouble::missing:
+      return "missing";
   }
   return "silent";
 }

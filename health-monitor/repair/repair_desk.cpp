@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::size_t at_once = 16;  // deployments; each waits for its task by long poll
-constexpr auto watch_wait = 5s;  // and so long an end of ours may have to wait
+constexpr auto watch_wait = 5s;      // and so long an end of ours may have to wait
 constexpr auto pause_after_failure = 1s;
 
 // The task could not take the deployment's lock: somebody else works there.

@@ -132,8 +132,10 @@ struct CountingHands final : Hands {
   }
   void repair(const RepairOrder& order) override {
     const auto late = clock.monotonic() - agents.of(order.deployment).dies;
-    if (late < 0ms) ++too_early;
-    else times.push_back(std::chrono::duration<double, std::milli>(late).count());
+    if (late < 0ms)
+      ++too_early;
+    else
+      times.push_back(std::chrono::duration<double, std::milli>(late).count());
   }
   std::vector<RepairOutcome> outcomes() override { return {}; }
   void tell(Notice) override {}
@@ -197,7 +199,8 @@ int measure(int count, int loss_percent) {
   }
   auto& times = hands.times;
   if (times.size() + static_cast<std::size_t>(hands.too_early) < agents.agents.size())
-    throw Error(Fault::internal, "of " + std::to_string(count) + " deaths only " + std::to_string(times.size()) + " were seen");
+    throw Error(Fault::internal,
+                "of " + std::to_string(count) + " deaths only " + std::to_string(times.size()) + " were seen");
   std::sort(times.begin(), times.end());
   std::cout << times[times.size() / 2] << " " << times[times.size() * 99 / 100] << " " << times.back() << " "
             << timeout / 1ms << " " << hands.too_early << "\n";

@@ -170,8 +170,7 @@ class Bench {
       monitor.step(clock.monotonic(), clock.now());
       return std::chrono::ceil<std::chrono::milliseconds>(settings.liveness.judge_every());
     });
-    return send_and_wait(messages, per_second,
-                         [&] { return static_cast<long>(monitor.liveness().heartbeats()); });
+    return send_and_wait(messages, per_second, [&] { return static_cast<long>(monitor.liveness().heartbeats()); });
   }
 
   double ruby() const {
@@ -181,11 +180,14 @@ class Bench {
     write_file_atomically(folder.path() / "beats", lines);
     const auto count = std::to_string((messages_ + agents_ - 1) / agents_);
     ProcessSpec spec;
-    spec.argv = {"/usr/bin/ruby", "-rjson", "-e",
+    spec.argv = {"/usr/bin/ruby",
+                 "-rjson",
+                 "-e",
                  "lines = File.readlines(ARGV[0]); t = Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID); "
                  "ARGV[1].to_i.times { lines.each { |l| JSON.parse(l) } }; "
                  "puts((Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID) - t) * 1000)",
-                 (folder.path() / "beats").string(), count};
+                 (folder.path() / "beats").string(),
+                 count};
     return std::stod(run_checked(spec));
   }
 
@@ -197,7 +199,8 @@ class Bench {
     auto& deployment = fleet.deployments["demo"];
     deployment.name = "demo";
     for (int i = 0; i < agents_; ++i) {
-      deployment.instances.push_back({.deployment = "demo", .group = "etcd", .id = id_of(i), .index = i, .agent = id_of(i), .cid = "vm"});
+      deployment.instances.push_back(
+          {.deployment = "demo", .group = "etcd", .id = id_of(i), .index = i, .agent = id_of(i), .cid = "vm"});
     }
     return fleet;
   }
@@ -206,8 +209,12 @@ class Bench {
   double send_and_wait(long messages, int per_second, Heard heard) const {
     const double before = processor_ms();
     ChildProcess::Options options;
-    options.argv = {std::filesystem::read_symlink("/proc/self/exe").string(), "send", std::to_string(port_),
-                    std::to_string(agents_), std::to_string(messages), std::to_string(per_second)};
+    options.argv = {std::filesystem::read_symlink("/proc/self/exe").string(),
+                    "send",
+                    std::to_string(port_),
+                    std::to_string(agents_),
+                    std::to_string(messages),
+                    std::to_string(per_second)};
     options.pipe_stdio = false;
     ChildProcess sender(options);
     const auto deadline = std::chrono::steady_clock::now() + 300s;

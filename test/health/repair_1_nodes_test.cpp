@@ -33,8 +33,7 @@ TEST_CASE("a VM that was switched off is started again, in seconds and by one ta
   auto& lab = SickLab::get();
   const auto victim = lab.instance(1);
   const auto begin = now();
-  const auto course = lab.suffer("VM destroyed", SickLab::name_of(victim),
-                                 [&] { lab.virsh({"destroy", victim.at("cid")}); });
+  const auto course = lab.suffer("VM destroyed", SickLab::name_of(victim), [&] { lab.switch_off(victim); });
   CHECK(course.repairs == 1);
   CHECK(has(course, "silent"));
   CHECK(has(course, "reboot"));
@@ -50,7 +49,7 @@ TEST_CASE("a VM that is gone is made anew with its disk") {
   auto& lab = SickLab::get();
   const auto victim = lab.instance(2);
   const auto course = lab.suffer("VM gone from the cloud", SickLab::name_of(victim), [&] {
-    lab.virsh({"destroy", victim.at("cid")});
+    lab.switch_off(victim);
     lab.virsh({"undefine", victim.at("cid")});
   });
   CHECK(course.repairs == 1);
@@ -76,7 +75,8 @@ TEST_CASE("a VM that is frozen is rebooted") {
 TEST_CASE("a VM whose network is cut, and that was rebooted not long ago, is replaced") {
   auto& lab = SickLab::get();
   const auto victim = lab.instance(1);
-  const auto course = lab.suffer("network cut, second trouble", SickLab::name_of(victim), [&] { lab.cut_network(victim); });
+  const auto course =
+      lab.suffer("network cut, second trouble", SickLab::name_of(victim), [&] { lab.cut_network(victim); });
   CHECK(course.repairs == 1);
   CHECK(has(course, "replace"));
   const auto after = lab.instance(1);
@@ -130,8 +130,7 @@ TEST_CASE("three VMs that fall at once, as with their host, are all back without
   auto& lab = SickLab::get();
   const auto course = lab.suffer("all VMs destroyed", "", [&] {
     std::vector<std::thread> blows;
-    for (const auto& instance : lab.instances())
-      blows.emplace_back([&lab, cid = instance.at("cid").get<std::string>()] { lab.virsh({"destroy", cid}); });
+    for (const auto& instance : lab.instances()) blows.emplace_back([&lab, instance] { lab.switch_off(instance); });
     for (auto& blow : blows) blow.join();
   });
   // One of them may have been rebooted not long ago: then it takes another rung, and a task of its own.

@@ -25,9 +25,8 @@ void held_until(const std::string& why, int index, const std::function<void(Sick
   const auto begin = now();
   const auto before = lab.repairs();
   hold(lab, victim);
-  lab.virsh({"destroy", victim.at("cid")});
-  lab.wait_until("it is held because of: " + why,
-                 [&] { return is_held(lab, begin, name, why); });
+  lab.switch_off(victim);
+  lab.wait_until("it is held because of: " + why, [&] { return is_held(lab, begin, name, why); });
   std::this_thread::sleep_for(5s);
   CHECK(lab.repairs() == before);
   lab.wait_until("the event is there", [&] { return lab.events_since(begin, name).contains("repair hold"); });
@@ -39,9 +38,10 @@ void held_until(const std::string& why, int index, const std::function<void(Sick
 
 TEST_CASE("an ignored instance is left alone, and the reason is an event") {
   const auto ignore = [](SickLab& lab, const Json& victim, const char* body) {
-    lab.director_task("PUT", "/deployments/" + lab.deployment() + "/instance_groups/etcd/" +
-                                 victim.at("id").get<std::string>() + "/ignore",
-                      body);
+    lab.director_task(
+        "PUT",
+        "/deployments/" + lab.deployment() + "/instance_groups/etcd/" + victim.at("id").get<std::string>() + "/ignore",
+        body);
   };
   held_until(
       "ignored", 0, [&](SickLab& lab, const Json& victim) { ignore(lab, victim, R"({"ignore":true})"); },

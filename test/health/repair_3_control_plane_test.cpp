@@ -12,11 +12,12 @@ using namespace std::chrono_literals;
 namespace {
 
 // A VM falls while somebody of the control plane is dead. When all are back it is repaired, once.
-void repaired_once_after(SickLab& lab, int index, const std::function<void()>& kill, const std::function<void()>& revive) {
+void repaired_once_after(SickLab& lab, int index, const std::function<void()>& kill,
+                         const std::function<void()>& revive) {
   const auto victim = lab.instance(index);
   const auto before = lab.repairs();
   kill();
-  lab.virsh({"destroy", victim.at("cid")});
+  lab.switch_off(victim);
   std::this_thread::sleep_for(5s);
   revive();
   lab.wait_until("it is repaired", [&] { return lab.repairs() > before && lab.is_well(); });
@@ -27,8 +28,8 @@ void repaired_once_after(SickLab& lab, int index, const std::function<void()>& k
 }
 
 bool leads(SickLab& lab, int port) {
-  const auto text = lab.in_lab({"/usr/bin/curl", "--silent", "--insecure",
-                                "https://10.77.0.1:" + std::to_string(port) + "/metrics"});
+  const auto text =
+      lab.in_lab({"/usr/bin/curl", "--silent", "--insecure", "https://10.77.0.1:" + std::to_string(port) + "/metrics"});
   return text.out.find("slipway_health_leading 1") != std::string::npos;
 }
 
@@ -47,15 +48,14 @@ TEST_CASE("a message bus that dies is back by itself, makes no storm, and what f
 
 TEST_CASE("a director that was dead repairs what fell meanwhile") {
   auto& lab = SickLab::get();
-  repaired_once_after(
-      lab, 2, [&] { lab.kill("bin/slipway-director --config"); }, [&] { lab.start_control_plane(); });
+  repaired_once_after(lab, 2, [&] { lab.kill("bin/slipway-director --config"); }, [&] { lab.start_control_plane(); });
 }
 
 TEST_CASE("a director that dies in the middle of a repair finishes it, and it is not done twice") {
   auto& lab = SickLab::get();
   const auto victim = lab.instance(0);
   const auto before = lab.repairs();
-  lab.virsh({"destroy", victim.at("cid")});
+  lab.switch_off(victim);
   lab.virsh({"undefine", victim.at("cid")});
   lab.wait_until("a repair runs", [&] { return lab.repairs() > before; });
   std::this_thread::sleep_for(1s);

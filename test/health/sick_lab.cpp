@@ -51,7 +51,8 @@ SickLab& SickLab::get() {
 }
 
 SickLab::SickLab() : LabWorld("lxc") {
-  must_pks({"create-cluster", "demo", "--plan", "small", "--external-hostname", "demo.lab", "--wait", "--non-interactive"});
+  must_pks(
+      {"create-cluster", "demo", "--plan", "small", "--external-hostname", "demo.lab", "--wait", "--non-interactive"});
   deployment_ = deployment_of("demo");
   etcdctl("demo", {"put", "kept", "through everything"});
   REQUIRE(is_well());
@@ -84,16 +85,32 @@ void SickLab::virsh(const std::vector<std::string>& arguments) {
 }
 
 SickLab::Outcome SickLab::inside(const Json& instance, const std::vector<std::string>& argv) {
-  std::vector<std::string> words = {"/usr/bin/virsh", "--quiet", "--connect", uri, "lxc-enter-namespace", "--noseclabel",
+  std::vector<std::string> words = {"/usr/bin/virsh",
+                                    "--quiet",
+                                    "--connect",
+                                    uri,
+                                    "lxc-enter-namespace",
+                                    "--noseclabel",
                                     instance.at("cid").get<std::string>()};
   words.insert(words.end(), argv.begin(), argv.end());
   return in_lab(words);
 }
 
+// On a busy machine libvirt may lose patience before the last process is dead: once more then.
+void SickLab::switch_off(const Json& instance) {
+  Outcome outcome;
+  for (int tries = 0; tries < 5; ++tries) {
+    outcome = in_lab({"/usr/bin/virsh", "--quiet", "--connect", uri, "destroy", instance.at("cid").get<std::string>()});
+    if (outcome.exit_code == 0 || outcome.err.find("not running") != std::string::npos) return;
+    std::this_thread::sleep_for(1s);
+  }
+  FAIL("virsh destroy: " << outcome.err);
+}
+
 // The end of the VM's cable that is in the host.
 void SickLab::cut_network(const Json& instance) {
-  std::istringstream list(must_in_lab({"/usr/bin/virsh", "--quiet", "--connect", uri, "domiflist",
-                                       instance.at("cid").get<std::string>()}));
+  std::istringstream list(
+      must_in_lab({"/usr/bin/virsh", "--quiet", "--connect", uri, "domiflist", instance.at("cid").get<std::string>()}));
   std::string device;
   list >> device;
   must_in_lab({"/usr/sbin/ip", "link", "set", device, "down"});
@@ -105,7 +122,8 @@ std::vector<SickLab::Said> SickLab::said_since(Timestamp begin, const std::strin
   for (std::string line; std::getline(lines, line);) {
     if (line.find("\"notice\"") == std::string::npos && line.find("\"repair.asked\"") == std::string::npos) continue;
     const auto json = parse_json(line, "monitor's log");
-    Said one{time_of(json.at("time")), json.value("action", "asked"), json.value("instance", ""), json.value("summary", "")};
+    Said one{time_of(json.at("time")), json.value("action", "asked"), json.value("instance", ""),
+             json.value("summary", "")};
     const bool about = name.empty() || one.instance == name || one.instance.empty();
     if (one.at >= begin && about) said.push_back(std::move(one));
   }
@@ -133,21 +151,21 @@ std::set<std::string> SickLab::events_since(Timestamp begin, const std::string& 
   return actions;
 }
 
-SickLab::Course SickLab::suffer(const std::string& failure, const std::string& name, const std::function<void()>& blow) {
+SickLab::Course SickLab::suffer(const std::string& failure, const std::string& name,
+                                const std::function<void()>& blow) {
   const auto before = repairs();
   const auto begin = now();
   blow();
   std::this_thread::sleep_for(2s);
   // Well, and nobody at work on it any more.
-  wait_until("the cluster is well after: " + failure, [&] {
-    return !was_said(begin, "asked") || was_said(begin, "repaired") ? is_well() : false;
-  });
+  wait_until("the cluster is well after: " + failure,
+             [&] { return !was_said(begin, "asked") || was_said(begin, "repaired") ? is_well() : false; });
   const auto well = now();
   Course course{said_since(begin, name), repairs() - before};
   std::string row = "| " + failure;
   for (const auto* action : {"silent", "asked"}) {
-    const auto found = std::find_if(course.said.begin(), course.said.end(),
-                                    [&](const Said& one) { return one.action == action; });
+    const auto found =
+        std::find_if(course.said.begin(), course.said.end(), [&](const Said& one) { return one.action == action; });
     row += " | " + (found == course.said.end() ? "-" : seconds(begin, found->at));
   }
   row += " | " + seconds(begin, well) + " |";

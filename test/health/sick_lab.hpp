@@ -27,6 +27,7 @@ class SickLab : public LabWorld {
 
   // Blows.
   void virsh(const std::vector<std::string>& arguments);
+  void switch_off(const Json& instance);
   Outcome inside(const Json& instance, const std::vector<std::string>& argv);
   void cut_network(const Json& instance);
 
