@@ -15,13 +15,13 @@ struct ClusterConfig {
 };
 
 struct DatacenterConfig {
-  std::string name;                         // inventory path from the root folder: "DC0" or "Europe/DC0"
-  std::string vm_folder;                    // below the datacenter's folder of VMs; made when absent
-  std::string template_folder;              // the same, for stemcells
-  std::string disk_path;                    // folder on each datastore for persistent disks
-  std::string datastore_pattern;            // regular expression found in the name, of VMs and stemcells
-  std::string persistent_datastore_pattern; // of persistent disks
-  std::vector<ClusterConfig> clusters;      // at least one
+  std::string name;                          // inventory path from the root folder: "DC0" or "Europe/DC0"
+  std::string vm_folder;                     // below the datacenter's folder of VMs; made when absent
+  std::string template_folder;               // the same, for stemcells
+  std::string disk_path;                     // folder on each datastore for persistent disks
+  std::string datastore_pattern;             // regular expression found in the name, of VMs and stemcells
+  std::string persistent_datastore_pattern;  // of persistent disks
+  std::vector<ClusterConfig> clusters;       // at least one
 };
 
 struct VsphereConfig {
@@ -29,7 +29,7 @@ struct VsphereConfig {
   std::int64_t port = 443;
   std::string user;
   Secret password;
-  std::string ca_pem;       // empty: the system's CAs
+  std::string ca_pem;  // empty: the system's CAs
   bool verify_tls = true;
   std::vector<DatacenterConfig> datacenters;
   // What every agent is told; the director's env overrides it.
@@ -39,12 +39,12 @@ struct VsphereConfig {
   std::int64_t default_cpu = 1;
   std::int64_t default_ram_mib = 1024;
   std::int64_t default_ephemeral_disk_mib = 4096;
-  std::string default_disk_type;            // "thin", "preallocated" or "eagerZeroedThick"
+  std::string default_disk_type;               // "thin", "preallocated" or "eagerZeroedThick"
   std::int64_t datastore_headroom_mib = 1024;  // what placement leaves free
   std::int64_t task_timeout_s = 3600;
-  bool auto_anti_affinity = false;          // VMs of one instance group are kept on different hosts
+  bool auto_anti_affinity = false;  // VMs of one instance group are kept on different hosts
 
-  std::string url() const;                  // "https://host:port"
+  std::string url() const;  // "https://host:port"
   const DatacenterConfig* find_datacenter(const std::string& name) const;
 };
 

@@ -35,7 +35,10 @@ XmlOut begin_change(XmlOut& config, const char* operation, const char* file_oper
 }
 
 void connect_at_power_on(XmlOut& device) {
-  device.child("connectable").flag("startConnected", true).flag("allowGuestControl", true).flag("connected", true);
+  device.child("connectable")
+      .flag("startConnected", true)
+      .flag("allowGuestControl", true)
+      .flag("connected", true);
 }
 
 void write_disk_backing(XmlOut& device, const std::string& file, const char* mode, bool thin) {
@@ -81,7 +84,8 @@ std::string DatastorePath::folder() const {
 
 std::optional<DatastorePath> parse_datastore_path(const std::string& text) {
   const auto end = text.find("] ");
-  if (text.empty() || text.front() != '[' || end == std::string::npos || end + 2 >= text.size()) return std::nullopt;
+  if (text.empty() || text.front() != '[' || end == std::string::npos || end + 2 >= text.size())
+    return std::nullopt;
   return DatastorePath{text.substr(1, end - 1), text.substr(end + 2)};
 }
 
@@ -96,10 +100,12 @@ std::string plain_uuid(const std::string& text) {
 Json disk_hint(const std::string& uuid) {
   constexpr std::size_t whole = 32;
   if (uuid.size() != whole) {
-    throw CpiError(ErrorType::cloud_error, "vCenter gives '" + uuid + "' as the disk's UUID; a guest cannot find it by that");
+    throw CpiError(ErrorType::cloud_error,
+                   "vCenter gives '" + uuid + "' as the disk's UUID; a guest cannot find it by that");
   }
   const auto part = [&](std::size_t from, std::size_t count) { return uuid.substr(from, count); };
-  const auto dashed = part(0, 8) + "-" + part(8, 4) + "-" + part(12, 4) + "-" + part(16, 4) + "-" + part(20, 12);
+  const auto dashed =
+      part(0, 8) + "-" + part(8, 4) + "-" + part(12, 4) + "-" + part(16, 4) + "-" + part(20, 12);
   return {{"id", dashed}, {"path", "/dev/disk/by-id/wwn-0x" + uuid}};
 }
 
@@ -119,15 +125,20 @@ void add_nic(XmlOut& config, std::int64_t key, const Network& network) {
   card.number("key", key);
   switch (network.kind) {
     case NetworkKind::standard:
-      card.child("backing", "VirtualEthernetCardNetworkBackingInfo").text("deviceName", network.name).ref("network", network.ref);
+      card.child("backing", "VirtualEthernetCardNetworkBackingInfo")
+          .text("deviceName", network.name)
+          .ref("network", network.ref);
       break;
     case NetworkKind::distributed:
       card.child("backing", "VirtualEthernetCardDistributedVirtualPortBackingInfo")
-          .child("port").text("switchUuid", network.switch_uuid).text("portgroupKey", network.portgroup_key);
+          .child("port")
+          .text("switchUuid", network.switch_uuid)
+          .text("portgroupKey", network.portgroup_key);
       break;
     case NetworkKind::opaque:
       card.child("backing", "VirtualEthernetCardOpaqueNetworkBackingInfo")
-          .text("opaqueNetworkId", network.opaque_id).text("opaqueNetworkType", network.opaque_type);
+          .text("opaqueNetworkId", network.opaque_id)
+          .text("opaqueNetworkType", network.opaque_type);
       break;
   }
   connect_at_power_on(card);
@@ -139,7 +150,9 @@ void add_new_disk(XmlOut& config, std::int64_t key, const ScsiPlace& place, std:
   disk.number("key", key);
   // Without a name it gets one in the VM's folder.
   write_disk_backing(disk, "", "persistent", true);
-  disk.number("controllerKey", place.controller).number("unitNumber", place.unit).number("capacityInKB", size_mib * 1024);
+  disk.number("controllerKey", place.controller)
+      .number("unitNumber", place.unit)
+      .number("capacityInKB", size_mib * 1024);
 }
 
 void add_existing_disk(XmlOut& config, const ScsiPlace& place, const std::string& file) {
@@ -153,14 +166,16 @@ void add_existing_disk(XmlOut& config, const ScsiPlace& place, const std::string
 }
 
 void insert_iso(XmlOut& config, const std::vector<Device>& devices, const std::string& file) {
-  const auto write = [&](const char* operation, std::int64_t key, std::int64_t controller, std::int64_t unit) {
+  const auto write = [&](const char* operation, std::int64_t key, std::int64_t controller,
+                         std::int64_t unit) {
     auto drive = begin_change(config, operation, nullptr, "VirtualCdrom");
     drive.number("key", key);
     drive.child("backing", "VirtualCdromIsoBackingInfo").text("fileName", file);
     connect_at_power_on(drive);
     drive.number("controllerKey", controller).number("unitNumber", unit);
   };
-  const auto drive = std::find_if(devices.begin(), devices.end(), [](const auto& one) { return one.is_cdrom(); });
+  const auto drive =
+      std::find_if(devices.begin(), devices.end(), [](const auto& one) { return one.is_cdrom(); });
   if (drive != devices.end()) return write("edit", drive->key, drive->controller, drive->unit.value_or(0));
   for (const auto& controller : devices) {
     if (!controller.is_ide_controller()) continue;
@@ -169,7 +184,8 @@ void insert_iso(XmlOut& config, const std::vector<Device>& devices, const std::s
       if (!taken.contains(unit)) return write("add", new_cdrom_key, controller.key, unit);
     }
   }
-  throw CpiError(ErrorType::cloud_error, "the stemcell has neither a CD-ROM drive nor an IDE controller with room for one");
+  throw CpiError(ErrorType::cloud_error,
+                 "the stemcell has neither a CD-ROM drive nor an IDE controller with room for one");
 }
 
 void remove_device(XmlOut& config, const Device& device) {

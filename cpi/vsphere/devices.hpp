@@ -17,9 +17,9 @@ struct Device {
   std::string type;
   std::int64_t controller = 0;
   std::optional<std::int64_t> unit;
-  std::string file;       // of its backing: "[datastore] folder/name.vmdk"
-  std::string uuid;       // of a disk: 32 lower-case hexadecimal digits
-  std::string mac;        // of a network card
+  std::string file;  // of its backing: "[datastore] folder/name.vmdk"
+  std::string uuid;  // of a disk: 32 lower-case hexadecimal digits
+  std::string mac;   // of a network card
 
   bool is_disk() const { return type == "VirtualDisk"; }
   bool is_cdrom() const { return type == "VirtualCdrom"; }

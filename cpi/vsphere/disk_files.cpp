@@ -12,11 +12,13 @@ namespace {
 constexpr std::string_view ending = ".vmdk";
 constexpr std::size_t largest_note = 1u << 20;
 
-void run_until_gone(Session& session, const char* method, const MoRef& manager, const MoRef& datacenter, const std::string& bracketed) {
+void run_until_gone(Session& session, const char* method, const MoRef& manager, const MoRef& datacenter,
+                    const std::string& bracketed) {
   constexpr int tries = 4;
   for (int attempt = 1;; ++attempt) {
     try {
-      run_task(session, method, manager, [&](XmlOut& in) { in.text("name", bracketed).ref("datacenter", datacenter); });
+      run_task(session, method, manager,
+               [&](XmlOut& in) { in.text("name", bracketed).ref("datacenter", datacenter); });
       return;
     } catch (const Error& error) {
       if (error.fault() == Fault::not_found) return;
@@ -31,7 +33,9 @@ Session::DatastoreFile DiskPlace::file() const {
   return {config->name, datastore, config->disk_path + "/" + name + std::string(ending)};
 }
 
-Session::DatastoreFile DiskPlace::note() const { return {config->name, datastore, config->disk_path + "/" + name + ".json"}; }
+Session::DatastoreFile DiskPlace::note() const {
+  return {config->name, datastore, config->disk_path + "/" + name + ".json"};
+}
 
 bool is_persistent_disk(const DatacenterConfig& datacenter, const std::string& file) {
   const auto path = parse_datastore_path(file);
@@ -43,11 +47,12 @@ DiskCid disk_of(const std::string& file) {
   return {file.substr(begin, file.size() - begin - ending.size())};
 }
 
-std::optional<std::string> query_uuid(Session& session, const MoRef& datacenter, const std::string& bracketed) {
+std::optional<std::string> query_uuid(Session& session, const MoRef& datacenter,
+                                      const std::string& bracketed) {
   try {
-    const auto answer = session.call("QueryVirtualDiskUuid", session.content().virtual_disk_manager, Effect::looks, [&](XmlOut& in) {
-      in.text("name", bracketed).ref("datacenter", datacenter);
-    });
+    const auto answer =
+        session.call("QueryVirtualDiskUuid", session.content().virtual_disk_manager, Effect::looks,
+                     [&](XmlOut& in) { in.text("name", bracketed).ref("datacenter", datacenter); });
     return plain_uuid(answer.text("returnval"));
   } catch (const VimFault& fault) {
     if (fault.fault() == Fault::not_found || fault.is("CannotAccessFile")) return std::nullopt;
@@ -67,7 +72,9 @@ Json read_note(Session& session, const DiskPlace& place) {
   return Json::object();
 }
 
-void write_note(Session& session, const DiskPlace& place, const Json& note) { session.put_file(place.note(), dump(note)); }
+void write_note(Session& session, const DiskPlace& place, const Json& note) {
+  session.put_file(place.note(), dump(note));
+}
 
 std::optional<std::int64_t> size_in_descriptor(const std::string& text) {
   constexpr std::int64_t sectors_a_kib = 2;
@@ -78,7 +85,8 @@ std::optional<std::int64_t> size_in_descriptor(const std::string& text) {
     std::istringstream words(line);
     std::string access;
     std::int64_t size = 0;
-    if (!(words >> access >> size) || (access != "RW" && access != "RDONLY" && access != "NOACCESS")) continue;
+    if (!(words >> access >> size) || (access != "RW" && access != "RDONLY" && access != "NOACCESS"))
+      continue;
     if (size < 0 || size > most_sectors) return std::nullopt;
     sectors = sectors.value_or(0) + size;
   }
@@ -94,8 +102,16 @@ std::int64_t size_kib(Session& session, const DiskPlace& place, const MoRef& dat
     const auto found = run_task(session, "SearchDatastore_Task", browser->ref("browser"), [&](XmlOut& in) {
       in.text("datastorePath", folder);
       auto search = in.child("searchSpec");
-      search.child("query", "VmDiskFileQuery").child("details").flag("diskType", false).flag("capacityKb", true).flag("hardwareVersion", false);
-      search.child("details").flag("fileType", true).flag("fileSize", false).flag("modification", false).flag("fileOwner", false);
+      search.child("query", "VmDiskFileQuery")
+          .child("details")
+          .flag("diskType", false)
+          .flag("capacityKb", true)
+          .flag("hardwareVersion", false);
+      search.child("details")
+          .flag("fileType", true)
+          .flag("fileSize", false)
+          .flag("modification", false)
+          .flag("fileOwner", false);
       search.text("matchPattern", place.name + std::string(ending));
     });
     for (const auto& one : found.children("file")) {
@@ -109,12 +125,26 @@ std::int64_t size_kib(Session& session, const DiskPlace& place, const MoRef& dat
   throw Error(Fault::internal, "vCenter does not say how large " + file.bracketed() + " is");
 }
 
+void make_disk_folder(Session& session, const DiskPlace& place) {
+  try {
+    session.call("MakeDirectory", session.content().file_manager, Effect::changes, [&](XmlOut& in) {
+      in.text("name", "[" + place.datastore + "] " + place.config->disk_path)
+          .ref("datacenter", place.datacenter);
+      in.flag("createParentDirectories", true);
+    });
+  } catch (const Error& error) {
+    // It is there, or the answer was lost: what needs it will tell.
+    if (error.fault() != Fault::conflict && error.fault() != Fault::outcome_unknown) throw;
+  }
+}
+
 void delete_file(Session& session, const MoRef& datacenter, const std::string& bracketed) {
   run_until_gone(session, "DeleteDatastoreFile_Task", session.content().file_manager, datacenter, bracketed);
 }
 
 void delete_disk_file(Session& session, const MoRef& datacenter, const std::string& bracketed) {
-  run_until_gone(session, "DeleteVirtualDisk_Task", session.content().virtual_disk_manager, datacenter, bracketed);
+  run_until_gone(session, "DeleteVirtualDisk_Task", session.content().virtual_disk_manager, datacenter,
+                 bracketed);
 }
 
 }  // namespace slipway::cpi::vsphere

@@ -17,8 +17,8 @@ struct DiskPlace {
   const DatacenterConfig* config = nullptr;
   MoRef datacenter;
   std::string datastore;
-  std::string name;      // the cid
-  std::string uuid;      // plain
+  std::string name;  // the cid
+  std::string uuid;  // plain
   Session::DatastoreFile file() const;
   Session::DatastoreFile note() const;
 };
@@ -28,7 +28,8 @@ bool is_persistent_disk(const DatacenterConfig& datacenter, const std::string& f
 DiskCid disk_of(const std::string& file);
 
 // Its UUID if it is there. The cheapest question there is: no task, no search.
-std::optional<std::string> query_uuid(Session& session, const MoRef& datacenter, const std::string& bracketed);
+std::optional<std::string> query_uuid(Session& session, const MoRef& datacenter,
+                                      const std::string& bracketed);
 
 // The note; empty when there is none, or when it is not what this CPI writes.
 Json read_note(Session& session, const DiskPlace& place);
@@ -39,6 +40,8 @@ std::int64_t size_kib(Session& session, const DiskPlace& place, const MoRef& dat
 // The sum of the extents in the text of a VMDK descriptor, in KiB; nothing when there are none.
 std::optional<std::int64_t> size_in_descriptor(const std::string& text);
 
+// The folder that disks lie in; one that is there is fine.
+void make_disk_folder(Session& session, const DiskPlace& place);
 // What is gone already is fine.
 void delete_file(Session& session, const MoRef& datacenter, const std::string& bracketed);
 void delete_disk_file(Session& session, const MoRef& datacenter, const std::string& bracketed);

@@ -35,7 +35,7 @@ class Disks {
  private:
   const Inventory& inventory();
   std::optional<DiskPlace> find(const std::string& name);
-  DiskPlace get(const DiskCid& disk);            // throws disk_not_found
+  DiskPlace get(const DiskCid& disk);  // throws disk_not_found
   // The VM that has the disk; the note says where to look, the VM whether it is so.
   std::optional<VmCid> holder_of(const DiskPlace& place);
   void require_unattached(const DiskPlace& place, ErrorType otherwise, const char* wish);

@@ -12,7 +12,7 @@ constexpr int tries = 6;
 
 struct Rule {
   MoRef cluster;
-  std::int64_t key = 0;   // 0: there is none of this name
+  std::int64_t key = 0;  // 0: there is none of this name
   std::vector<MoRef> vms;
   bool has(const MoRef& vm) const { return std::find(vms.begin(), vms.end(), vm) != vms.end(); }
 };
@@ -59,10 +59,13 @@ void update_rule(Session& session, const VmState& vm, const std::string& name, C
     } catch (const Error& error) {
       // Somebody else changed it meanwhile; vCenter has no better word for it than InvalidArgument.
       const auto* fault = dynamic_cast<const VimFault*>(&error);
-      const bool raced = fault != nullptr && (fault->is("InvalidArgument") || fault->fault() == Fault::conflict || fault->fault() == Fault::retryable);
+      const bool raced =
+          fault != nullptr && (fault->is("InvalidArgument") || fault->fault() == Fault::conflict ||
+                               fault->fault() == Fault::retryable);
       if ((!raced && error.fault() != Fault::outcome_unknown) || attempt == tries) throw;
     }
-    if (attempt == tries) throw Error(Fault::retryable, "the anti-affinity rule '" + name + "' changes all the time");
+    if (attempt == tries)
+      throw Error(Fault::retryable, "the anti-affinity rule '" + name + "' changes all the time");
   }
 }
 

@@ -6,7 +6,9 @@
 
 namespace slipway::cpi::vsphere {
 
-std::string vm_folder_path(const DatacenterConfig& datacenter) { return datacenter.name + "/vm/" + datacenter.vm_folder; }
+std::string vm_folder_path(const DatacenterConfig& datacenter) {
+  return datacenter.name + "/vm/" + datacenter.vm_folder;
+}
 
 std::string template_folder_path(const DatacenterConfig& datacenter) {
   return datacenter.name + "/vm/" + datacenter.template_folder;
@@ -16,15 +18,18 @@ MoRef ensure_folder(Session& session, const DatacenterConfig& datacenter, const 
   if (const auto found = find_by_path(session, path)) return *found;
   const auto top = datacenter.name + "/vm";
   auto here = find_by_path(session, top);
-  if (!here) throw Error(Fault::invalid, "there is no datacenter '" + datacenter.name + "', or the account does not see it");
+  if (!here)
+    throw Error(Fault::invalid,
+                "there is no datacenter '" + datacenter.name + "', or the account does not see it");
   for (auto begin = top.size() + 1; begin <= path.size();) {
     const auto end = std::min(path.find('/', begin), path.size());
     auto next = find_by_path(session, path.substr(0, end));
     if (!next) {
       try {
-        next = session.call("CreateFolder", *here, Effect::changes, [&](XmlOut& in) {
-          in.text("name", path.substr(begin, end - begin));
-        }).ref("returnval");
+        next = session
+                   .call("CreateFolder", *here, Effect::changes,
+                         [&](XmlOut& in) { in.text("name", path.substr(begin, end - begin)); })
+                   .ref("returnval");
       } catch (const Error& error) {
         // Somebody else made it, or the answer was lost.
         if (error.fault() != Fault::conflict && error.fault() != Fault::outcome_unknown) throw;

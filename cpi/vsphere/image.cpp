@@ -62,10 +62,14 @@ std::map<std::string, std::string> parse_manifest(const std::string& text) {
   std::map<std::string, std::string> digests;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
-    const auto open = line.find('('), close = line.find(')'), equals = line.find('=', close == std::string::npos ? 0 : close);
-    if (open == std::string::npos || close == std::string::npos || equals == std::string::npos || open > close) continue;
+    const auto open = line.find('('), close = line.find(')'),
+               equals = line.find('=', close == std::string::npos ? 0 : close);
+    if (open == std::string::npos || close == std::string::npos || equals == std::string::npos ||
+        open > close)
+      continue;
     std::string kind = line.substr(0, open), hex;
-    std::transform(kind.begin(), kind.end(), kind.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(kind.begin(), kind.end(), kind.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     for (const unsigned char c : line.substr(equals + 1)) {
       if (std::isxdigit(c)) hex += static_cast<char>(std::tolower(c));
     }

@@ -8,9 +8,9 @@
 
 namespace slipway::cpi::vsphere {
 
-// A stemcell's image, unpacked: a tar, compressed or not, with one OVF descriptor, the disks that it refers to
-// (VMDK, stream-optimised) and perhaps a manifest `.mf` of their digests. It is what `vsphere-ovf` stemcells
-// hold. Source: contracts/agent-cpi.md section 5; DMTF DSP0243 for OVF.
+// A stemcell's image, unpacked: a tar, compressed or not, with one OVF descriptor, the disks that it refers
+// to (VMDK, stream-optimised) and perhaps a manifest `.mf` of their digests. It is what `vsphere-ovf`
+// stemcells hold. Source: contracts/agent-cpi.md section 5; DMTF DSP0243 for OVF.
 struct OvfImage {
   std::string descriptor;
   std::map<std::string, std::filesystem::path> files;  // by the name that the descriptor gives

@@ -10,7 +10,8 @@ constexpr std::int64_t mib = 1 << 20;
 
 // Folders nest, and so do resource pools; VMs and their folders are left out.
 std::vector<Traversal> traversals() {
-  const std::vector<std::string> from_folder{"folder", "dc_host", "dc_network", "dc_datastore", "compute_host", "compute_pool"};
+  const std::vector<std::string> from_folder{"folder",       "dc_host",      "dc_network",
+                                             "dc_datastore", "compute_host", "compute_pool"};
   return {{"folder", "Folder", "childEntity", from_folder},
           {"dc_host", "Datacenter", "hostFolder", {"folder"}},
           {"dc_network", "Datacenter", "networkFolder", {"folder"}},
@@ -24,9 +25,11 @@ const std::vector<PropertySpec>& property_specs() {
   static const std::vector<PropertySpec> specs{
       {"Folder", {"name", "parent"}},
       {"Datacenter", {"name", "parent", "vmFolder", "datastore", "network"}},
-      {"ClusterComputeResource", {"name", "parent", "resourcePool", "datastore", "network", "configuration.drsConfig.enabled"}},
-      {"HostSystem", {"name", "parent", "runtime.connectionState", "runtime.inMaintenanceMode",
-                      "summary.hardware.memorySize", "summary.quickStats.overallMemoryUsage"}},
+      {"ClusterComputeResource",
+       {"name", "parent", "resourcePool", "datastore", "network", "configuration.drsConfig.enabled"}},
+      {"HostSystem",
+       {"name", "parent", "runtime.connectionState", "runtime.inMaintenanceMode",
+        "summary.hardware.memorySize", "summary.quickStats.overallMemoryUsage"}},
       {"ResourcePool", {"name", "owner"}},
       {"Datastore", {"name", "summary.freeSpace", "summary.accessible", "summary.maintenanceMode"}},
       {"Network", {"name"}},
@@ -67,7 +70,8 @@ bool is_below(const Objects& objects, MoRef ref, const MoRef& ancestor) {
 Host read_host(const Properties& seen) {
   const auto size = seen.get("summary.hardware.memorySize").number().value_or(0) / mib;
   const auto used = seen.get("summary.quickStats.overallMemoryUsage").number().value_or(0);
-  const bool usable = seen.text("runtime.connectionState") == "connected" && !seen.get("runtime.inMaintenanceMode").flag();
+  const bool usable =
+      seen.text("runtime.connectionState") == "connected" && !seen.get("runtime.inMaintenanceMode").flag();
   return {seen.object, seen.text("name"), std::max<std::int64_t>(0, size - used), usable};
 }
 
@@ -77,7 +81,8 @@ Cluster read_cluster(const Objects& objects, const Properties& seen, const Clust
   cluster.networks = seen.get("network").refs("ManagedObjectReference");
   if (const auto drs = seen.get("configuration.drsConfig.enabled")) cluster.drs = drs.flag();
   for (const auto& [ref, object] : objects) {
-    if (ref.type == "HostSystem" && object.ref("parent") == seen.object) cluster.hosts.push_back(read_host(object));
+    if (ref.type == "HostSystem" && object.ref("parent") == seen.object)
+      cluster.hosts.push_back(read_host(object));
   }
   if (config.resource_pool.empty()) return cluster;
   cluster.has_pool = false;
@@ -107,22 +112,28 @@ Network read_network(const Objects& objects, const Properties& seen) {
 
 Datastore read_datastore(const Properties& seen) {
   const auto maintenance = seen.text("summary.maintenanceMode");
-  return {seen.object, plain_name(seen.text("name")), seen.get("summary.freeSpace").number().value_or(0) / mib,
+  return {seen.object, plain_name(seen.text("name")),
+          seen.get("summary.freeSpace").number().value_or(0) / mib,
           seen.get("summary.accessible").flag() && (maintenance.empty() || maintenance == "normal")};
 }
 
-Datacenter read_datacenter(const Objects& objects, const Properties& seen, const DatacenterConfig& config, const std::string& path) {
-  Datacenter datacenter{.config = &config, .ref = seen.object, .path = path, .vm_folder = seen.ref("vmFolder")};
+Datacenter read_datacenter(const Objects& objects, const Properties& seen, const DatacenterConfig& config,
+                           const std::string& path) {
+  Datacenter datacenter{
+      .config = &config, .ref = seen.object, .path = path, .vm_folder = seen.ref("vmFolder")};
   for (const auto& ref : seen.get("datastore").refs("ManagedObjectReference")) {
-    if (const auto found = objects.find(ref); found != objects.end()) datacenter.datastores.push_back(read_datastore(found->second));
+    if (const auto found = objects.find(ref); found != objects.end())
+      datacenter.datastores.push_back(read_datastore(found->second));
   }
   for (const auto& ref : seen.get("network").refs("ManagedObjectReference")) {
-    if (const auto found = objects.find(ref); found != objects.end()) datacenter.networks.push_back(read_network(objects, found->second));
+    if (const auto found = objects.find(ref); found != objects.end())
+      datacenter.networks.push_back(read_network(objects, found->second));
   }
   for (const auto& wanted : config.clusters) {
     for (const auto& [ref, object] : objects) {
       if (ref.type != "ClusterComputeResource" || plain_name(object.text("name")) != wanted.name) continue;
-      if (is_below(objects, ref, seen.object)) datacenter.clusters.push_back(read_cluster(objects, object, wanted));
+      if (is_below(objects, ref, seen.object))
+        datacenter.clusters.push_back(read_cluster(objects, object, wanted));
     }
   }
   return datacenter;
@@ -136,12 +147,21 @@ std::int64_t Cluster::free_memory_mib() const {
   return sum;
 }
 
+const Host* Cluster::best_host() const {
+  const Host* best = nullptr;
+  for (const auto& host : hosts) {
+    if (host.usable && (best == nullptr || host.free_memory_mib > best->free_memory_mib)) best = &host;
+  }
+  return best;
+}
+
 bool Cluster::sees(const Datastore& datastore) const {
   return std::find(datastores.begin(), datastores.end(), datastore.ref) != datastores.end();
 }
 
 const Datastore* Datacenter::find_datastore(const std::string& name) const {
-  const auto found = std::find_if(datastores.begin(), datastores.end(), [&](const auto& one) { return one.name == name; });
+  const auto found =
+      std::find_if(datastores.begin(), datastores.end(), [&](const auto& one) { return one.name == name; });
   return found == datastores.end() ? nullptr : &*found;
 }
 
@@ -155,7 +175,8 @@ const Cluster* Datacenter::cluster_of_host(const MoRef& host) const {
 }
 
 const Datacenter* Inventory::find(const std::string& name) const {
-  const auto found = std::find_if(datacenters.begin(), datacenters.end(), [&](const auto& one) { return one.config->name == name; });
+  const auto found = std::find_if(datacenters.begin(), datacenters.end(),
+                                  [&](const auto& one) { return one.config->name == name; });
   return found == datacenters.end() ? nullptr : &*found;
 }
 

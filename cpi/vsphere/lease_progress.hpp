@@ -34,7 +34,8 @@ class LeaseProgress {
     while (!changed_.wait_for(lock, interval, [this] { return ended_; })) {
       lock.unlock();
       try {
-        session.call("HttpNfcLeaseProgress", lease, Effect::looks, [](XmlOut& in) { in.number("percent", percent); });
+        session.call("HttpNfcLeaseProgress", lease, Effect::looks,
+                     [](XmlOut& in) { in.number("percent", percent); });
       } catch (const std::exception& error) {
         session.log().warn("lease.progress", {{"error", error.what()}});  // the upload itself will tell
       }

@@ -12,7 +12,8 @@ int main(int argc, char** argv) {
     (argument.empty() ? std::cerr : std::cout)
         << "usage: slipway-cpi-vsphere CONFIG   one CPI request on stdin, the response on stdout\n"
            "       slipway-cpi-vsphere --config-reference\n"
-           "example: echo '{\"method\":\"info\",\"arguments\":[],\"context\":{}}' | slipway-cpi-vsphere cpi.yml\n";
+           "example: echo '{\"method\":\"info\",\"arguments\":[],\"context\":{}}' | slipway-cpi-vsphere "
+           "cpi.yml\n";
     return argument.empty() ? 2 : 0;
   }
   if (argument == "--config-reference") {

@@ -17,10 +17,13 @@ struct Fields {
 Fields read_fields(Session& session, const MoRef& vm) {
   const auto manager = session.content().custom_fields_manager;
   Fields fields;
-  for (const auto& seen : retrieve(session, {{"CustomFieldsManager", {"field"}}, {"VirtualMachine", {"customValue"}}}, {{manager, {}}, {vm, {}}})) {
+  for (const auto& seen :
+       retrieve(session, {{"CustomFieldsManager", {"field"}}, {"VirtualMachine", {"customValue"}}},
+                {{manager, {}}, {vm, {}}})) {
     for (const auto& field : seen.get("field").children("CustomFieldDef")) {
       const auto type = field.text("managedObjectType");
-      if (type.empty() || type == "VirtualMachine") fields.keys[field.text("name")] = field.number("key").value_or(0);
+      if (type.empty() || type == "VirtualMachine")
+        fields.keys[field.text("name")] = field.number("key").value_or(0);
     }
     for (const auto& value : seen.get("customValue").children("CustomFieldValue")) {
       fields.values[value.number("key").value_or(0)] = value.text("value");
@@ -31,9 +34,9 @@ Fields read_fields(Session& session, const MoRef& vm) {
 
 std::int64_t define(Session& session, const MoRef& vm, const std::string& name) {
   try {
-    const auto made = session.call("AddCustomFieldDef", session.content().custom_fields_manager, Effect::changes, [&](XmlOut& in) {
-      in.text("name", name).text("moType", "VirtualMachine");
-    });
+    const auto made =
+        session.call("AddCustomFieldDef", session.content().custom_fields_manager, Effect::changes,
+                     [&](XmlOut& in) { in.text("name", name).text("moType", "VirtualMachine"); });
     return made.child("returnval").number("key").value_or(0);
   } catch (const Error& error) {
     // Somebody else defined it a moment earlier, or the answer was lost.

@@ -10,7 +10,8 @@ constexpr int page = 1000;
 constexpr int longest_wait_s = 45;  // below the transport's patience
 constexpr int most_watches = 6;
 
-void write_spec(XmlOut& in, const char* name, const std::vector<PropertySpec>& specs, const std::vector<Start>& starts) {
+void write_spec(XmlOut& in, const char* name, const std::vector<PropertySpec>& specs,
+                const std::vector<Start>& starts) {
   auto spec = in.child(name);
   for (const auto& one : specs) {
     auto prop = spec.child("propSet");
@@ -65,15 +66,20 @@ void apply_updates(const XmlIn& set, Properties& known) {
   }
 }
 
-// Follows the session's filters until `done` holds; nothing when the deadline is over or the filters are gone.
+// Follows the session's filters until `done` holds; nothing when the deadline is over or the filters are
+// gone.
 std::optional<Properties> watch(Session& session, const MoRef& collector, const MoRef& object,
-                                const std::function<bool(const Properties&)>& done, Instant deadline, int login) {
+                                const std::function<bool(const Properties&)>& done, Instant deadline,
+                                int login) {
   Properties known{.object = object, .values = {}};
   for (std::string version;;) {
-    const auto set = session.call("WaitForUpdatesEx", collector, Effect::watches, [&](XmlOut& in) {
-      in.text("version", version);
-      in.child("options").number("maxWaitSeconds", longest_wait_s);
-    }).child("returnval");
+    const auto set = session
+                         .call("WaitForUpdatesEx", collector, Effect::watches,
+                               [&](XmlOut& in) {
+                                 in.text("version", version);
+                                 in.child("options").number("maxWaitSeconds", longest_wait_s);
+                               })
+                         .child("returnval");
     // No set: nothing happened within that time.
     if (set) {
       version = set.text("version");
@@ -91,23 +97,30 @@ XmlIn Properties::get(std::string_view path) const {
   return found == values.end() ? XmlIn() : found->second;
 }
 
-std::vector<Properties> retrieve(Session& session, const std::vector<PropertySpec>& specs, const std::vector<Start>& starts) {
+std::vector<Properties> retrieve(Session& session, const std::vector<PropertySpec>& specs,
+                                 const std::vector<Start>& starts) {
   std::vector<Properties> found;
   const auto collector = session.content().property_collector;
-  auto answer = session.call("RetrievePropertiesEx", collector, Effect::looks, [&](XmlOut& in) {
-    write_spec(in, "specSet", specs, starts);
-    in.child("options").number("maxObjects", page);
-  }).child("returnval");
+  auto answer = session
+                    .call("RetrievePropertiesEx", collector, Effect::looks,
+                          [&](XmlOut& in) {
+                            write_spec(in, "specSet", specs, starts);
+                            in.child("options").number("maxObjects", page);
+                          })
+                    .child("returnval");
   for (;;) {
     read_objects(answer, found);
     const auto token = answer.text("token");
     if (token.empty()) return found;
-    answer = session.call("ContinueRetrievePropertiesEx", collector, Effect::looks,
-                          [&](XmlOut& in) { in.text("token", token); }).child("returnval");
+    answer = session
+                 .call("ContinueRetrievePropertiesEx", collector, Effect::looks,
+                       [&](XmlOut& in) { in.text("token", token); })
+                 .child("returnval");
   }
 }
 
-std::optional<Properties> retrieve_one(Session& session, const MoRef& object, const std::vector<std::string>& paths) {
+std::optional<Properties> retrieve_one(Session& session, const MoRef& object,
+                                       const std::vector<std::string>& paths) {
   try {
     auto found = retrieve(session, {{object.type, paths}}, {{object, {}}});
     if (found.empty()) return std::nullopt;
@@ -124,10 +137,13 @@ Properties wait_until(Session& session, const MoRef& object, const std::vector<s
   for (int attempt = 1;; ++attempt) {
     const auto collector = session.waiting_collector();
     const int login = session.logins();
-    const auto filter = session.call("CreateFilter", collector, Effect::looks, [&](XmlOut& in) {
-      write_spec(in, "spec", {{object.type, paths}}, {{object, {}}});
-      in.flag("partialUpdates", false);
-    }).ref("returnval");
+    const auto filter = session
+                            .call("CreateFilter", collector, Effect::looks,
+                                  [&](XmlOut& in) {
+                                    write_spec(in, "spec", {{object.type, paths}}, {{object, {}}});
+                                    in.flag("partialUpdates", false);
+                                  })
+                            .ref("returnval");
     session.drop_later(filter);
     try {
       const auto seen = watch(session, collector, object, done, deadline, login);
@@ -143,7 +159,8 @@ Properties wait_until(Session& session, const MoRef& object, const std::vector<s
       session.clock().sleep_for(std::chrono::milliseconds(100 * attempt));
     }
     if (session.clock().monotonic() >= deadline) {
-      throw Error(Fault::outcome_unknown, to_string(object) + " did not come to an end within " + std::to_string(limit.count()) + " s");
+      throw Error(Fault::outcome_unknown, to_string(object) + " did not come to an end within " +
+                                              std::to_string(limit.count()) + " s");
     }
   }
 }

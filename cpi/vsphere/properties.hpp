@@ -35,17 +35,19 @@ struct Start {
 struct Properties {
   MoRef object;
   std::map<std::string, XmlIn, std::less<>> values;
-  XmlIn get(std::string_view path) const;         // empty when the object has no such property now
+  XmlIn get(std::string_view path) const;  // empty when the object has no such property now
   std::string text(std::string_view path) const { return get(path).text(); }
   MoRef ref(std::string_view path) const { return get(path).ref(); }
 };
 
 // All pages of RetrievePropertiesEx. Throws VimFault ManagedObjectNotFound when a start is gone,
 // Fault::forbidden for a property that the account may not read.
-std::vector<Properties> retrieve(Session& session, const std::vector<PropertySpec>& specs, const std::vector<Start>& starts);
+std::vector<Properties> retrieve(Session& session, const std::vector<PropertySpec>& specs,
+                                 const std::vector<Start>& starts);
 
 // One object's; nothing when it is gone.
-std::optional<Properties> retrieve_one(Session& session, const MoRef& object, const std::vector<std::string>& paths);
+std::optional<Properties> retrieve_one(Session& session, const MoRef& object,
+                                       const std::vector<std::string>& paths);
 
 // Returns as soon as `done` of the object's properties holds. vCenter tells of changes; nothing is polled.
 // Fault::outcome_unknown after `limit`.

@@ -33,20 +33,23 @@ std::string folder_target(const Session::DatastoreFile& file) {
     path += "/" + http::url_encode(file.path.substr(begin, end - begin));
     begin = end + 1;
   }
-  return "/folder" + path + "?dcPath=" + http::url_encode(file.datacenter) + "&dsName=" + http::url_encode(file.datastore);
+  return "/folder" + path + "?dcPath=" + http::url_encode(file.datacenter) +
+         "&dsName=" + http::url_encode(file.datastore);
 }
 
 }  // namespace
 
-Session::Session(const VsphereConfig& config, Transport& transport, Clock& clock, Random& random, const Log& log)
+Session::Session(const VsphereConfig& config, Transport& transport, Clock& clock, Random& random,
+                 const Log& log)
     : config_(config), transport_(transport), clock_(clock), random_(random), log_(log) {}
 
 Session::~Session() {
-  if (cookie().empty() || !content_) return;
+  // One that cannot be reached is not waited for once more: the session ends by itself in half an hour.
+  if (broken_ || cookie().empty() || !content_) return;
   try {
     call_once("Logout", content_->session_manager, Effect::changes, {});
   } catch (const std::exception& error) {
-    log_.debug("vsphere.logout", {{"error", error.what()}});  // it ends by itself in half an hour
+    log_.debug("vsphere.logout", {{"error", error.what()}});
   }
 }
 
@@ -63,12 +66,14 @@ const ServiceContent& Session::content() {
 
 void Session::log_in() {
   if (!content_) {
-    const auto answer = call_patiently("RetrieveServiceContent", service_instance, Effect::looks, {}).child("returnval");
-    content_ = ServiceContent{answer.ref("rootFolder"),        answer.ref("propertyCollector"),
-                              answer.ref("sessionManager"),    answer.ref("searchIndex"),
-                              answer.ref("fileManager"),       answer.ref("virtualDiskManager"),
+    const auto answer =
+        call_patiently("RetrieveServiceContent", service_instance, Effect::looks, {}).child("returnval");
+    content_ = ServiceContent{answer.ref("rootFolder"),          answer.ref("propertyCollector"),
+                              answer.ref("sessionManager"),      answer.ref("searchIndex"),
+                              answer.ref("fileManager"),         answer.ref("virtualDiskManager"),
                               answer.ref("customFieldsManager"), answer.ref("ovfManager")};
-    if (content_->session_manager.empty() || content_->property_collector.empty() || content_->search_index.empty()) {
+    if (content_->session_manager.empty() || content_->property_collector.empty() ||
+        content_->search_index.empty()) {
       content_.reset();
       throw Error(Fault::outcome_unknown, config_.url() + " does not answer as a vCenter does");
     }
@@ -80,7 +85,8 @@ void Session::log_in() {
     });
   } catch (const VimFault& fault) {
     if (!fault.is("InvalidLogin")) throw;
-    throw Error(Fault::unauthenticated, config_.url() + " refuses the user '" + config_.user + "' or its password");
+    throw Error(Fault::unauthenticated,
+                config_.url() + " refuses the user '" + config_.user + "' or its password");
   }
 }
 
@@ -100,9 +106,11 @@ http::ClientResponse Session::post(const char* method, const std::string& body, 
   if (gateway_is_busy(response.status)) {
     // It may also have been a gateway that gave up waiting for the effect.
     const bool surely_undone = response.status == 429 || response.status == 503;
-    throw Error(surely_undone ? Fault::retryable : Fault::outcome_unknown, what + ": HTTP status " + std::to_string(response.status));
+    throw Error(surely_undone ? Fault::retryable : Fault::outcome_unknown,
+                what + ": HTTP status " + std::to_string(response.status));
   }
-  throw Error(Fault::internal, what + ": HTTP status " + std::to_string(response.status) + "; is this a vCenter?");
+  throw Error(Fault::internal,
+              what + ": HTTP status " + std::to_string(response.status) + "; is this a vCenter?");
 }
 
 XmlIn Session::call_once(const char* method, const MoRef& self, Effect effect, const Arguments& arguments) {
@@ -111,22 +119,26 @@ XmlIn Session::call_once(const char* method, const MoRef& self, Effect effect, c
   return soap_response(response.body, method, what);
 }
 
-XmlIn Session::call_patiently(const char* method, const MoRef& self, Effect effect, const Arguments& arguments) {
+XmlIn Session::call_patiently(const char* method, const MoRef& self, Effect effect,
+                              const Arguments& arguments) {
   for (int attempt = 1;; ++attempt) {
     try {
       return call_once(method, self, effect, arguments);
     } catch (const VimFault&) {
       throw;  // vCenter has decided
     } catch (const Error& error) {
-      const bool again = error.fault() == Fault::retryable || (effect == Effect::looks && error.fault() == Fault::outcome_unknown);
+      const bool again = error.fault() == Fault::retryable ||
+                         (effect == Effect::looks && error.fault() == Fault::outcome_unknown);
       if (!again || attempt == tries) {
         if (error.fault() == Fault::outcome_unknown) broken_ = true;
         throw;
       }
       // 0.1 to 0.2 s, then twice as much each time: many CPIs that were turned away come back apart.
       const auto pause = 100ms * (1 << (attempt - 1));
-      log_.warn("vsphere.again", {{"method", method}, {"attempt", std::to_string(attempt)}, {"error", error.what()}});
-      clock_.sleep_for(pause + std::chrono::milliseconds(random_.below(static_cast<std::uint64_t>(pause.count()))));
+      log_.warn("vsphere.again",
+                {{"method", method}, {"attempt", std::to_string(attempt)}, {"error", error.what()}});
+      clock_.sleep_for(pause +
+                       std::chrono::milliseconds(random_.below(static_cast<std::uint64_t>(pause.count()))));
     }
   }
 }
@@ -152,7 +164,8 @@ http::ClientResponse Session::send_file(const http::ClientRequest& given) {
   for (int attempt = 1;; ++attempt) {
     auto request = given;
     request.headers["Cookie"] = cookie();
-    const auto what = given.method + " " + given.target.substr(0, given.target.find('?')) + " at " + config_.url();
+    const auto what =
+        given.method + " " + given.target.substr(0, given.target.find('?')) + " at " + config_.url();
     try {
       auto response = transport_.send(config_.url(), request, true);
       if (response.status == 401) {
@@ -160,7 +173,8 @@ http::ClientResponse Session::send_file(const http::ClientRequest& given) {
         log_in();
         throw Error(Fault::retryable, what + ": vCenter had forgotten the session");
       }
-      if (response.status == 403) throw Error(Fault::forbidden, what + ": the account may not reach this datastore's files");
+      if (response.status == 403)
+        throw Error(Fault::forbidden, what + ": the account may not reach this datastore's files");
       if (gateway_is_busy(response.status) || response.status == 500) {
         throw Error(Fault::retryable, what + ": HTTP status " + std::to_string(response.status));
       }
@@ -178,10 +192,12 @@ std::optional<std::string> Session::get_file(const DatastoreFile& file, std::siz
   auto response = send_file({.method = "GET", .target = folder_target(file)});
   if (response.status == 404) return std::nullopt;
   if (response.status != 200) {
-    throw Error(Fault::internal, "reading " + file.bracketed() + ": HTTP status " + std::to_string(response.status));
+    throw Error(Fault::internal,
+                "reading " + file.bracketed() + ": HTTP status " + std::to_string(response.status));
   }
   if (response.body.size() > max_bytes) {
-    throw Error(Fault::exhausted, file.bracketed() + " is larger than " + std::to_string(max_bytes) + " bytes");
+    throw Error(Fault::exhausted,
+                file.bracketed() + " is larger than " + std::to_string(max_bytes) + " bytes");
   }
   return std::move(response.body);
 }
@@ -200,7 +216,8 @@ void Session::put_file(const DatastoreFile& file, std::string content) {
 void Session::upload(const std::string& url, const std::string& file, const char* method) {
   // "https://*/nfc/…": the server that was asked. Any other host is an ESXi host of the cluster.
   constexpr std::string_view scheme = "https://";
-  if (!url.starts_with(scheme)) throw Error(Fault::invalid, "vCenter wants an upload to '" + url + "', which is not HTTPS");
+  if (!url.starts_with(scheme))
+    throw Error(Fault::invalid, "vCenter wants an upload to '" + url + "', which is not HTTPS");
   const auto slash = std::min(url.find('/', scheme.size()), url.size());
   const auto host = url.substr(scheme.size(), slash - scheme.size());
   const auto origin = host == "*" ? config_.url() : std::string(scheme) + host;
@@ -210,7 +227,8 @@ void Session::upload(const std::string& url, const std::string& file, const char
   if (origin == config_.url()) request.headers["Cookie"] = cookie();
   const auto response = transport_.send(origin, request, false);
   if (response.status / 100 == 2) return;
-  throw Error(Fault::retryable, "uploading the stemcell's disk to " + origin + ": HTTP status " + std::to_string(response.status));
+  throw Error(Fault::retryable, "uploading the stemcell's disk to " + origin + ": HTTP status " +
+                                    std::to_string(response.status));
 }
 
 MoRef Session::waiting_collector() {
@@ -218,7 +236,8 @@ MoRef Session::waiting_collector() {
   if (collector_login_ == logins_) return waiting_collector_;
   dropped_.clear();
   // Made twice, one of them waits for nothing and goes with the session.
-  waiting_collector_ = call("CreatePropertyCollector", content().property_collector, Effect::looks, {}).ref("returnval");
+  waiting_collector_ =
+      call("CreatePropertyCollector", content().property_collector, Effect::looks, {}).ref("returnval");
   collector_login_ = logins_;
   return waiting_collector_;
 }
@@ -226,7 +245,8 @@ MoRef Session::waiting_collector() {
 void Session::drop_later(const MoRef& filter) { dropped_.push_back(filter); }
 
 void Session::destroy_dropped_filters() {
-  for (const auto& filter : std::exchange(dropped_, {})) call("DestroyPropertyFilter", filter, Effect::changes, {});
+  for (const auto& filter : std::exchange(dropped_, {}))
+    call("DestroyPropertyFilter", filter, Effect::changes, {});
 }
 
 }  // namespace slipway::cpi::vsphere

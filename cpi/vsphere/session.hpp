@@ -83,9 +83,9 @@ class Session {
   Clock& clock_;
   Random& random_;
   const Log& log_;
-  mutable std::mutex mutex_;      // guards cookie_
+  mutable std::mutex mutex_;  // guards cookie_
   Secret cookie_;
-  std::mutex login_;              // one thread logs in
+  std::mutex login_;  // one thread logs in
   std::optional<ServiceContent> content_;
   MoRef waiting_collector_;
   int collector_login_ = -1;

@@ -27,7 +27,8 @@ std::string read_rules(const Json& rules, const std::string& place, Problems& pr
   return name;
 }
 
-std::vector<ClusterConfig> read_clusters(const Json& clusters, const std::string& place, VmWish& wish, Problems& problems) {
+std::vector<ClusterConfig> read_clusters(const Json& clusters, const std::string& place, VmWish& wish,
+                                         Problems& problems) {
   std::vector<ClusterConfig> found;
   for (std::size_t i = 0; i < clusters.size(); ++i) {
     const auto here = place + "[" + std::to_string(i) + "]";
@@ -44,7 +45,8 @@ std::vector<ClusterConfig> read_clusters(const Json& clusters, const std::string
     if (inner.is_object()) {
       JsonReader in(inner, here + "." + cluster.name, problems);
       cluster.resource_pool = in.string_or("resource_pool", "");
-      if (const auto rule = read_rules(in.array_or_empty("drs_rules"), in.place("drs_rules"), problems); !rule.empty()) {
+      if (const auto rule = read_rules(in.array_or_empty("drs_rules"), in.place("drs_rules"), problems);
+          !rule.empty()) {
         wish.anti_affinity_rule = rule;
       }
       in.refuse_unknown();
@@ -76,8 +78,10 @@ void read_places(const Json& places, const VsphereConfig& config, VmWish& wish, 
     }
     auto datacenter = *known;
     for (auto& cluster : clusters) {
-      const auto same = std::find_if(known->clusters.begin(), known->clusters.end(), [&](const auto& c) { return c.name == cluster.name; });
-      if (cluster.resource_pool.empty() && same != known->clusters.end()) cluster.resource_pool = same->resource_pool;
+      const auto same = std::find_if(known->clusters.begin(), known->clusters.end(),
+                                     [&](const auto& c) { return c.name == cluster.name; });
+      if (cluster.resource_pool.empty() && same != known->clusters.end())
+        cluster.resource_pool = same->resource_pool;
     }
     if (!clusters.empty()) datacenter.clusters = std::move(clusters);
     wish.datacenters.push_back(std::move(datacenter));
@@ -94,7 +98,8 @@ void read_network(const std::string& name, const Json& network, VmWish& wish, Pr
   if (in.string_or("type", "manual") == "vip") return;
   JsonReader properties(in.object_or_empty("cloud_properties"), place + ".cloud_properties", problems);
   const auto portgroup = properties.string_or("name", "");
-  if (portgroup.empty()) problems.add(place + ".cloud_properties.name", "is missing: the name of a network or port group");
+  if (portgroup.empty())
+    problems.add(place + ".cloud_properties.name", "is missing: the name of a network or port group");
   wish.nics.push_back({name, portgroup});
 }
 
@@ -123,13 +128,22 @@ void read_options(const Json& properties, const VsphereConfig& config, VmWish& w
     if (key.starts_with("slipway.") || key.starts_with("guestinfo.userdata")) {
       problems.add("cloud_properties.vmx_options." + key, "is the CPI's own");
     }
-    if (value.is_structured()) problems.add("cloud_properties.vmx_options." + key, "is not a text, number or truth value");
+    if (value.is_structured())
+      problems.add("cloud_properties.vmx_options." + key, "is not a text, number or truth value");
   }
   read_places(in.array_or_empty("datacenters"), config, wish, problems);
   for (const auto& [key, value] : properties.items()) {
-    static constexpr std::string_view known[] = {"cpu", "ram", "disk", "cpu_hot_add_enabled", "memory_hot_add_enabled",
-                                                 "nested_hardware_virtualization", "memory_reservation_locked_to_max",
-                                                 "upgrade_hw_version", "datastores", "vmx_options", "datacenters"};
+    static constexpr std::string_view known[] = {"cpu",
+                                                 "ram",
+                                                 "disk",
+                                                 "cpu_hot_add_enabled",
+                                                 "memory_hot_add_enabled",
+                                                 "nested_hardware_virtualization",
+                                                 "memory_reservation_locked_to_max",
+                                                 "upgrade_hw_version",
+                                                 "datastores",
+                                                 "vmx_options",
+                                                 "datacenters"};
     if (std::find(std::begin(known), std::end(known), key) == std::end(known)) wish.ignored.push_back(key);
   }
 }
@@ -144,26 +158,31 @@ VmWish read_wish(const CreateVm& request, const VsphereConfig& config) {
   if (wish.datacenters.empty()) wish.datacenters = config.datacenters;
   for (const auto& [name, network] : request.networks.items()) read_network(name, network, wish, problems);
   constexpr std::size_t most_nics = 10;
-  if (wish.nics.size() > most_nics) problems.add("networks", "are " + std::to_string(wish.nics.size()) + "; a VM has at most 10 cards");
-  if (wish.anti_affinity_rule.empty() && config.auto_anti_affinity) wish.anti_affinity_rule = group_of(request.env);
+  if (wish.nics.size() > most_nics)
+    problems.add("networks", "are " + std::to_string(wish.nics.size()) + "; a VM has at most 10 cards");
+  if (wish.anti_affinity_rule.empty() && config.auto_anti_affinity)
+    wish.anti_affinity_rule = group_of(request.env);
   if (problems.empty()) return wish;
   std::string details;
-  for (const auto& problem : problems.items()) details += (details.empty() ? "" : "; ") + problem.place + " " + problem.message;
+  for (const auto& problem : problems.items())
+    details += (details.empty() ? "" : "; ") + problem.place + " " + problem.message;
   throw CpiError(ErrorType::vm_creation_failed, Fault::invalid, details, false);
 }
 
 Json networks_with_macs(const CreateVm& request, const VmWish& wish, const std::vector<std::string>& macs) {
   Json networks = request.networks;
-  for (std::size_t i = 0; i < wish.nics.size() && i < macs.size(); ++i) networks[wish.nics[i].network]["mac"] = macs[i];
+  for (std::size_t i = 0; i < wish.nics.size() && i < macs.size(); ++i)
+    networks[wish.nics[i].network]["mac"] = macs[i];
   return networks;
 }
 
-Json agent_settings(const CreateVm& request, const VmCid& vm, const Json& networks, const Json& ephemeral_disk,
-                    const VsphereConfig& config) {
+Json agent_settings(const CreateVm& request, const VmCid& vm, const Json& networks,
+                    const Json& ephemeral_disk, const VsphereConfig& config) {
   Json settings;
   settings["agent_id"] = request.agent.value;
   settings["vm"] = {{"name", vm.value}};
-  settings["mbus"] = config.agent_mbus.is_array() && !config.agent_mbus.empty() ? config.agent_mbus[0] : config.agent_mbus;
+  settings["mbus"] =
+      config.agent_mbus.is_array() && !config.agent_mbus.empty() ? config.agent_mbus[0] : config.agent_mbus;
   settings["ntp"] = config.agent_ntp;
   settings["blobstore"] = config.agent_blobstore;
   settings["networks"] = networks;

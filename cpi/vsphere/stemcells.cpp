@@ -15,30 +15,28 @@ namespace slipway::cpi::vsphere {
 namespace {
 
 constexpr std::int64_t mib = 1 << 20;
-constexpr std::string_view cards_import_makes[] = {"VirtualVmxnet3", "VirtualVmxnet2", "VirtualVmxnet", "VirtualE1000",
-                                                   "VirtualE1000e", "VirtualPCNet32", "VirtualSriovEthernetCard"};
+constexpr std::string_view cards_import_makes[] = {
+    "VirtualVmxnet3", "VirtualVmxnet2", "VirtualVmxnet",           "VirtualE1000",
+    "VirtualE1000e",  "VirtualPCNet32", "VirtualSriovEthernetCard"};
 
 std::string replica_name(const Placement& placement) {
-  return "replica-" + sha256_hex(placement.cluster->ref.value + "\n" + placement.datastore->ref.value).substr(0, 16);
+  return "replica-" +
+         sha256_hex(placement.cluster->ref.value + "\n" + placement.datastore->ref.value).substr(0, 16);
 }
 
 // A template has no network: each VM gets its own cards.
 bool adds_a_card(const XmlIn& element) {
   if (element.name() != "deviceChange") return false;
   const auto type = element.child("device").type();
-  return std::find(std::begin(cards_import_makes), std::end(cards_import_makes), type) != std::end(cards_import_makes);
+  return std::find(std::begin(cards_import_makes), std::end(cards_import_makes), type) !=
+         std::end(cards_import_makes);
 }
 
 // Host for clones across clusters: a template runs nowhere, but lies on one.
 MoRef some_host(const Cluster& cluster) {
-  const Host* best = nullptr;
-  for (const auto& host : cluster.hosts) {
-    if (host.usable && (best == nullptr || host.free_memory_mib > best->free_memory_mib)) best = &host;
-  }
-  if (best == nullptr) {
-    throw CpiError(ErrorType::vm_creation_failed, "cluster '" + cluster.name + "' has no host that is connected and not in maintenance", true);
-  }
-  return best->ref;
+  if (const auto* best = cluster.best_host()) return best->ref;
+  throw CpiError(ErrorType::vm_creation_failed,
+                 "cluster '" + cluster.name + "' has no host that is connected and not in maintenance", true);
 }
 
 }  // namespace
@@ -66,7 +64,8 @@ std::vector<Stemcells::Template> Stemcells::templates_in(const MoRef& folder) {
 StemcellCid Stemcells::create(const std::string& image) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(image, error)) {
-    throw CpiError(ErrorType::cloud_error, Fault::invalid, "stemcell image '" + image + "' is not a file", false);
+    throw CpiError(ErrorType::cloud_error, Fault::invalid, "stemcell image '" + image + "' is not a file",
+                   false);
   }
   constexpr std::size_t prefix = 7, length = 20;  // of "sha256:…"
   const StemcellCid cid{"stemcell-" + sha256_of_file(image).substr(prefix, length)};
@@ -76,10 +75,12 @@ StemcellCid Stemcells::create(const std::string& image) {
   const auto& datacenters = session_.config().datacenters;
   const auto inventory = read_inventory(session_, datacenters);
   if (!inventory.missing.empty()) {
-    throw Error(Fault::invalid, "datacenter '" + inventory.missing.front() + "' is not there, or the account does not see it");
+    throw Error(Fault::invalid, "datacenter '" + inventory.missing.front() +
+                                    "' is not there, or the account does not see it");
   }
   for (const auto& datacenter : inventory.datacenters) {
-    const auto folder = ensure_folder(session_, *datacenter.config, template_folder_path(*datacenter.config) + "/" + cid.value);
+    const auto folder = ensure_folder(session_, *datacenter.config,
+                                      template_folder_path(*datacenter.config) + "/" + cid.value);
     const auto there = templates_in(folder);
     if (std::any_of(there.begin(), there.end(), [](const auto& one) { return one.whole; })) continue;
     if (!contents) contents = unpack_image(image, unpacked.path());
@@ -93,21 +94,36 @@ StemcellCid Stemcells::create(const std::string& image) {
   return cid;
 }
 
-MoRef Stemcells::import(const OvfImage& image, const Placement& placement, const MoRef& folder, const std::string& name) {
-  const auto made = session_.call("CreateImportSpec", session_.content().ovf_manager, Effect::looks, [&](XmlOut& in) {
-    in.text("ovfDescriptor", image.descriptor).ref("resourcePool", placement.cluster->pool).ref("datastore", placement.datastore->ref);
-    in.child("cisp").text("locale", "").text("deploymentOption", "").text("entityName", name).text("diskProvisioning", "thin");
-  }).child("returnval");
+MoRef Stemcells::import(const OvfImage& image, const Placement& placement, const MoRef& folder,
+                        const std::string& name) {
+  const auto made = session_
+                        .call("CreateImportSpec", session_.content().ovf_manager, Effect::looks,
+                              [&](XmlOut& in) {
+                                in.text("ovfDescriptor", image.descriptor)
+                                    .ref("resourcePool", placement.cluster->pool)
+                                    .ref("datastore", placement.datastore->ref);
+                                in.child("cisp")
+                                    .text("locale", "")
+                                    .text("deploymentOption", "")
+                                    .text("entityName", name)
+                                    .text("diskProvisioning", "thin");
+                              })
+                        .child("returnval");
   if (const auto problem = made.child("error")) throw_method_fault("the stemcell's .ovf", problem);
   const auto spec = made.child("importSpec");
   if (!spec) throw Error(Fault::invalid, "vCenter makes nothing of the stemcell's .ovf");
 
   const auto host = some_host(*placement.cluster);
-  const auto lease = session_.call("ImportVApp", placement.cluster->pool, Effect::changes, [&](XmlOut& in) {
-    in.copy("spec", spec, adds_a_card);
-    in.ref("folder", folder).ref("host", host);
-  }).ref("returnval");
-  const auto is_decided = [](const Properties& seen) { return seen.text("state") == "ready" || seen.text("state") == "error"; };
+  const auto lease = session_
+                         .call("ImportVApp", placement.cluster->pool, Effect::changes,
+                               [&](XmlOut& in) {
+                                 in.copy("spec", spec, adds_a_card);
+                                 in.ref("folder", folder).ref("host", host);
+                               })
+                         .ref("returnval");
+  const auto is_decided = [](const Properties& seen) {
+    return seen.text("state") == "ready" || seen.text("state") == "error";
+  };
   const auto ready = wait_until(session_, lease, {"state", "error", "info"}, is_decided,
                                 std::chrono::seconds(session_.config().task_timeout_s));
   if (ready.text("state") == "error") throw_method_fault("importing the stemcell", ready.get("error"));
@@ -127,14 +143,17 @@ MoRef Stemcells::import(const OvfImage& image, const Placement& placement, const
   return info.ref("entity");
 }
 
-void Stemcells::upload_to(const XmlIn& lease_info, const MoRef& lease, const XmlIn& file_items, const OvfImage& image) {
+void Stemcells::upload_to(const XmlIn& lease_info, const MoRef& lease, const XmlIn& file_items,
+                          const OvfImage& image) {
   // Keeps the lease alive, and the session with it, however long a disk takes.
   const LeaseProgress progress(session_, lease);
   for (const auto& url : lease_info.children("deviceUrl")) {
     for (const auto& item : file_items.children("fileItem")) {
       if (item.text("deviceId") != url.text("importKey")) continue;
       const auto file = image.files.find(item.text("path"));
-      if (file == image.files.end()) throw Error(Fault::invalid, "vCenter wants the file '" + item.text("path") + "', which the stemcell lacks");
+      if (file == image.files.end())
+        throw Error(Fault::invalid,
+                    "vCenter wants the file '" + item.text("path") + "', which the stemcell lacks");
       session_.upload(url.text("url"), file->second.string(), item.flag("create") ? "PUT" : "POST");
     }
   }
@@ -161,7 +180,10 @@ void Stemcells::make_template(const MoRef& folder, const std::string& final_name
 // The steps after which a VM is a template that can be cloned from.
 void Stemcells::freeze(const MoRef& vm, const std::string& final_name) {
   run_task(session_, "CreateSnapshot_Task", vm, [](XmlOut& in) {
-    in.text("name", "initial").text("description", "what VMs are cloned from").flag("memory", false).flag("quiesce", false);
+    in.text("name", "initial")
+        .text("description", "what VMs are cloned from")
+        .flag("memory", false)
+        .flag("quiesce", false);
   });
   session_.call("MarkAsTemplate", vm, Effect::changes, {});
   try {
@@ -189,17 +211,25 @@ Replica Stemcells::replica_for(const StemcellCid& stemcell, const Placement& pla
     if (source == nullptr) break;
     const auto host = some_host(*placement.cluster);
     make_template(*folder, name, [&](const std::string& unfinished) {
-      return run_task(session_, "CloneVM_Task", source->vm, [&](XmlOut& in) {
-        in.ref("folder", *folder).text("name", unfinished);
-        auto spec = in.child("spec");
-        spec.child("location").ref("datastore", placement.datastore->ref)
-            .text("diskMoveType", "moveAllDiskBackingsAndDisallowSharing").ref("pool", placement.cluster->pool).ref("host", host);
-        spec.flag("template", false).flag("powerOn", false);
-      }).ref();
+      return run_task(session_, "CloneVM_Task", source->vm,
+                      [&](XmlOut& in) {
+                        in.ref("folder", *folder).text("name", unfinished);
+                        auto spec = in.child("spec");
+                        spec.child("location")
+                            .ref("datastore", placement.datastore->ref)
+                            .text("diskMoveType", "moveAllDiskBackingsAndDisallowSharing")
+                            .ref("pool", placement.cluster->pool)
+                            .ref("host", host);
+                        spec.flag("template", false).flag("powerOn", false);
+                      })
+          .ref();
     });
-    session_.log().info("stemcell.copied", {{"stemcell", stemcell.value}, {"cluster", placement.cluster->name}, {"datastore", placement.datastore->name}});
+    session_.log().info("stemcell.copied", {{"stemcell", stemcell.value},
+                                            {"cluster", placement.cluster->name},
+                                            {"datastore", placement.datastore->name}});
   }
-  throw CpiError(ErrorType::vm_creation_failed, "stemcell '" + stemcell.value + "' is not in datacenter '" + datacenter.name + "'");
+  throw CpiError(ErrorType::vm_creation_failed,
+                 "stemcell '" + stemcell.value + "' is not in datacenter '" + datacenter.name + "'");
 }
 
 void Stemcells::require_unused(const DatacenterConfig& datacenter, const StemcellCid& stemcell) {
@@ -208,7 +238,8 @@ void Stemcells::require_unused(const DatacenterConfig& datacenter, const Stemcel
   const std::vector<PropertySpec> specs{{"VirtualMachine", {"name", "config.annotation"}}};
   for (const auto& vm : retrieve(session_, specs, {{*folder, {{"inside", "Folder", "childEntity", {}}}}})) {
     if (vm.text("config.annotation").find(stemcell.value) == std::string::npos) continue;
-    throw CpiError(ErrorType::cloud_error, "stemcell '" + stemcell.value + "' is in use by VM '" + vm.text("name") + "'");
+    throw CpiError(ErrorType::cloud_error,
+                   "stemcell '" + stemcell.value + "' is in use by VM '" + vm.text("name") + "'");
   }
 }
 

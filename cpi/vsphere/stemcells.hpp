@@ -44,13 +44,15 @@ class Stemcells {
   };
   std::optional<MoRef> folder_of(const DatacenterConfig& datacenter, const StemcellCid& stemcell);
   std::vector<Template> templates_in(const MoRef& folder);
-  MoRef import(const OvfImage& image, const Placement& placement, const MoRef& folder, const std::string& name);
+  MoRef import(const OvfImage& image, const Placement& placement, const MoRef& folder,
+               const std::string& name);
   void upload_to(const XmlIn& lease_info, const MoRef& lease, const XmlIn& file_items, const OvfImage& image);
   void freeze(const MoRef& vm, const std::string& final_name);
   void require_unused(const DatacenterConfig& datacenter, const StemcellCid& stemcell);
   std::string temporary_name();
   // Makes a template by way of a VM called `name`, which is removed again when that fails.
-  void make_template(const MoRef& folder, const std::string& final_name, const std::function<MoRef(const std::string& name)>& make);
+  void make_template(const MoRef& folder, const std::string& final_name,
+                     const std::function<MoRef(const std::string& name)>& make);
 
   Session& session_;
 };

@@ -21,7 +21,8 @@ const http::Client& HttpTransport::client(const std::string& origin, bool may_re
   return *made;
 }
 
-http::ClientResponse HttpTransport::send(const std::string& origin, const http::ClientRequest& request, bool may_repeat) {
+http::ClientResponse HttpTransport::send(const std::string& origin, const http::ClientRequest& request,
+                                         bool may_repeat) {
   return client(origin, may_repeat).send(request);
 }
 

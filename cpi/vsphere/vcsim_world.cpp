@@ -57,7 +57,8 @@ void make_image(const fs::path& image, const fs::path& folder, const std::string
   const auto raw = folder / "system.raw", vmdk = folder / "system.vmdk";
   write_file_atomically(raw, content);
   fs::resize_file(raw, 16u << 20);
-  run_checked({.argv = {"qemu-img", "convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=streamOptimized", raw.string(), vmdk.string()}});
+  run_checked({.argv = {"qemu-img", "convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=streamOptimized",
+                        raw.string(), vmdk.string()}});
   ArchiveWriter tar(image);
   tar.add("image.ovf", descriptor);
   tar.add_file("system.vmdk", vmdk, 0644);
@@ -67,7 +68,8 @@ void make_image(const fs::path& image, const fs::path& folder, const std::string
 }  // namespace
 
 std::string request_name(const http::ClientRequest& request) {
-  if (request.target != "/sdk") return request.method + " " + request.target.substr(0, request.target.find('/', 1));
+  if (request.target != "/sdk")
+    return request.method + " " + request.target.substr(0, request.target.find('/', 1));
   try {
     return std::string(parse_xml(request.body, "request").child("Body").children().front().name());
   } catch (const Error&) {
@@ -75,7 +77,8 @@ std::string request_name(const http::ClientRequest& request) {
   }
 }
 
-http::ClientResponse TestTransport::send(const std::string& origin, const http::ClientRequest& request, bool may_repeat) {
+http::ClientResponse TestTransport::send(const std::string& origin, const http::ClientRequest& request,
+                                         bool may_repeat) {
   const auto name = request_name(request);
   auto mishap = Mishap::none;
   {
@@ -90,7 +93,8 @@ http::ClientResponse TestTransport::send(const std::string& origin, const http::
   if (mishap == Mishap::sent_twice) inner_.send(origin, request, may_repeat);
   auto response = inner_.send(origin, request, may_repeat);
   if (mishap == Mishap::reply_lost) throw Error(Fault::outcome_unknown, name + ": the connection broke");
-  if (mishap == Mishap::reply_garbled) response.body = response.body.substr(0, response.body.size() / 2) + "<\x01";
+  if (mishap == Mishap::reply_garbled)
+    response.body = response.body.substr(0, response.body.size() / 2) + "<\x01";
   return response;
 }
 
@@ -114,7 +118,8 @@ VcsimWorld& VcsimWorld::get() {
 
 VcsimWorld::VcsimWorld() {
   const char* folder = std::getenv("SLIPWAY_VCSIM");
-  if (folder == nullptr) throw Error(Fault::invalid, "SLIPWAY_VCSIM is not set: run this by test/vcsim/with-vcsim");
+  if (folder == nullptr)
+    throw Error(Fault::invalid, "SLIPWAY_VCSIM is not set: run this by test/vcsim/with-vcsim");
   vcsim_ = folder;
   const auto url = line_of(vcsim_ / "url");  // https://127.0.0.1:PORT/sdk
   const auto colon = url.rfind(':');
@@ -138,7 +143,8 @@ Json VcsimWorld::settings(const std::string& datacenter) const {
            {{{"name", datacenter},
              {"datastore_pattern", "^LocalDS"},
              {"persistent_datastore_pattern", "^LocalDS|private"},
-             {"clusters", {datacenter + "_C0", {{datacenter + "_C1", {{"resource_pool", datacenter + "_C1_RP1"}}}}}}}}},
+             {"clusters",
+              {datacenter + "_C0", {{datacenter + "_C1", {{"resource_pool", datacenter + "_C1_RP1"}}}}}}}}},
           {"agent", {{"mbus", "nats://10.77.0.1:4222"}, {"ntp", {"10.77.0.1"}}}},
           {"defaults", {{"disk", 64}, {"ram", 256}}}};
 }
@@ -177,12 +183,15 @@ Properties VcsimWorld::properties_of(const VmCid& vm, const std::vector<std::str
   });
 }
 
-bool VcsimWorld::vm_runs(const VmCid& vm) { return properties_of(vm, {"runtime.powerState"}).text("runtime.powerState") == "poweredOn"; }
+bool VcsimWorld::vm_runs(const VmCid& vm) {
+  return properties_of(vm, {"runtime.powerState"}).text("runtime.powerState") == "poweredOn";
+}
 
 std::vector<std::string> VcsimWorld::disk_files() {
   std::vector<std::string> names;
   for (const auto& entry : fs::recursive_directory_iterator(vcsim_)) {
-    if (entry.is_regular_file() && entry.path().parent_path().filename() == "slipway-disks") names.push_back(entry.path().filename());
+    if (entry.is_regular_file() && entry.path().parent_path().filename() == "slipway-disks")
+      names.push_back(entry.path().filename());
   }
   return names;
 }

@@ -23,7 +23,8 @@ class TestTransport final : public Transport {
   enum class Mishap { none, reply_lost, reply_garbled, busy, sent_twice };
 
   TestTransport(std::string ca_pem, bool verify) : inner_(std::move(ca_pem), verify) {}
-  http::ClientResponse send(const std::string& origin, const http::ClientRequest& request, bool may_repeat) override;
+  http::ClientResponse send(const std::string& origin, const http::ClientRequest& request,
+                            bool may_repeat) override;
 
   // The `at`-th request from now (0: the next) that `concerns` says yes to meets the mishap; empty: any does.
   void plan(Mishap mishap, int at, std::function<bool(const std::string& name)> concerns = {});
@@ -56,9 +57,10 @@ class VcsimWorld {
   std::filesystem::path folder() const { return work_.path(); }
 
   // Past the CPI.
-  std::vector<std::string> vms_in(const std::string& folder_path);   // names; none when there is no such folder
+  std::vector<std::string> vms_in(
+      const std::string& folder_path);  // names; none when there is no such folder
   bool vm_runs(const VmCid& vm);
-  std::vector<std::string> disk_files();                             // "[datastore] name" below the disk folders
+  std::vector<std::string> disk_files();  // "[datastore] name" below the disk folders
   Properties properties_of(const VmCid& vm, const std::vector<std::string>& paths);
   // A login for one look.
   template <class Action>

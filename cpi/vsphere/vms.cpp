@@ -24,19 +24,26 @@ constexpr std::int64_t first_new_nic_key = -20;
 
 const Network& network_of(const Datacenter& datacenter, const Cluster& cluster, const std::string& name) {
   for (const auto& network : datacenter.networks) {
-    const bool here = std::find(cluster.networks.begin(), cluster.networks.end(), network.ref) != cluster.networks.end();
+    const bool here =
+        std::find(cluster.networks.begin(), cluster.networks.end(), network.ref) != cluster.networks.end();
     if (here && network.name == name) return network;
   }
-  throw CpiError(ErrorType::vm_creation_failed, "cluster '" + cluster.name + "' has no network '" + name + "'");
+  throw CpiError(ErrorType::vm_creation_failed,
+                 "cluster '" + cluster.name + "' has no network '" + name + "'");
 }
 
-std::string option_text(const Json& value) { return value.is_string() ? value.get<std::string>() : dump(value); }
+std::string option_text(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : dump(value);
+}
 
-std::string note_of(const CreateVm& request) { return "slipway: agent " + request.agent.value + ", stemcell " + request.stemcell.value; }
+std::string note_of(const CreateVm& request) {
+  return "slipway: agent " + request.agent.value + ", stemcell " + request.stemcell.value;
+}
 
 // What a clone has of its own; all that can be said later is said in write_config().
 void write_devices(XmlOut& config, const VmWish& wish, const Placement& placement, const Replica& replica) {
-  if (wish.ephemeral_disk_mib > 0) add_new_disk(config, new_disk_key, free_scsi_place(replica.devices), wish.ephemeral_disk_mib);
+  if (wish.ephemeral_disk_mib > 0)
+    add_new_disk(config, new_disk_key, free_scsi_place(replica.devices), wish.ephemeral_disk_mib);
   for (std::size_t i = 0; i < wish.nics.size(); ++i) {
     add_nic(config, first_new_nic_key - static_cast<std::int64_t>(i),
             network_of(*placement.datacenter, *placement.cluster, wish.nics[i].portgroup));
@@ -44,8 +51,8 @@ void write_devices(XmlOut& config, const VmWish& wish, const Placement& placemen
 }
 
 // The whole configuration in the schema's order.
-void write_config(XmlOut& spec, const CreateVm& request, const VmWish& wish, const std::vector<Device>& devices,
-                  const std::string& iso, const std::string& settings) {
+void write_config(XmlOut& spec, const CreateVm& request, const VmWish& wish,
+                  const std::vector<Device>& devices, const std::string& iso, const std::string& settings) {
   spec.text("annotation", note_of(request));
   spec.number("numCPUs", wish.cpu).number("memoryMB", wish.ram_mib);
   if (wish.memory_hot_add) spec.flag("memoryHotAddEnabled", true);
@@ -91,7 +98,8 @@ const Device* ephemeral_disk(const VmState& state) {
 const Device* VmState::disk(const DatastorePath& wanted) const {
   for (const auto& device : devices) {
     const auto path = parse_datastore_path(device.file);
-    if (device.is_disk() && path && path->datastore == wanted.datastore && path->path == wanted.path) return &device;
+    if (device.is_disk() && path && path->datastore == wanted.datastore && path->path == wanted.path)
+      return &device;
   }
   return nullptr;
 }
@@ -113,8 +121,9 @@ std::optional<Vms::Found> Vms::find_ref(const VmCid& vm) {
 }
 
 std::optional<VmState> Vms::read(const Found& found) {
-  const auto seen = retrieve_one(session_, found.ref, {"name", "runtime.powerState", "runtime.host", "runtime.question",
-                                                       "config.files.vmPathName", "config.hardware.device", "config.extraConfig"});
+  const auto seen = retrieve_one(session_, found.ref,
+                                 {"name", "runtime.powerState", "runtime.host", "runtime.question",
+                                  "config.files.vmPathName", "config.hardware.device", "config.extraConfig"});
   if (!seen) return std::nullopt;
   VmState state{.ref = found.ref, .datacenter = found.datacenter, .name = seen->text("name")};
   state.powered_on = seen->text("runtime.powerState") == "poweredOn";
@@ -145,10 +154,13 @@ CreatedVm Vms::create(const CreateVm& request, const std::set<std::string>& near
   const VmCid vm{"vm-" + request.agent.value};
   if (!is_plain_name(vm.value)) {
     throw CpiError(ErrorType::vm_creation_failed, Fault::invalid,
-                   "agent id '" + request.agent.value + "' is longer than 77 characters or has others than letters, digits, '-', '_' and '.'", false);
+                   "agent id '" + request.agent.value +
+                       "' is longer than 77 characters or has others than letters, digits, '-', '_' and '.'",
+                   false);
   }
   const auto wish = read_wish(request, session_.config());
-  for (const auto& key : wish.ignored) session_.log().warn("cloud_property.ignored", {{"key", key}, {"vm", vm.value}});
+  for (const auto& key : wish.ignored)
+    session_.log().warn("cloud_property.ignored", {{"key", key}, {"vm", vm.value}});
   auto found = find_ref(vm);
   const bool is_new = !found;
   if (is_new) found = clone(request, vm, wish, near_datastores);
@@ -165,33 +177,39 @@ CreatedVm Vms::create(const CreateVm& request, const std::set<std::string>& near
   }
 }
 
-Vms::Found Vms::clone(const CreateVm& request, const VmCid& vm, const VmWish& wish, const std::set<std::string>& near_datastores) {
+Vms::Found Vms::clone(const CreateVm& request, const VmCid& vm, const VmWish& wish,
+                      const std::set<std::string>& near_datastores) {
   const auto inventory = read_inventory(session_, wish.datacenters);
-  PlacementWish placing{.datastores = wish.datastores, .networks = {}, .disk_mib = wish.ephemeral_disk_mib, .memory_mib = wish.ram_mib,
-                        .near_datastores = near_datastores, .spread_key = request.agent.value};
+  PlacementWish placing{.datastores = wish.datastores,
+                        .networks = {},
+                        .disk_mib = wish.ephemeral_disk_mib,
+                        .memory_mib = wish.ram_mib,
+                        .near_datastores = near_datastores,
+                        .spread_key = request.agent.value};
   for (const auto& nic : wish.nics) placing.networks.push_back(nic.portgroup);
   const auto placement = choose_placement(inventory, placing, session_.config().datastore_headroom_mib);
   Stemcells stemcells(session_);
   const auto replica = stemcells.replica_for(request.stemcell, placement);
   const auto& datacenter = *session_.config().find_datacenter(placement.datacenter->config->name);
   const auto folder = ensure_folder(session_, datacenter, vm_folder_path(datacenter));
-  const auto host = placement.cluster->drs ? MoRef() : placement.cluster->hosts.front().ref;
+  const auto* host = placement.cluster->drs ? nullptr : placement.cluster->best_host();
   for (int attempt = 1;; ++attempt) {
     try {
       const auto made = run_task(session_, "CloneVM_Task", replica.vm, [&](XmlOut& in) {
-        in.ref("folder", folder).text("name", vm.value);
-        auto spec = in.child("spec");
-        auto location = spec.child("location");
-        location.ref("datastore", placement.datastore->ref).text("diskMoveType", "createNewChildDiskBacking");
-        location.ref("pool", placement.cluster->pool);
-        // A cluster without DRS wants to be told.
-        if (!host.empty()) location.ref("host", host);
-        spec.flag("template", false);
-        auto config = spec.child("config");
-        config.text("annotation", note_of(request));
-        write_devices(config, wish, placement, replica);
-        spec.flag("powerOn", false).ref("snapshot", replica.snapshot);
-      }).ref();
+                          in.ref("folder", folder).text("name", vm.value);
+                          auto spec = in.child("spec");
+                          auto location = spec.child("location");
+                          location.ref("datastore", placement.datastore->ref)
+                              .text("diskMoveType", "createNewChildDiskBacking");
+                          location.ref("pool", placement.cluster->pool);
+                          // A cluster without DRS wants to be told.
+                          if (host != nullptr) location.ref("host", host->ref);
+                          spec.flag("template", false);
+                          auto config = spec.child("config");
+                          config.text("annotation", note_of(request));
+                          write_devices(config, wish, placement, replica);
+                          spec.flag("powerOn", false).ref("snapshot", replica.snapshot);
+                        }).ref();
       return {made, &datacenter};
     } catch (const Error& error) {
       // Taken: by another call for this agent, or by this one whose answer was lost.
@@ -212,14 +230,17 @@ Json Vms::settle(const CreateVm& request, const VmCid& vm, const VmWish& wish, c
   if (macs.size() != wish.nics.size()) {
     // A clone that another call, or this one's lost request, has under way gets its hardware last.
     if (!state.complete) throw NotReady("VM '" + vm.value + "' is being cloned");
-    throw CpiError(ErrorType::vm_creation_failed, "VM '" + vm.value + "' has " + std::to_string(macs.size()) + " network cards, wanted are " + std::to_string(wish.nics.size()));
+    throw CpiError(ErrorType::vm_creation_failed, "VM '" + vm.value + "' has " + std::to_string(macs.size()) +
+                                                      " network cards, wanted are " +
+                                                      std::to_string(wish.nics.size()));
   }
   const auto networks = networks_with_macs(request, wish, macs);
   if (state.complete) return networks;
   const auto home = parse_datastore_path(state.file);
   if (!home) throw NotReady("VM '" + vm.value + "' has no files yet");
   const auto* ephemeral = ephemeral_disk(state);
-  const auto settings = dump(agent_settings(request, vm, networks, ephemeral == nullptr ? Json() : disk_hint(ephemeral->uuid), session_.config()));
+  const auto settings = dump(agent_settings(
+      request, vm, networks, ephemeral == nullptr ? Json() : disk_hint(ephemeral->uuid), session_.config()));
   const Session::DatastoreFile iso{state.datacenter->name, home->datastore, home->folder() + "/env.iso"};
   session_.put_file(iso, env_iso(settings));
   reconfigure(session_, state.ref, [&](XmlOut& spec) {
@@ -233,7 +254,9 @@ CreatedVm Vms::complete(const CreateVm& request, const VmCid& vm, const VmWish& 
   for (int round = 1;; ++round) {
     try {
       const auto state = read(found);
-      if (!state) throw CpiError(ErrorType::vm_creation_failed, "VM '" + vm.value + "' was removed while it was being made", true);
+      if (!state)
+        throw CpiError(ErrorType::vm_creation_failed,
+                       "VM '" + vm.value + "' was removed while it was being made", true);
       const bool fresh = !state->complete;
       const auto networks = settle(request, vm, wish, *state);
       if (fresh && wish.upgrade_hardware) run_task(session_, "UpgradeVM_Task", state->ref, {});
@@ -265,11 +288,14 @@ void Vms::power_on(const VmState& state, bool by_drs) {
   // Through the datacenter DRS chooses the host, which now knows the rule.
   const auto datacenter = find_by_path(session_, state.datacenter->name);
   if (!datacenter) throw Error(Fault::not_found, "datacenter '" + state.datacenter->name + "' is gone");
-  const auto result = run_task(session_, "PowerOnMultiVM_Task", *datacenter, [&](XmlOut& in) { in.ref("vm", state.ref); });
+  const auto result =
+      run_task(session_, "PowerOnMultiVM_Task", *datacenter, [&](XmlOut& in) { in.ref("vm", state.ref); });
   for (const auto& refused : result.children("notAttempted")) {
-    throw_method_fault("powering on '" + state.name + "'", refused.child("fault").child("fault") ? refused.child("fault") : refused);
+    throw_method_fault("powering on '" + state.name + "'",
+                       refused.child("fault").child("fault") ? refused.child("fault") : refused);
   }
-  for (const auto& attempted : result.children("attempted")) finish_task(session_, attempted.ref("task"), "powering on '" + state.name + "'");
+  for (const auto& attempted : result.children("attempted"))
+    finish_task(session_, attempted.ref("task"), "powering on '" + state.name + "'");
 }
 
 void Vms::power_off(const VmState& state) {
@@ -277,7 +303,9 @@ void Vms::power_off(const VmState& state) {
     // A VM that waits for an answer does nothing else: take what vSphere proposes.
     const auto choices = state.question.at({"choice"}).children("choiceInfo");
     const auto proposed = state.question.child("choice").number("defaultIndex").value_or(0);
-    const auto index = proposed >= 0 && static_cast<std::size_t>(proposed) < choices.size() ? static_cast<std::size_t>(proposed) : 0;
+    const auto index = proposed >= 0 && static_cast<std::size_t>(proposed) < choices.size()
+                           ? static_cast<std::size_t>(proposed)
+                           : 0;
     if (index < choices.size()) {
       session_.call("AnswerVM", state.ref, Effect::changes, [&](XmlOut& in) {
         in.text("questionId", state.question.text("id")).text("answerChoice", choices[index].text("key"));

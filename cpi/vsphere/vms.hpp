@@ -17,12 +17,12 @@ struct VmState {
   const DatacenterConfig* datacenter = nullptr;
   std::string name;
   bool powered_on = false;
-  bool complete = false;          // create_vm came to its end, or to its last step
+  bool complete = false;  // create_vm came to its end, or to its last step
   MoRef host;
-  std::string file;               // of its configuration: "[datastore] folder/name.vmx"
-  std::string rule;               // anti-affinity rule it is in
+  std::string file;  // of its configuration: "[datastore] folder/name.vmx"
+  std::string rule;  // anti-affinity rule it is in
   std::vector<Device> devices;
-  XmlIn question;                 // it waits for an answer
+  XmlIn question;  // it waits for an answer
   const Device* disk(const DatastorePath& file) const;
 };
 
@@ -38,7 +38,7 @@ class Vms {
   void reboot(const VmCid& vm);
 
   std::optional<VmState> find(const VmCid& vm);
-  VmState get(const VmCid& vm);              // throws vm_not_found
+  VmState get(const VmCid& vm);  // throws vm_not_found
   bool exists(const VmCid& vm);
 
   // One reconfiguration; nothing happens when `write` writes nothing.
@@ -51,7 +51,8 @@ class Vms {
   };
   std::optional<Found> find_ref(const VmCid& vm);
   std::optional<VmState> read(const Found& found);
-  Found clone(const CreateVm& request, const VmCid& vm, const VmWish& wish, const std::set<std::string>& near_datastores);
+  Found clone(const CreateVm& request, const VmCid& vm, const VmWish& wish,
+              const std::set<std::string>& near_datastores);
   CreatedVm complete(const CreateVm& request, const VmCid& vm, const VmWish& wish, const Found& found);
   Json settle(const CreateVm& request, const VmCid& vm, const VmWish& wish, const VmState& state);
   void power_on(const VmState& state, bool by_drs);

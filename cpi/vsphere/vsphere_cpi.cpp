@@ -9,12 +9,14 @@
 
 namespace slipway::cpi::vsphere {
 
-VsphereCpi::VsphereCpi(VsphereConfig config, Log log, std::size_t sessions_kept, std::shared_ptr<Transport> transport)
+VsphereCpi::VsphereCpi(VsphereConfig config, Log log, std::size_t sessions_kept,
+                       std::shared_ptr<Transport> transport)
     : config_(std::move(config)),
       log_(std::move(log)),
       sessions_kept_(sessions_kept),
       redactor_(Json::object(), {config_.password.reveal()}),
-      transport_(transport ? std::move(transport) : std::make_shared<HttpTransport>(config_.ca_pem, config_.verify_tls)) {}
+      transport_(transport ? std::move(transport)
+                           : std::make_shared<HttpTransport>(config_.ca_pem, config_.verify_tls)) {}
 
 VsphereCpi::~VsphereCpi() = default;
 
@@ -60,10 +62,12 @@ auto VsphereCpi::with_session(ErrorType otherwise, Action&& action) {
   } catch (const Error& error) {
     const auto text = redactor_.text(error.what());
     if (error.fault() == Fault::exhausted) throw CpiError(ErrorType::no_disk_space, text);
-    const bool again = error.fault() == Fault::retryable || error.fault() == Fault::outcome_unknown || error.fault() == Fault::conflict;
+    const bool again = error.fault() == Fault::retryable || error.fault() == Fault::outcome_unknown ||
+                       error.fault() == Fault::conflict;
     throw CpiError(otherwise, error.fault(), text, again);
   } catch (const std::filesystem::filesystem_error& error) {
-    throw CpiError(error.code() == std::errc::no_space_on_device ? ErrorType::no_disk_space : otherwise, error.what());
+    throw CpiError(error.code() == std::errc::no_space_on_device ? ErrorType::no_disk_space : otherwise,
+                   error.what());
   }
 }
 
@@ -79,7 +83,8 @@ auto VsphereCpi::with_disks(Action&& action) {
 Info VsphereCpi::info() { return {3, {"vsphere-ovf", "vsphere-ova"}}; }
 
 StemcellCid VsphereCpi::create_stemcell(const std::string& image_path, const Json&, const Json&) {
-  return with_session(ErrorType::cloud_error, [&](Session& session) { return Stemcells(session).create(image_path); });
+  return with_session(ErrorType::cloud_error,
+                      [&](Session& session) { return Stemcells(session).create(image_path); });
 }
 
 void VsphereCpi::delete_stemcell(const StemcellCid& stemcell) {
@@ -90,7 +95,8 @@ CreatedVm VsphereCpi::create_vm(const CreateVm& request) {
   return with_session(ErrorType::vm_creation_failed, [&](Session& session) {
     Vms vms(session);
     try {
-      auto near = request.disks.empty() ? std::set<std::string>() : Disks(session, vms).datastores_of(request.disks);
+      auto near =
+          request.disks.empty() ? std::set<std::string>() : Disks(session, vms).datastores_of(request.disks);
       auto created = vms.create(request, near);
       log_.info("vm.created", {{"vm", created.vm.value}});
       return created;
@@ -116,18 +122,19 @@ bool VsphereCpi::has_vm(const VmCid& vm) {
 }
 
 void VsphereCpi::set_vm_metadata(const VmCid& vm, const Json& metadata) {
-  with_session(ErrorType::cloud_error, [&](Session& session) {
-    set_custom_fields(session, Vms(session).get(vm).ref, metadata);
-  });
+  with_session(ErrorType::cloud_error,
+               [&](Session& session) { set_custom_fields(session, Vms(session).get(vm).ref, metadata); });
 }
 
 Json VsphereCpi::calculate_vm_cloud_properties(const VmRequirements& requirements) {
-  return {{"cpu", requirements.cpu}, {"ram", requirements.ram_mib}, {"disk", requirements.ephemeral_disk_mib}};
+  return {
+      {"cpu", requirements.cpu}, {"ram", requirements.ram_mib}, {"disk", requirements.ephemeral_disk_mib}};
 }
 
-DiskCid VsphereCpi::create_disk(std::int64_t size_mib, const Json& cloud_properties, const std::optional<VmCid>& near_vm,
-                                const std::string& idempotency_key) {
-  return with_disks([&](Disks& disks) { return disks.create(size_mib, cloud_properties, near_vm, idempotency_key); });
+DiskCid VsphereCpi::create_disk(std::int64_t size_mib, const Json& cloud_properties,
+                                const std::optional<VmCid>& near_vm, const std::string& idempotency_key) {
+  return with_disks(
+      [&](Disks& disks) { return disks.create(size_mib, cloud_properties, near_vm, idempotency_key); });
 }
 
 void VsphereCpi::delete_disk(const DiskCid& disk) {
@@ -158,7 +165,8 @@ void VsphereCpi::resize_disk(const DiskCid& disk, std::int64_t new_size_mib) {
   with_disks([&](Disks& disks) { disks.resize(disk, new_size_mib, nullptr); });
 }
 
-std::optional<DiskCid> VsphereCpi::update_disk(const DiskCid& disk, std::int64_t new_size_mib, const Json& cloud_properties) {
+std::optional<DiskCid> VsphereCpi::update_disk(const DiskCid& disk, std::int64_t new_size_mib,
+                                               const Json& cloud_properties) {
   with_disks([&](Disks& disks) { disks.resize(disk, new_size_mib, &cloud_properties); });
   return std::nullopt;
 }
@@ -172,7 +180,9 @@ void VsphereCpi::delete_snapshot(const SnapshotCid& snapshot) {
 }
 
 Json VsphereCpi::create_network(const Json&) {
-  throw CpiError(ErrorType::not_implemented, "this CPI uses port groups that the vCenter's owner made; name one in cloud_properties.name");
+  throw CpiError(
+      ErrorType::not_implemented,
+      "this CPI uses port groups that the vCenter's owner made; name one in cloud_properties.name");
 }
 
 void VsphereCpi::delete_network(const NetworkCid&) {

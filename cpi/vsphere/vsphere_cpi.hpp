@@ -18,11 +18,13 @@ namespace slipway::cpi::vsphere {
 class VsphereCpi final : public Cpi {
  public:
   // `transport` null: HTTPS.
-  VsphereCpi(VsphereConfig config, Log log, std::size_t sessions_kept, std::shared_ptr<Transport> transport = nullptr);
+  VsphereCpi(VsphereConfig config, Log log, std::size_t sessions_kept,
+             std::shared_ptr<Transport> transport = nullptr);
   ~VsphereCpi() override;
 
   Info info() override;
-  StemcellCid create_stemcell(const std::string& image_path, const Json& cloud_properties, const Json& tags) override;
+  StemcellCid create_stemcell(const std::string& image_path, const Json& cloud_properties,
+                              const Json& tags) override;
   void delete_stemcell(const StemcellCid& stemcell) override;
   CreatedVm create_vm(const CreateVm& request) override;
   void delete_vm(const VmCid& vm) override;
@@ -30,8 +32,8 @@ class VsphereCpi final : public Cpi {
   bool has_vm(const VmCid& vm) override;
   void set_vm_metadata(const VmCid& vm, const Json& metadata) override;
   Json calculate_vm_cloud_properties(const VmRequirements& requirements) override;
-  DiskCid create_disk(std::int64_t size_mib, const Json& cloud_properties, const std::optional<VmCid>& near_vm,
-                      const std::string& idempotency_key = {}) override;
+  DiskCid create_disk(std::int64_t size_mib, const Json& cloud_properties,
+                      const std::optional<VmCid>& near_vm, const std::string& idempotency_key = {}) override;
   void delete_disk(const DiskCid& disk) override;
   bool has_disk(const DiskCid& disk) override;
   Json attach_disk(const VmCid& vm, const DiskCid& disk) override;
@@ -39,7 +41,8 @@ class VsphereCpi final : public Cpi {
   std::vector<DiskCid> get_disks(const VmCid& vm) override;
   void set_disk_metadata(const DiskCid& disk, const Json& metadata) override;
   void resize_disk(const DiskCid& disk, std::int64_t new_size_mib) override;
-  std::optional<DiskCid> update_disk(const DiskCid& disk, std::int64_t new_size_mib, const Json& cloud_properties) override;
+  std::optional<DiskCid> update_disk(const DiskCid& disk, std::int64_t new_size_mib,
+                                     const Json& cloud_properties) override;
   SnapshotCid snapshot_disk(const DiskCid& disk, const Json& metadata) override;
   void delete_snapshot(const SnapshotCid& snapshot) override;
   Json create_network(const Json& subnet_definition) override;

@@ -41,8 +41,9 @@ auto insist(Action&& action) {
 }
 
 bool changes(const std::string& name) {
-  for (const char* one : {"CloneVM_Task", "ReconfigVM_Task", "PowerOnVM_Task", "PowerOffVM_Task", "Destroy_Task", "CreateVirtualDisk_Task",
-                          "DeleteVirtualDisk_Task", "DeleteDatastoreFile_Task", "MakeDirectory", "CreateFolder", "CopyVirtualDisk_Task",
+  for (const char* one : {"CloneVM_Task", "ReconfigVM_Task", "PowerOnVM_Task", "PowerOffVM_Task",
+                          "Destroy_Task", "CreateVirtualDisk_Task", "DeleteVirtualDisk_Task",
+                          "DeleteDatastoreFile_Task", "MakeDirectory", "CreateFolder", "CopyVirtualDisk_Task",
                           "ExtendVirtualDisk_Task", "MoveVirtualDisk_Task", "PUT /folder", "Login"}) {
     if (name == one) return true;
   }
@@ -51,11 +52,16 @@ bool changes(const std::string& name) {
 
 std::string name_of(Mishap mishap) {
   switch (mishap) {
-    case Mishap::none: return "none";
-    case Mishap::reply_lost: return "reply-lost";
-    case Mishap::reply_garbled: return "reply-garbled";
-    case Mishap::busy: return "busy";
-    case Mishap::sent_twice: return "sent-twice";
+    case Mishap::none:
+      return "none";
+    case Mishap::reply_lost:
+      return "reply-lost";
+    case Mishap::reply_garbled:
+      return "reply-garbled";
+    case Mishap::busy:
+      return "busy";
+    case Mishap::sent_twice:
+      return "sent-twice";
   }
   return "";
 }
@@ -96,7 +102,8 @@ void try_changes(Mishap mishap, int step) {
     at += step;
     REQUIRE(at < 80);
   }
-  MESSAGE(name_of(mishap) << " met every " << step << ". of the first " << at << " changes, one in each life");
+  MESSAGE(name_of(mishap) << " met every " << step << ". of the first " << at
+                          << " changes, one in each life");
   CHECK(at > 10);
 }
 
@@ -127,12 +134,14 @@ TEST_SUITE("vSphere on vcsim, mishaps") {
     auto& world = VcsimWorld::get();
     const auto config = world.config();
     int mishaps = 0;
-    for (const char* name : {"ImportVApp", "POST /nfc", "HttpNfcLeaseComplete", "CreateSnapshot_Task", "MarkAsTemplate", "Rename_Task"}) {
+    for (const char* name : {"ImportVApp", "POST /nfc", "HttpNfcLeaseComplete", "CreateSnapshot_Task",
+                             "MarkAsTemplate", "Rename_Task"}) {
       CAPTURE(name);
       const auto transport = std::make_shared<TestTransport>(config.ca_pem, true);
       VsphereCpi cpi(config, Log::discard(), 0, transport);
       transport->plan(Mishap::reply_lost, 0, [&](const std::string& seen) { return seen == name; });
-      const auto stemcell = insist([&] { return cpi.create_stemcell(world.other_image().string(), Json::object(), Json::object()); });
+      const auto stemcell = insist(
+          [&] { return cpi.create_stemcell(world.other_image().string(), Json::object(), Json::object()); });
       if (transport->happened()) ++mishaps;
       const auto there = world.vms_in("DC0/vm/slipway/stemcells/" + stemcell.value);
       CHECK(there.size() == 1);
@@ -179,7 +188,8 @@ TEST_SUITE("vSphere on vcsim, secrets and TLS") {
     settings.erase("password_file");
     settings["password"] = "not-the-password";
     VsphereCpi cpi(read_vsphere_config(settings, "test"), Log::discard(), 0);
-    CHECK_THROWS_WITH_AS(cpi.has_vm({"vm-x"}), doctest::Contains("refuses the user 'slipway@vsphere.local'"), CpiError);
+    CHECK_THROWS_WITH_AS(cpi.has_vm({"vm-x"}), doctest::Contains("refuses the user 'slipway@vsphere.local'"),
+                         CpiError);
   }
 
   TEST_CASE("the password is in no output, error, argument or environment of any method") {
@@ -192,15 +202,21 @@ TEST_SUITE("vSphere on vcsim, secrets and TLS") {
     const auto file = world.folder() / "without-password.json";
     write_file_atomically(file, dump(settings), 0600);
     const auto call = [&](const std::string& method, const Json& arguments, const std::string& given) {
-      const Json request{{"method", method}, {"arguments", arguments}, {"api_version", 2},
+      const Json request{{"method", method},
+                         {"arguments", arguments},
+                         {"api_version", 2},
                          {"context", {{"director_uuid", "d"}, {"request_id", "r"}, {"password", given}}}};
-      const auto result = run({.argv = {SLIPWAY_CPI_VSPHERE, file.string()}, .standard_input = dump(request)});
+      const auto result =
+          run({.argv = {SLIPWAY_CPI_VSPHERE, file.string()}, .standard_input = dump(request)});
       seen += result.standard_output + result.standard_error;
       return parse_json(result.standard_output, "response");
     };
-    const auto stemcell = call("create_stemcell", {world.image().string(), Json::object()}, password)["result"];
+    const auto stemcell =
+        call("create_stemcell", {world.image().string(), Json::object()}, password)["result"];
     REQUIRE(stemcell.is_string());
-    const auto vm = call("create_vm", {"canary", stemcell, Json::object(), world.networks(), Json::array(), Json::object()}, password)["result"][0];
+    const auto vm = call(
+        "create_vm", {"canary", stemcell, Json::object(), world.networks(), Json::array(), Json::object()},
+        password)["result"][0];
     REQUIRE(vm == "vm-canary");
     const auto disk = call("create_disk", {64, Json::object(), vm}, password)["result"];
     call("attach_disk", {vm, disk}, password);
@@ -209,7 +225,9 @@ TEST_SUITE("vSphere on vcsim, secrets and TLS") {
     call("detach_disk", {vm, disk}, password);
     call("snapshot_disk", {disk, Json::object()}, password);
     call("attach_disk", {vm, "disk-none"}, password);
-    call("create_vm", {"canary-2", "stemcell-none", Json::object(), world.networks(), Json::array(), Json::object()}, password);
+    call("create_vm",
+         {"canary-2", "stemcell-none", Json::object(), world.networks(), Json::array(), Json::object()},
+         password);
     call("delete_vm", Json::array({vm}), password);
     call("delete_disk", Json::array({disk}), password);
     const auto wrong = call("has_vm", Json::array({vm}), password + "!");

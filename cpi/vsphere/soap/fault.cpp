@@ -57,7 +57,8 @@ std::string_view named(std::string_view element) {
 std::string missing_privilege(const XmlIn& detail) {
   std::string privileges = detail.text("privilegeId");
   for (const auto& missing : detail.children("missingPrivileges")) {
-    for (const auto& id : missing.children("privilegeIds")) privileges += (privileges.empty() ? "" : ", ") + id.text();
+    for (const auto& id : missing.children("privilegeIds"))
+      privileges += (privileges.empty() ? "" : ", ") + id.text();
   }
   if (privileges.empty()) return "";
   return ", the account lacks " + privileges + " on " + to_string(detail.ref("object"));
@@ -66,7 +67,8 @@ std::string missing_privilege(const XmlIn& detail) {
 }  // namespace
 
 VimFault::VimFault(const std::string& what, const std::string& type, const std::string& message, XmlIn detail)
-    : Error(classify(type), what + ": " + type + (message.empty() ? "" : ": " + message) + missing_privilege(detail)),
+    : Error(classify(type),
+            what + ": " + type + (message.empty() ? "" : ": " + message) + missing_privilege(detail)),
       type_(type),
       detail_(std::move(detail)) {}
 

@@ -23,7 +23,8 @@ std::optional<std::int64_t> to_number(const std::string& text, std::string_view 
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error == std::errc() && end == text.data() + text.size()) return value;
-  throw Error(Fault::outcome_unknown, "vCenter's answer has a '" + std::string(name) + "' that is no whole number");
+  throw Error(Fault::outcome_unknown,
+              "vCenter's answer has a '" + std::string(name) + "' that is no whole number");
 }
 
 void require_depth(const pugi::xml_document& document, std::string_view source, int max_depth) {
@@ -32,8 +33,8 @@ void require_depth(const pugi::xml_document& document, std::string_view source, 
     if (auto inner = node.first_child()) {
       node = inner;
       if (++depth > max_depth) {
-        throw Error(Fault::outcome_unknown,
-                    std::string(source) + " is nested deeper than " + std::to_string(max_depth) + " elements");
+        throw Error(Fault::outcome_unknown, std::string(source) + " is nested deeper than " +
+                                                std::to_string(max_depth) + " elements");
       }
       continue;
     }
@@ -89,7 +90,8 @@ XmlOut& XmlOut::any_string(const char* name, std::string_view value) {
   return *this;
 }
 
-XmlOut XmlOut::copy(const char* name, const XmlIn& element, const std::function<bool(const XmlIn&)>& leave_out) {
+XmlOut XmlOut::copy(const char* name, const XmlIn& element,
+                    const std::function<bool(const XmlIn&)>& leave_out) {
   const auto source = element.node();
   XmlOut made(node_.append_child(name));
   for (const auto& attribute : source.attributes()) {
@@ -102,7 +104,8 @@ XmlOut XmlOut::copy(const char* name, const XmlIn& element, const std::function<
       const std::string_view type = attribute.value();
       const auto prefix = type.substr(0, type.size() - local_name(type).size());
       const bool is_schema = prefix.starts_with("xs") || prefix.starts_with("XMLSchema");
-      made.node_.append_attribute("xsi:type").set_value(((is_schema ? "xsd:" : "") + std::string(local_name(type))).c_str());
+      made.node_.append_attribute("xsi:type")
+          .set_value(((is_schema ? "xsd:" : "") + std::string(local_name(type))).c_str());
     }
   }
   const auto children = element.children();
@@ -135,7 +138,8 @@ XmlIn XmlIn::child(std::string_view local) const {
 std::vector<XmlIn> XmlIn::children(std::string_view local) const {
   std::vector<XmlIn> found;
   for (const auto& node : node_.children()) {
-    if (node.type() == pugi::node_element && local_name(node.name()) == local) found.emplace_back(document_, node);
+    if (node.type() == pugi::node_element && local_name(node.name()) == local)
+      found.emplace_back(document_, node);
   }
   return found;
 }
@@ -156,7 +160,9 @@ XmlIn XmlIn::at(std::initializer_list<std::string_view> path) const {
 
 std::string XmlIn::text() const { return node_.text().get(); }
 std::string XmlIn::text(std::string_view local) const { return child(local).text(); }
-std::optional<std::int64_t> XmlIn::number(std::string_view local) const { return to_number(text(local), local); }
+std::optional<std::int64_t> XmlIn::number(std::string_view local) const {
+  return to_number(text(local), local);
+}
 std::optional<std::int64_t> XmlIn::number() const { return to_number(text(), name()); }
 
 bool XmlIn::flag(std::string_view local, bool fallback) const {
@@ -180,10 +186,11 @@ std::vector<MoRef> XmlIn::refs(std::string_view local) const {
 
 XmlIn parse_xml(std::string_view text, std::string_view source, int max_depth) {
   auto document = std::make_shared<pugi::xml_document>();
-  const auto result = document->load_buffer(text.data(), text.size(), pugi::parse_default, pugi::encoding_utf8);
+  const auto result =
+      document->load_buffer(text.data(), text.size(), pugi::parse_default, pugi::encoding_utf8);
   if (!result || !document->document_element()) {
-    throw Error(Fault::outcome_unknown, std::string(source) + " is no XML: " + result.description() + " at byte " +
-                                            std::to_string(result.offset));
+    throw Error(Fault::outcome_unknown, std::string(source) + " is no XML: " + result.description() +
+                                            " at byte " + std::to_string(result.offset));
   }
   require_depth(*document, source, max_depth);
   const auto root = document->document_element();

@@ -39,7 +39,8 @@ class XmlOut {
   XmlOut& any_string(const char* name, std::string_view value);  // a value of the type xsd:anyType
   // An element of a response as a part of this request, whatever namespace prefixes it came with. Children
   // for which `leave_out` holds stay behind.
-  XmlOut copy(const char* name, const XmlIn& element, const std::function<bool(const XmlIn&)>& leave_out = {});
+  XmlOut copy(const char* name, const XmlIn& element,
+              const std::function<bool(const XmlIn&)>& leave_out = {});
   pugi::xml_node node() const { return node_; }
 
  private:
@@ -55,20 +56,20 @@ class XmlIn {
       : document_(std::move(document)), node_(node) {}
 
   explicit operator bool() const { return static_cast<bool>(node_); }
-  std::string_view name() const;                      // local
-  std::string_view type() const;                      // local name in xsi:type
-  XmlIn child(std::string_view local) const;          // the first one
+  std::string_view name() const;              // local
+  std::string_view type() const;              // local name in xsi:type
+  XmlIn child(std::string_view local) const;  // the first one
   std::vector<XmlIn> children(std::string_view local) const;
   std::vector<XmlIn> children() const;
   XmlIn at(std::initializer_list<std::string_view> path) const;
 
-  std::string text() const;                           // this element's own
-  std::string text(std::string_view local) const;     // a child's; "" when absent
+  std::string text() const;                                          // this element's own
+  std::string text(std::string_view local) const;                    // a child's; "" when absent
   std::optional<std::int64_t> number(std::string_view local) const;  // Fault::outcome_unknown when it is none
   std::optional<std::int64_t> number() const;
   bool flag(std::string_view local, bool fallback = false) const;
   bool flag() const;
-  MoRef ref() const;                                  // this element read as a reference
+  MoRef ref() const;  // this element read as a reference
   MoRef ref(std::string_view local) const;
   std::vector<MoRef> refs(std::string_view local) const;
   pugi::xml_node node() const { return node_; }
