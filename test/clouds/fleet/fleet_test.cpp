@@ -1,11 +1,13 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/digest.hpp"
 #include "base/yaml.hpp"
 #include "cpi/aws/aws_account.hpp"
 #include "cpi/aws/names.hpp"
+#include "cpi/vsphere/vcsim_world.hpp"
 #include "test/clouds/fleet/stand_in_agents.hpp"
 #include "test/scenario/bad_input/director_process.hpp"
 #include "test/scenario/bad_input/samples.hpp"
@@ -13,6 +15,7 @@
 using namespace slipway;
 using namespace slipway::test;
 using cpi::aws::AwsAccount;
+using cpi::vsphere::VcsimWorld;
 
 // One director, one deployment, several clouds: the real director as a process with its own bus, each cloud's
 // CPI as a program that a CPI config names.
@@ -20,6 +23,7 @@ namespace {
 
 struct Fleet {
   AwsAccount account;
+  VcsimWorld& vcenter = VcsimWorld::get();
   TempDir folder{"fleet"};
   DirectorProcess director{{.agent_wait_seconds = 60}};
   std::unique_ptr<StandInAgents> agents;
@@ -27,14 +31,20 @@ struct Fleet {
   Fleet() {
     auto aws = account.config();
     aws["agent"]["mbus"] = bus();
+    aws["default_instance_type"] = "m5.large";
     // Keys come with each request, from the CPI config.
     for (const auto* key : {"access_key_id", "secret_access_key"}) aws[key] = "not-these";
     director.stop();
     director.allow_program("/near/cpi", {SLIPWAY_CPI_SIMULATED, folder.path().string()});
     director.allow_program("/aws/cpi", {SLIPWAY_CPI_AWS, account.config_file(aws)});
+    auto vsphere = vcenter.settings();
+    vsphere["agent"]["mbus"] = bus();
+    write_file_atomically(folder.path() / "vsphere.json", dump(vsphere), 0600);
+    director.allow_program("/vsphere/cpi", {SLIPWAY_CPI_VSPHERE, (folder.path() / "vsphere.json").string()});
     director.start();
     agents = std::make_unique<StandInAgents>(std::vector<StandInAgents::Cloud>{
-        [this] { return near_settings(); }, [this] { return aws_settings(); }});
+        [this] { return near_settings(); }, [this] { return aws_settings(); },
+        [this] { return vsphere_settings(); }});
     REQUIRE(director
                 .send("POST", "/configs",
                       dump({{"name", "default"}, {"type", "cpi"}, {"content", to_yaml(cpi_config())}}),
@@ -50,20 +60,19 @@ struct Fleet {
     const Json properties{{"region", account["region"]},
                           {"access_key_id", keys["access_key_id"]},
                           {"secret_access_key", keys["secret_access_key"]}};
-    return {
-        {"cpis",
-         Json::array(
-             {{{"name", "near"},
-               {"type", "simulated"},
-               {"exec_path", "/near/cpi"},
-               {"properties", Json::object()}},
-              {{"name", "far"}, {"type", "aws"}, {"exec_path", "/aws/cpi"}, {"properties", properties}}})}};
+    const auto entry = [](const char* name, const char* type, const char* path, const Json& of) {
+      return Json{{"name", name}, {"type", type}, {"exec_path", path}, {"properties", of}};
+    };
+    return {{"cpis",
+             {entry("near", "simulated", "/near/cpi", Json::object()),
+              entry("far", "aws", "/aws/cpi", properties),
+              entry("house", "vsphere", "/vsphere/cpi", Json::object())}}};
   }
 
   Json cloud_config() const {
     auto config = parse_yaml(
-        "azs: [{name: z1, cpi: near}, {name: z2, cpi: far}]\n"
-        "vm_types: [{name: small, cloud_properties: {instance_type: m5.large}}]\n"
+        "azs: [{name: z1, cpi: near}, {name: z2, cpi: far}, {name: z3, cpi: house}]\n"
+        "vm_types: [{name: small}]\n"
         "disk_types: [{name: data, disk_size: 1024}]\n"
         "networks:\n"
         "- name: default\n"
@@ -72,6 +81,8 @@ struct Fleet {
         "  - {range: 10.9.0.0/24, gateway: 10.9.0.1, azs: [z1], dns: [10.9.0.1]}\n"
         "  - {range: 10.60.0.0/20, gateway: 10.60.0.1, azs: [z2], dns: [10.60.0.2], reserved: [10.60.0.2 - "
         "10.60.0.20]}\n"
+        "  - {range: 10.77.0.0/24, gateway: 10.77.0.1, azs: [z3], dns: [10.77.0.1], cloud_properties: {name: "
+        "VM Network}}\n"
         "compilation: {workers: 1, az: z1, network: default, vm_type: small}\n",
         "cloud config");
     config["networks"][0]["subnets"][1]["cloud_properties"] = {
@@ -81,17 +92,18 @@ struct Fleet {
 
   static std::string manifest(int instances, const std::string& value) {
     auto manifest = parse_yaml(sample_manifest(instances, value), "manifest");
-    manifest["instance_groups"][0]["azs"] = {"z1", "z2"};
+    manifest["instance_groups"][0]["azs"] = {"z1", "z2", "z3"};
     manifest["instance_groups"][0]["persistent_disk_type"] = "data";
     return to_yaml(manifest);
   }
 
-  // A light stemcell for AWS is just a stemcell to the simulated cloud.
+  // Its image is vSphere's; AWS takes the AMI it names, and the simulated cloud any bytes.
   std::string stemcell() const {
+    const auto image = read_file(vcenter.image());
     return tarball({{"stemcell.MF", "name: debian\nversion: '1.0'\noperating_system: debian-12\nsha1: '" +
-                                        sha1_hex("image") + "'\napi_version: 3\ncloud_properties: {ami: {" +
+                                        sha1_hex(image) + "'\napi_version: 3\ncloud_properties: {ami: {" +
                                         account["region"] + ": " + account["ami"] + "}}\n"},
-                    {"image", "image"}});
+                    {"image", image}});
   }
 
   Json near() const {
@@ -125,6 +137,28 @@ struct Fleet {
     return settings;
   }
 
+  std::map<std::string, Json> vsphere_settings() const {
+    std::map<std::string, Json> settings;
+    for (const auto& name : house_vms()) {
+      const auto vm = vcenter.properties_of({name}, {"config.extraConfig", "runtime.powerState"});
+      if (vm.text("runtime.powerState") != "poweredOn") continue;
+      for (const auto& option : vm.get("config.extraConfig").children("OptionValue")) {
+        if (option.text("key") != "guestinfo.userdata") continue;
+        auto found = parse_json(base64_decode(option.text("value")), "guestinfo");
+        const auto agent = found.at("agent_id").get<std::string>();
+        settings[agent] = std::move(found);
+      }
+    }
+    return settings;
+  }
+
+  std::vector<std::string> house_vms() const { return vcenter.vms_in("DC0/vm/slipway/vms"); }
+  std::size_t house_disks() const {
+    const auto files = vcenter.disk_files();  // a descriptor and its extent each
+    return static_cast<std::size_t>(std::count_if(files.begin(), files.end(), [](const std::string& name) {
+      return name.ends_with(".vmdk") && !name.ends_with("-flat.vmdk");
+    }));
+  }
   std::size_t near_vms() const { return near().value("vms", Json::object()).size(); }
   std::size_t near_disks() const { return near().value("disks", Json::object()).size(); }
   std::size_t aws_disks() const {
@@ -138,57 +172,61 @@ struct Fleet {
 }  // namespace
 
 TEST_CASE(
-    "a deployment spreads over two clouds, scales, is recreated and goes, and neither cloud holds anything "
-    "of it") {
+    "a deployment spreads over three clouds, scales, is recreated and goes, and no cloud holds anything of "
+    "it") {
   Fleet fleet;
   REQUIRE(fleet.director.upload("/stemcells", fleet.stemcell()).state == "done");
   REQUIRE(fleet.director.upload("/releases", SampleRelease{}.bytes()).state == "done");
-  CHECK(fleet.director.get("/stemcells").size() == 2);
+  CHECK(fleet.director.get("/stemcells").size() == 3);
+  const auto spread = [&] {
+    return std::vector{fleet.near_vms(), fleet.instances().size(), fleet.house_vms().size()};
+  };
+  const auto disks = [&] { return std::vector{fleet.near_disks(), fleet.aws_disks(), fleet.house_disks()}; };
+  using Counts = std::vector<std::size_t>;
 
-  auto end = fleet.deploy(2, "one");
+  auto end = fleet.deploy(3, "one");
   CAPTURE(end.result);
   REQUIRE(end.state == "done");
-  CHECK(fleet.near_vms() == 1);
-  CHECK(fleet.instances().size() == 1);
-  CHECK(fleet.near_disks() == 1);
-  CHECK(fleet.aws_disks() == 1);
+  CHECK(spread() == Counts{1, 1, 1});
+  CHECK(disks() == Counts{1, 1, 1});
 
-  end = fleet.deploy(4, "two");
+  end = fleet.deploy(6, "two");
   CAPTURE(end.result);
   REQUIRE(end.state == "done");
-  CHECK(fleet.near_vms() == 2);
-  CHECK(fleet.instances().size() == 2);
-  CHECK(fleet.agents->started() == 4);
+  CHECK(spread() == Counts{2, 2, 2});
+  CHECK(fleet.agents->started() == 6);
 
   std::set<std::string> before;
   for (const auto& instance : fleet.instances()) before.insert(instance.id);
-  end = fleet.director.follow(
-      fleet.director.send("PUT", "/deployments/dep/jobs/*?state=recreate", "", "text/yaml"));
+  for (const auto& name : fleet.house_vms()) before.insert(name);
+  end = fleet.director.follow(fleet.director.send("PUT", "/deployments/dep/jobs/*?state=recreate"));
   CAPTURE(end.result);
   CHECK(end.state == "done");
-  CHECK(fleet.instances().size() == 2);
+  CHECK(spread() == Counts{2, 2, 2});
+  CHECK(disks() == Counts{2, 2, 2});
+  CHECK(fleet.agents->started() == 12);
   for (const auto& instance : fleet.instances()) CHECK_FALSE(before.contains(instance.id));
-  CHECK(fleet.aws_disks() == 2);
+  for (const auto& name : fleet.house_vms()) CHECK_FALSE(before.contains(name));
   CHECK(fleet.agents->agents().violations() == std::vector<std::string>{});
 
-  end = fleet.deploy(2, "two");
+  end = fleet.deploy(3, "two");
   CAPTURE(end.result);
   CHECK(end.state == "done");
-  CHECK(fleet.near_vms() + fleet.instances().size() == 2);
+  CHECK(spread() == Counts{1, 1, 1});
 
   end = fleet.director.follow(fleet.director.send("DELETE", "/deployments/dep"));
   CAPTURE(end.result);
   CHECK(end.state == "done");
-  CHECK(fleet.near_vms() == 0);
-  CHECK(fleet.instances().empty());
+  CHECK(spread() == Counts{0, 0, 0});
   // Disks of deleted deployments are kept as orphans until they are cleaned up.
   end = fleet.director.follow(
       fleet.director.send("POST", "/cleanup", R"({"config":{"remove_all":true}})", "application/json"));
   CAPTURE(end.result);
   CHECK(end.state == "done");
-  CHECK(fleet.near_disks() == 0);
-  CHECK(fleet.aws_disks() == 0);
+  CHECK(disks() == Counts{0, 0, 0});
   CHECK(
       fleet.account.tagged("DescribeNetworkInterfaces", "networkInterfaceSet", cpi::aws::agent_tag).empty());
+  CHECK(fleet.account.tagged("DescribeVolumes", "volumeSet", cpi::aws::agent_tag).empty());
   CHECK(fleet.near().value("stemcells", Json::object()).empty());
+  CHECK(fleet.vcenter.vms_in("DC0/vm/slipway/stemcells").empty());
 }

@@ -3,6 +3,7 @@
 #include <nats/nats.h>
 
 #include <iostream>
+#include <utility>
 
 #include "stemcells/agent/protocol/protocol.hpp"
 
@@ -39,8 +40,16 @@ class StandInAgents::OnBus {
     const auto certificate = *next_;
     next_.reset();
     lock.unlock();
-    disconnect();
+    // Both listen as one queue for a moment, and the old one ends what it has begun: no request is lost or comes twice.
+    auto* old_subscription = std::exchange(subscription_, nullptr);
+    auto* old_connection = std::exchange(connection_, nullptr);
     connect(certificate);
+    if (old_subscription != nullptr && natsSubscription_Drain(old_subscription) == NATS_OK) {
+      natsSubscription_WaitForDrainCompletion(old_subscription, 10'000);
+    }
+    natsSubscription_Destroy(old_subscription);
+    if (old_connection != nullptr) natsConnection_Close(old_connection);
+    natsConnection_Destroy(old_connection);
   }
 
  private:
@@ -60,8 +69,8 @@ class StandInAgents::OnBus {
       connection_ = nullptr;
       return;
     }
-    natsConnection_Subscribe(&subscription_, connection_, agent::request_subject(id_).c_str(),
-                             &OnBus::on_message, this);
+    natsConnection_QueueSubscribe(&subscription_, connection_, agent::request_subject(id_).c_str(), id_.c_str(),
+                                  &OnBus::on_message, this);
     natsConnection_FlushTimeout(connection_, 5000);
   }
 
