@@ -30,7 +30,7 @@ void repaired_once_after(SickLab& lab, int index, const std::function<void()>& k
 bool leads(SickLab& lab, int port) {
   const auto text =
       lab.in_lab({"/usr/bin/curl", "--silent", "--insecure", "https://10.77.0.1:" + std::to_string(port) + "/metrics"});
-  return text.out.find("slipway_health_leading 1") != std::string::npos;
+  return text.out.find("\nslipway_health_leading 1\n") != std::string::npos;
 }
 
 }  // namespace
