@@ -71,7 +71,9 @@ bool is_ready(const Json& node) {
   return false;
 }
 
-Json web_pods(ClusterLab& lab) { return lab.objects({"pods", "--selector=app=web", "--field-selector=status.phase=Running"}); }
+Json web_pods(ClusterLab& lab) {
+  return lab.objects({"pods", "--selector=app=web", "--field-selector=status.phase=Running"});
+}
 
 std::string name_of(const Json& object) { return object.at("metadata").at("name").get<std::string>(); }
 
@@ -83,7 +85,8 @@ std::vector<std::string> names_of(const Json& pods) {
 }
 
 // Asks again and again who answers; every one of `names` must.
-void check_all_answer(ClusterLab& lab, const std::vector<std::string>& argv, const std::vector<std::string>& names) {
+void check_all_answer(ClusterLab& lab, const std::vector<std::string>& argv,
+                      const std::vector<std::string>& names) {
   std::vector<std::string> missing = names;
   for (int tries = 0; tries < 40 && !missing.empty(); ++tries) {
     const auto outcome = lab.in_lab(argv);
@@ -110,7 +113,8 @@ TEST_CASE("every worker becomes a ready node of the version the release has") {
   }
 }
 
-TEST_CASE("pods of a deployment run on two nodes and are reached by name, by a node's port and from outside") {
+TEST_CASE(
+    "pods of a deployment run on two nodes and are reached by name, by a node's port and from outside") {
   auto& lab = ClusterLab::the_one();
   lab.apply(web);
   lab.must_kubectl({"rollout", "status", "deployment/web", "--timeout=120s"});
@@ -119,16 +123,24 @@ TEST_CASE("pods of a deployment run on two nodes and are reached by name, by a n
   CHECK(pods[0].at("spec").at("nodeName") != pods[1].at("spec").at("nodeName"));
   const auto names = names_of(pods);
   const auto inside = [&](const std::string& url) {
-    return std::vector<std::string>{"/bin/bash", "-c", "exec \"$0\" --kubeconfig=\"$1\" exec \"$2\" -- timeout 5 wget -q -O - \"$3\"",
-                                    lab.kubectl_program(), lab.kubeconfig(), names[0], url};
+    return std::vector<std::string>{
+        "/bin/bash",
+        "-c",
+        "exec \"$0\" --kubeconfig=\"$1\" exec \"$2\" -- timeout 5 wget -q -O - \"$3\"",
+        lab.kubectl_program(),
+        lab.kubeconfig(),
+        names[0],
+        url};
   };
   check_all_answer(lab, inside("http://web/"), names);
   check_all_answer(lab, inside("http://web.default.svc.cluster.local/"), names);
   for (const auto& worker : lab.instances("worker")) {
     const auto address = worker.at("ips").at(0).get<std::string>();
-    check_all_answer(lab, {"/usr/bin/curl", "--silent", "--max-time", "5", "http://" + address + ":30080/"}, names);
+    check_all_answer(lab, {"/usr/bin/curl", "--silent", "--max-time", "5", "http://" + address + ":30080/"},
+                     names);
     check_all_answer(lab, inside("http://" + address + ":30080/"), names);
-    CHECK(lab.must_on(worker, {"/bin/busybox", "wget", "-q", "-O", "-", "http://127.0.0.1:30080/"}).find("web-") == 0);
+    CHECK(lab.must_on(worker, {"/bin/busybox", "wget", "-q", "-O", "-", "http://127.0.0.1:30080/"})
+              .find("web-") == 0);
   }
 }
 
@@ -162,12 +174,13 @@ TEST_CASE("a volume keeps its data over the restart of the pod that uses it") {
 TEST_CASE("names are resolved inside pods: the cluster's and the instances'") {
   auto& lab = ClusterLab::the_one();
   const auto pod = name_of(web_pods(lab).at(0));
-  CHECK(lab.must_kubectl({"exec", pod, "--", "nslookup", "kubernetes.default.svc.cluster.local"}).find("10.100.200.1") !=
-        std::string::npos);
+  CHECK(lab.must_kubectl({"exec", pod, "--", "nslookup", "kubernetes.default.svc.cluster.local"})
+            .find("10.100.200.1") != std::string::npos);
   const auto master = lab.instances("master").at(0);
-  const auto name = master.at("id").get<std::string>() + ".master.default." + ClusterLab::deployment + ".bosh";
-  CHECK(lab.must_kubectl({"exec", pod, "--", "nslookup", name}).find(master.at("ips").at(0).get<std::string>()) !=
-        std::string::npos);
+  const auto name =
+      master.at("id").get<std::string>() + ".master.default." + ClusterLab::deployment + ".bosh";
+  CHECK(lab.must_kubectl({"exec", pod, "--", "nslookup", name})
+            .find(master.at("ips").at(0).get<std::string>()) != std::string::npos);
 }
 
 TEST_CASE("what nodes use is measured") {

@@ -23,14 +23,18 @@ std::string node_of(const Json& worker) { return "worker-" + std::to_string(work
 TEST_CASE("pods move before a worker's VM is made anew, and it comes back as the same node") {
   auto& lab = ClusterLab::the_one();
   const auto worker = lab.instances("worker").at(0);
-  lab.must_kubectl({"create", "deployment", "moved", "--image=slipway.local/tools:1", "--replicas=2", "--", "sleep", "100000"});
+  lab.must_kubectl({"create", "deployment", "moved", "--image=slipway.local/tools:1", "--replicas=2", "--",
+                    "sleep", "100000"});
   lab.must_kubectl({"rollout", "status", "deployment/moved", "--timeout=120s"});
-  lab.director_task("PUT", "/deployments/kubernetes/jobs/worker/" + worker.at("id").get<std::string>() + "?state=recreate");
+  lab.director_task(
+      "PUT", "/deployments/kubernetes/jobs/worker/" + worker.at("id").get<std::string>() + "?state=recreate");
   const auto after = lab.instances("worker");
-  const auto same = std::find_if(after.begin(), after.end(), [&](const Json& other) { return other.at("id") == worker.at("id"); });
+  const auto same = std::find_if(after.begin(), after.end(),
+                                 [&](const Json& other) { return other.at("id") == worker.at("id"); });
   REQUIRE(same != after.end());
   CHECK(same->at("cid") != worker.at("cid"));
-  CHECK(lab.must_kubectl({"get", "node", node_of(worker), "--output=jsonpath={.spec.unschedulable}"}).empty());
+  CHECK(
+      lab.must_kubectl({"get", "node", node_of(worker), "--output=jsonpath={.spec.unschedulable}"}).empty());
   lab.must_kubectl({"wait", "node", "--all", "--for=condition=Ready", "--timeout=60s"});
   lab.must_kubectl({"rollout", "status", "deployment/moved", "--timeout=120s"});
   const auto said = lab.must_on(*same, {"/bin/ls", "/var/vcap/data/kubelet/pki"});
@@ -41,8 +45,10 @@ TEST_CASE("the API is there again after its master's VM was made anew, at the sa
   auto& lab = ClusterLab::the_one();
   const auto master = lab.instances("master").at(0);
   lab.must_kubectl({"create", "configmap", "kept", "--from-literal=word=through everything"});
-  lab.director_task("PUT", "/deployments/kubernetes/jobs/master/" + master.at("id").get<std::string>() + "?state=recreate");
-  CHECK(lab.must_kubectl({"get", "configmap", "kept", "--output=jsonpath={.data.word}"}) == "through everything");
+  lab.director_task(
+      "PUT", "/deployments/kubernetes/jobs/master/" + master.at("id").get<std::string>() + "?state=recreate");
+  CHECK(lab.must_kubectl({"get", "configmap", "kept", "--output=jsonpath={.data.word}"}) ==
+        "through everything");
   lab.must_kubectl({"wait", "node", "--all", "--for=condition=Ready", "--timeout=120s"});
   lab.must_kubectl({"run", "afterwards", "--image=slipway.local/tools:1", "--", "sleep", "100000"});
   lab.must_kubectl({"wait", "pod/afterwards", "--for=condition=Ready", "--timeout=60s"});

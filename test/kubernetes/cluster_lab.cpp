@@ -65,8 +65,14 @@ void ClusterLab::apply(const std::string& yaml) {
 void ClusterLab::director_task(const std::string& method, const std::string& target,
                                const std::vector<std::string>& more) {
   const std::string script = "set -euo pipefail; control=$1; . \"$2\"; shift 2; director_task \"$@\"";
-  std::vector<std::string> argv = {"/bin/bash", "-c", script, "director_task", (state() / "control").string(),
-                                   (root() / "test/lab/director.sh").string(), method, target};
+  std::vector<std::string> argv = {"/bin/bash",
+                                   "-c",
+                                   script,
+                                   "director_task",
+                                   (state() / "control").string(),
+                                   (root() / "test/lab/director.sh").string(),
+                                   method,
+                                   target};
   argv.insert(argv.end(), more.begin(), more.end());
   must_in_lab(argv);
 }
@@ -80,8 +86,14 @@ std::vector<Json> ClusterLab::instances(const std::string& group) {
 }
 
 Lab::Outcome ClusterLab::on(const Json& instance, const std::vector<std::string>& argv) {
-  std::vector<std::string> words = {"/usr/bin/virsh", "--quiet", "--connect", "lxc:///system",
-                                    "lxc-enter-namespace", "--noseclabel", instance.at("cid").get<std::string>(), "--"};
+  std::vector<std::string> words = {"/usr/bin/virsh",
+                                    "--quiet",
+                                    "--connect",
+                                    "lxc:///system",
+                                    "lxc-enter-namespace",
+                                    "--noseclabel",
+                                    instance.at("cid").get<std::string>(),
+                                    "--"};
   words.insert(words.end(), argv.begin(), argv.end());
   return in_lab(std::move(words));
 }

@@ -23,7 +23,8 @@ class ClusterLab : public Lab {
   void apply(const std::string& yaml);
 
   // A request to the director that makes a task, which is followed to its end and must succeed.
-  void director_task(const std::string& method, const std::string& target, const std::vector<std::string>& more = {});
+  void director_task(const std::string& method, const std::string& target,
+                     const std::vector<std::string>& more = {});
   // The instances of a group as the director tells them.
   std::vector<Json> instances(const std::string& group);
   // A program on an instance, as root.
