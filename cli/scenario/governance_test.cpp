@@ -66,7 +66,7 @@ TEST_CASE("profiles are made, used, kept while they are used, and deleted") {
           .exit_code == 0);
   const auto manifest = lab.director.manifest_of_only_deployment();
   CHECK(manifest.at("instance_groups")[1].at("azs") == Json{"z2"});
-  CHECK(contains(dump(manifest), "\"kubelet\":{\"max-pods\":\"200\"}"));
+  CHECK(contains(dump(manifest), "\"arguments\":{\"max-pods\":\"200\"}"));
   CHECK(contains(admin.pks({"cluster", "demo"}).standard_output, "Kubernetes Profile Name:  many-pods"));
 
   CHECK(contains(admin.pks({"delete-compute-profile", "near", "--non-interactive"}).standard_error,

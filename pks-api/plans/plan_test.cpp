@@ -3,6 +3,7 @@
 #include "base/file.hpp"
 #include "base/yaml.hpp"
 #include "pks-api/plans/catalog.hpp"
+#include "pks-api/plans/drain.hpp"
 
 namespace slipway::pks {
 
@@ -129,7 +130,15 @@ TEST_CASE("a plan's manifest has to have the group, the variable and a name of i
   CHECK(text.find("manifest.name") != std::string::npos);
 }
 
-TEST_CASE("the plans of the examples are plans") { CHECK_FALSE(load_plans("examples/plans").empty()); }
+TEST_CASE("the plans of the examples are plans, and that of Kubernetes fills all that is pks-api's") {
+  const auto plans = load_plans("examples/plans");
+  const auto kube =
+      std::find_if(plans.begin(), plans.end(), [](const Plan& plan) { return plan.is_kubernetes(); });
+  REQUIRE(kube != plans.end());
+  for (const auto& drain : drain_settings())
+    CHECK(kube->document.find("((" + std::string(drain.name) + "))") != std::string::npos);
+  CHECK(kube->document.find("((oidc))") != std::string::npos);
+}
 
 TEST_CASE("a folder without plans is refused") {
   const TempDir folder;

@@ -88,9 +88,6 @@ Json checked_compute(JsonReader& in, Problems& problems) {
   return kept;
 }
 
-constexpr std::array components = {"etcd",       "kube-apiserver", "kube-controller-manager",
-                                   "kube-proxy", "kube-scheduler", "kubelet"};
-
 // Arguments by which a tenant would get at the operator's side of a cluster, or take its identities apart.
 // The release sets them.
 bool is_reserved(const std::string& argument) {
@@ -148,9 +145,10 @@ Json checked_customizations(JsonReader& in, const char* key, bool experimental, 
     const auto place = std::string(key) + "[" + std::to_string(i) + "]";
     JsonReader entry(list[i], place, problems);
     const auto component = entry.string("component");
-    if (std::find(components.begin(), components.end(), component) == components.end()) {
+    if (std::find(std::begin(kubernetes_components), std::end(kubernetes_components), component) ==
+        std::end(kubernetes_components)) {
       std::string all;
-      for (const auto* one : components) all += (all.empty() ? "" : ", ") + std::string(one);
+      for (const auto* one : kubernetes_components) all += (all.empty() ? "" : ", ") + std::string(one);
       problems.add(place + ".component", "is '" + component.substr(0, 80) + "', allowed: " + all);
     }
     if (!seen.insert(component).second)

@@ -18,6 +18,20 @@ void require_may_make(const Caller& caller, const std::string& kind) {
                                     (kind == kubernetes_profile ? " or pks.clusters.manage" : ""));
 }
 
+std::string component_blank(const std::string& component) { return "kubernetes_profile." + component; }
+
+// What is validated goes before what is not.
+Json arguments_of(const Json& profile, const std::string& component) {
+  Json arguments = Json::object();
+  if (!profile.is_object()) return arguments;
+  for (const auto* list : {"experimental_customizations", "customizations"}) {
+    for (const auto& entry : profile.at(list)) {
+      if (entry.at("component") == component) arguments.update(entry.at("arguments"));
+    }
+  }
+  return arguments;
+}
+
 void set_zones(Json& manifest, const std::string& group, const Json& zones) {
   if (zones.is_null()) return;
   for (auto& one : manifest["instance_groups"]) {
@@ -96,7 +110,12 @@ void Profiles::check(const ClusterRecord& cluster, const Plan& plan) {
     }
   };
   require_use(network_profile, has_blank(plan, "network_profile"));
-  require_use(kubernetes_profile, has_blank(plan, "kubernetes_profile"));
+  const auto kubernetes = document(cluster, kubernetes_profile);
+  for (const auto* component : kubernetes_components) {
+    if (arguments_of(kubernetes, component).empty() || has_blank(plan, component_blank(component))) continue;
+    throw Error(Fault::invalid,
+                "kubernetes_profile_name: plan '" + plan.name + "' takes no arguments for " + component);
+  }
   const auto compute = document(cluster, compute_profile);
   if (compute.is_object() && compute.contains("master_azs") && !plan.is_kubernetes())
     require_use(compute_profile, false);
@@ -106,18 +125,9 @@ Blanks Profiles::blanks(const ClusterRecord& cluster) {
   Blanks blanks;
   const auto network = document(cluster, network_profile);
   blanks["network_profile"] = network.is_null() ? Json::object() : network;
-  Json arguments = Json::object();
-  const auto kubernetes = document(cluster, kubernetes_profile);
-  if (kubernetes.is_object()) {
-    // What is validated goes before what is not.
-    for (const auto* list : {"experimental_customizations", "customizations"}) {
-      for (const auto& entry : kubernetes.at(list)) {
-        auto& component = arguments[entry.at("component").get<std::string>()];
-        for (const auto& [name, value] : entry.at("arguments").items()) component[name] = value;
-      }
-    }
+  for (const auto* component : kubernetes_components) {
+    blanks[component_blank(component)] = arguments_of(document(cluster, kubernetes_profile), component);
   }
-  blanks["kubernetes_profile"] = arguments;
   return blanks;
 }
 

@@ -15,6 +15,10 @@ inline constexpr const char* network_profile = "network";
 inline constexpr const char* compute_profile = "compute";
 inline constexpr const char* kubernetes_profile = "kubernetes";
 
+// Whose arguments a Kubernetes profile sets, each by a blank of its own: ((kubernetes_profile.kubelet)).
+inline constexpr const char* kubernetes_components[] = {"kube-apiserver", "kube-controller-manager",
+                                                        "kube-proxy", "kube-scheduler", "kubelet"};
+
 // A request's document, checked, as it is kept. Every problem at once.
 //   network: {pod_network, service_network, nameservers} of the stringified JSON in "parameters"
 //   compute: {master_azs, worker_azs} of the object in "parameters"

@@ -61,7 +61,8 @@ TEST_CASE("a cluster's profiles become blanks and zones of its manifest") {
   CHECK(zones_of(manifest, 1) == Json{"z2", "z3"});
   const auto properties = manifest.at("instance_groups")[0].at("jobs")[0].at("properties");
   CHECK(properties.at("network") == Json{{"pod_network", "10.1.0.0/16"}});
-  CHECK(properties.at("arguments") == Json{{"kubelet", {{"max-pods", "50"}, {"v", "4"}}}});
+  const auto kubelet = manifest.at("instance_groups")[1].at("jobs")[0].at("properties").at("arguments");
+  CHECK(kubelet == Json{{"max-pods", "50"}, {"v", "4"}});
   const auto shown = ApiFixture::json(f.send("owner", "GET", "/v1/clusters/demo"));
   CHECK(shown.at("kubernetes_profile_name") == "k");
 
@@ -84,6 +85,8 @@ TEST_CASE("a profile that is not there, or of no use to the plan, is refused") {
     return ApiFixture::json(response).at("body").get<std::string>();
   };
   CHECK(has(refused("kube", "network_profile_name", "none"), "'none' does not exist"));
+  REQUIRE(f.problem("kubernetes", customized("kube-apiserver", {{"event-ttl", "2h"}})) == "201");
+  CHECK(has(refused("kube", "kubernetes_profile_name", "p"), "takes no arguments for kube-apiserver"));
   CHECK(has(refused("small", "network_profile_name", "n"), "plan 'small' has no use for a network profile"));
 }
 
@@ -101,7 +104,7 @@ TEST_CASE(
                         customized("kube-apiserver", {{reserved, "x"}}, "experimental_customizations")),
               "is set by the cluster's release"));
   }
-  CHECK(has(f.problem("kubernetes", customized("docker", Json::object())), "allowed: etcd"));
+  CHECK(has(f.problem("kubernetes", customized("docker", Json::object())), "allowed: kube-apiserver"));
   CHECK(has(f.problem("kubernetes", customized("kubelet", {{"max-pods", 50}})), "one line of text"));
   CHECK(has(f.problem("kubernetes", customized("kubelet", {{"max-pods", "1\n2"}})), "one line of text"));
   CHECK(has(f.problem("kubernetes", customized("kubelet", {{"a b", "1"}})), "no argument's name"));
