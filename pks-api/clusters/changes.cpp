@@ -73,6 +73,7 @@ ClusterRecord Clusters::updated(const ClusterRecord& cluster, const Json& reques
   require_idle(cluster);
   const auto plan = require_plan(cluster, plans_);
   auto wanted = cluster;
+  wanted.plan_document = plan->document;  // one made before plans were kept has none yet
   apply_update(wanted, request, *plan);
   plan->check_nodes(wanted.nodes);
   intents_.profiles.check(wanted, *plan);

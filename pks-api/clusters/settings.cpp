@@ -29,7 +29,7 @@ void require_use(const Plan& plan, const char* blank, const std::string& place, 
 
 void read_drain(Json& into, const DrainSetting& drain, const Json* given, const std::string& place,
                 const Plan& plan, Problems& problems) {
-  if (!given || is_empty(*given)) return;
+  if (!given || given->is_null() || *given == "") return;
   const auto text = scalar_text(*given);
   if (!drain.takes(text)) {
     problems.add(place, "is '" + text.substr(0, 40) + "', allowed is " + drain.allowed());
