@@ -38,6 +38,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   # -fpch-preprocess: else the compiler's cache does not see what was precompiled. The warnings: GCC 12 takes
   # std::string's operator+ for an overrun (its bug 105651), and does not hold that back for precompiled headers.
   add_compile_options(-fpch-preprocess -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
+else()
+  # Else the compiler's cache takes the same header, precompiled again, for another.
+  add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
 endif()
 
 # slipway_library(slipway_base SOURCES a.cpp … [DEPENDS targets…])
@@ -95,6 +98,10 @@ function(slipway_test name)
   add_test(NAME ${name} COMMAND ${arg_LAUNCHER} $<TARGET_FILE:${name}> ${arg_ARGS}
            WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS "${arg_SUITE}")
+  if(NOT TARGET suite-${arg_SUITE})
+    add_custom_target(suite-${arg_SUITE})
+  endif()
+  add_dependencies(suite-${arg_SUITE} ${name})
   if(arg_TIMEOUT)
     set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT})
   endif()
