@@ -1,9 +1,9 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <boost/program_options.hpp>
 #include <iostream>
 
+#include "base/command_line.hpp"
 #include "base/stop_signals.hpp"
 #include "base/tls.hpp"
 #include "director/director.hpp"
@@ -29,20 +29,6 @@ constexpr const char* usage = R"(slipway-director: provisions VMs and keeps depl
 Exit codes: 0 fine, 1 it failed, 2 wrong usage.
 )";
 
-struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-void parse(const options::options_description& known, const std::vector<std::string>& words) {
-  options::variables_map values;
-  try {
-    options::store(options::command_line_parser(words).options(known).run(), values);
-    options::notify(values);
-  } catch (const options::error& error) {
-    throw UsageError(error.what());
-  }
-}
-
 int run(const std::string& file, bool check_only) {
   auto reader = Config::load(file);
   const auto config = read_director_config(reader);
@@ -60,7 +46,7 @@ int run(const std::string& file, bool check_only) {
   return 0;
 }
 
-int init(const std::vector<std::string>& arguments) {
+int init(const Words& arguments) {
   InitOptions init;
   options::options_description known;
   known.add_options()("folder", options::value(&init.folder)->required())(
@@ -69,7 +55,7 @@ int init(const std::vector<std::string>& arguments) {
       "blobstore-port", options::value(&init.blobstore_port))("nats-port", options::value(&init.nats_port))(
       "agent-heartbeat-seconds", options::value(&init.agent_heartbeat_seconds))(
       "cpi", options::value(&init.cpi_command)->composing()->required())("cpi-type", options::value(&init.cpi_type));
-  parse(known, arguments);
+  read_options(known, arguments);
   for (const auto& line : init_director(init)) std::cout << line << "\n";
   return 0;
 }
@@ -82,7 +68,7 @@ int hash_password() {
   return 0;
 }
 
-int dispatch(const std::vector<std::string>& arguments) {
+int dispatch(const Words& arguments) {
   const auto word = arguments.empty() ? "" : arguments.front();
   if (word.empty() || word == "--help" || word == "-h" || word == "help") {
     std::cout << usage;
@@ -101,20 +87,10 @@ int dispatch(const std::vector<std::string>& arguments) {
   options::options_description known;
   known.add_options()("config", options::value(&file)->required())("check-config",
                                                                    options::bool_switch(&check_only));
-  parse(known, arguments);
+  read_options(known, arguments);
   return run(file, check_only);
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return dispatch({argv + 1, argv + argc});
-  } catch (const UsageError& error) {
-    std::cerr << "slipway-director: " << error.what() << "\nTry slipway-director --help\n";
-    return 2;
-  } catch (const std::exception& error) {
-    std::cerr << "slipway-director: " << error.what() << "\n";
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return run_program("slipway-director", argc, argv, dispatch); }

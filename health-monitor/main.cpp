@@ -1,6 +1,6 @@
-#include <boost/program_options.hpp>
 #include <iostream>
 
+#include "base/command_line.hpp"
 #include "base/file.hpp"
 #include "base/stop_signals.hpp"
 #include "health-monitor/daemon.hpp"
@@ -50,26 +50,12 @@ plugins:
 ```
 )";
 
-struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-void parse(const options::options_description& known, const std::vector<std::string>& words) {
-  options::variables_map values;
-  try {
-    options::store(options::command_line_parser(words).options(known).run(), values);
-    options::notify(values);
-  } catch (const options::error& error) {
-    throw UsageError(error.what());
-  }
-}
-
-int run(const std::vector<std::string>& words) {
+int run(const Words& words) {
   std::string file;
   bool check_only = false;
   options::options_description known;
   known.add_options()("config", options::value(&file)->required())("check-config", options::bool_switch(&check_only));
-  parse(known, words);
+  read_options(known, words);
   auto reader = Config::load(file);
   const auto config = read_monitor_config(reader);
   if (check_only) {
@@ -87,7 +73,7 @@ int run(const std::vector<std::string>& words) {
   return 0;
 }
 
-int init(const std::vector<std::string>& words) {
+int init(const Words& words) {
   InitOptions init;
   options::options_description known;
   known.add_options()("folder", options::value(&init.folder)->required())(
@@ -98,12 +84,12 @@ int init(const std::vector<std::string>& words) {
                                                             options::value(&init.director_password_file)->required())(
       "port", options::value(&init.port))("interval-ms", options::value(&init.interval_ms))(
       "timeout-ms", options::value(&init.timeout_ms))("grace-seconds", options::value(&init.grace_seconds));
-  parse(known, words);
+  read_options(known, words);
   for (const auto& line : init_monitor(init)) std::cout << line << "\n";
   return 0;
 }
 
-int dispatch(const std::vector<std::string>& words) {
+int dispatch(const Words& words) {
   const auto word = words.empty() ? "" : words.front();
   if (word.empty() || word == "--help" || word == "-h" || word == "help") {
     std::cout << usage;
@@ -121,14 +107,4 @@ int dispatch(const std::vector<std::string>& words) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return dispatch({argv + 1, argv + argc});
-  } catch (const UsageError& error) {
-    std::cerr << "slipway-health-monitor: " << error.what() << "\nTry slipway-health-monitor --help\n";
-    return 2;
-  } catch (const std::exception& error) {
-    std::cerr << "slipway-health-monitor: " << error.what() << "\n";
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return run_program("slipway-health-monitor", argc, argv, dispatch); }

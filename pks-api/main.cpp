@@ -1,9 +1,9 @@
-#include <boost/program_options.hpp>
 #include <iostream>
 #include <regex>
 
 #include <unistd.h>
 
+#include "base/command_line.hpp"
 #include "base/stop_signals.hpp"
 #include "base/tls.hpp"
 #include "pks-api/audit/audit_log.hpp"
@@ -39,23 +39,6 @@ Scopes: pks.clusters.admin, pks.clusters.manage, pks.clusters.admin.read
 Exit codes: 0 fine, 1 it failed, 2 wrong usage.
 )";
 
-struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-using Words = std::vector<std::string>;
-
-void parse(const options::options_description& known,
-           const options::positional_options_description& positional, const Words& words) {
-  options::variables_map values;
-  try {
-    options::store(options::command_line_parser(words).options(known).positional(positional).run(), values);
-    options::notify(values);
-  } catch (const options::error& error) {
-    throw UsageError(error.what());
-  }
-}
-
 PksConfig config_in(const std::string& file) {
   auto reader = Config::load(file);
   return read_pks_config(reader);
@@ -67,7 +50,7 @@ int serve(const Words& words) {
   options::options_description known;
   known.add_options()("config", options::value(&file)->required())("check-config",
                                                                    options::bool_switch(&check_only));
-  parse(known, {}, words);
+  read_options(known, words);
   const auto config = config_in(file);
   check_files(config);
   if (check_only) {
@@ -94,7 +77,7 @@ int init(const Words& words) {
       "ca-cert", options::value(&init.ca_certificate_file))("ca-key", options::value(&init.ca_key_file))(
       "name", options::value(&init.names)->composing())("port", options::value(&init.port))(
       "identity-port", options::value(&init.identity_port));
-  parse(known, {}, words);
+  read_options(known, words);
   for (const auto& line : init_pks_api(init)) std::cout << line << "\n";
   return 0;
 }
@@ -107,7 +90,7 @@ int identities(const std::string& kind, const Words& words) {
   known.add_options()("verb", options::value(&verb)->required())("name", options::value(&name))(
       "config", options::value(&file)->required())("scope", options::value(&scopes)->composing())(
       "group", options::value(&groups)->composing());
-  parse(known, options::positional_options_description().add("verb", 1).add("name", 1), words);
+  read_options(known, words, options::positional_options_description().add("verb", 1).add("name", 1));
   const auto config = config_in(file);
   sql::Database database(config.database_url);
   database.migrate(migrations());
@@ -157,7 +140,7 @@ int audit(const Words& words) {
   std::string verb, file;
   options::options_description known;
   known.add_options()("verb", options::value(&verb)->required())("config", options::value(&file)->required());
-  parse(known, options::positional_options_description().add("verb", 1), words);
+  read_options(known, words, options::positional_options_description().add("verb", 1));
   if (verb != "verify") throw UsageError("'" + verb + "' is not verify");
   const auto config = config_in(file);
   sql::Database database(config.database_url);
@@ -193,14 +176,4 @@ int dispatch(const Words& words) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return dispatch({argv + 1, argv + argc});
-  } catch (const UsageError& error) {
-    std::cerr << "slipway-pks-api: " << error.what() << "\nTry slipway-pks-api --help\n";
-    return 2;
-  } catch (const std::exception& error) {
-    std::cerr << "slipway-pks-api: " << error.what() << "\n";
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return run_program("slipway-pks-api", argc, argv, dispatch); }
