@@ -1,4 +1,3 @@
-#include "cli/cluster_view.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/wait.hpp"
 
@@ -33,11 +32,7 @@ int Resize::run(const Words& words) {
     throw Exit(exit_declined, "Nothing was changed.");
   }
   auto cluster = api.call("PATCH", "/v1/clusters/" + name, dump({{"kubernetes_worker_instances", nodes}}));
-  if (wait) {
-    Waiter(terminal, api, clock, json).wait(name, "UPDATE", std::chrono::seconds(timeout));
-    cluster = api.get("/v1/clusters/" + name);
-  }
-  show_order(terminal, cluster, wait, json);
+  end_order(terminal, api, clock, std::move(cluster), name, "UPDATE", std::chrono::seconds(timeout), wait, json);
   return exit_ok;
 }
 

@@ -1,7 +1,6 @@
 #include "base/file.hpp"
 #include "base/yaml.hpp"
 #include "cli/changes_view.hpp"
-#include "cli/cluster_view.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/wait.hpp"
 
@@ -82,11 +81,7 @@ int UpdateCluster::run(const Words& words) {
     throw Exit(exit_declined, "Nothing was changed.");
   }
   auto cluster = api.call("PATCH", target, dump(update));
-  if (wait) {
-    Waiter(terminal, api, clock, json).wait(name, "UPDATE", std::chrono::seconds(timeout));
-    cluster = api.get(target);
-  }
-  show_order(terminal, cluster, wait, json);
+  end_order(terminal, api, clock, std::move(cluster), name, "UPDATE", std::chrono::seconds(timeout), wait, json);
   return exit_ok;
 }
 

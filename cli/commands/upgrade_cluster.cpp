@@ -1,5 +1,4 @@
 #include "cli/changes_view.hpp"
-#include "cli/cluster_view.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/wait.hpp"
 
@@ -38,11 +37,7 @@ int UpgradeCluster::run(const Words& words) {
     throw Exit(exit_declined, "Nothing was changed.");
   }
   auto cluster = api.call("POST", target + (rollback ? "?rollback=true" : ""), "");
-  if (wait) {
-    Waiter(terminal, api, clock, json).wait(name, "UPGRADE", std::chrono::seconds(timeout));
-    cluster = api.get("/v1/clusters/" + name);
-  }
-  show_order(terminal, cluster, wait, json);
+  end_order(terminal, api, clock, std::move(cluster), name, "UPGRADE", std::chrono::seconds(timeout), wait, json);
   return exit_ok;
 }
 
