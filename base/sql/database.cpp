@@ -223,9 +223,13 @@ struct Database::State {
     }
     return true;
   }
+
+  void transact(const std::function<void(Session&)>& work) {
+    for (int tries = 1; !attempt(work, tries >= serialization_attempts);) ++tries;
+  }
 };
 
-Database::Database(const std::string& url, std::size_t connections) : state_(std::make_unique<State>()) {
+Database::Database(const std::string& url, std::size_t connections) : state_(std::make_shared<State>()) {
   state_->backend = make_backend(url);
   state_->limit = std::max<std::size_t>(connections, 1);
   state_->give([&] {
@@ -236,11 +240,25 @@ Database::Database(const std::string& url, std::size_t connections) : state_(std
 
 Database::~Database() = default;
 
+Database Database::guarded(Guard guard) const {
+  Database door = *this;
+  door.guard_ = std::move(guard);
+  return door;
+}
+
 void Database::interpose(Around around) { state_->around = std::move(around); }
 
 Result Database::run(std::string_view sql, const std::vector<Value>& values) {
   const bool changes = !only_reads(sql);
   const auto now = [&] {
+    if (changes && guard_) {
+      Result result;
+      state_->transact([&](Session& session) {
+        guard_(session);
+        result = session.run(sql, values);
+      });
+      return result;
+    }
     const State::WriterTurn turn(*state_, changes);
     State::Lease connection(*state_);
     return connection->run(sql, values);
@@ -257,7 +275,10 @@ std::int64_t Database::insert(std::string_view sql, const std::vector<Value>& va
 
 void Database::transaction(const std::function<void(Session&)>& work) {
   const auto now = [&] {
-    for (int attempt = 1; !state_->attempt(work, attempt >= serialization_attempts);) ++attempt;
+    state_->transact([&](Session& session) {
+      if (guard_) guard_(session);
+      work(session);
+    });
   };
   if (!state_->around) return now();
   state_->around("transaction", true, now);

@@ -62,11 +62,16 @@ class Session {
 // libpq takes). Thread-safe: a pool of connections, opened as needed; SQLite runs in WAL mode
 // with synchronous=FULL, foreign keys on, in a file of mode 0600. Options of an SQLite URL:
 // busy_timeout_s (30) and max_pages (no limit). A wrong URL is Fault::invalid, a server that
-// does not answer Fault::retryable.
+// does not answer Fault::retryable. A copy is another door to the same pool.
 class Database {
  public:
   explicit Database(const std::string& url, std::size_t connections = 8);
   ~Database();
+
+  // A door through which nothing is changed unless `guard` lets it: it is asked within the transaction of
+  // every change, before it, and throws to refuse. It only reads, through the session it is given.
+  using Guard = std::function<void(Session&)>;
+  Database guarded(Guard guard) const;
 
   // Fault::conflict for a database newer than the program. Safe when several programs start at once.
   void migrate(const std::vector<Migration>& migrations);
@@ -91,7 +96,8 @@ class Database {
 
  private:
   struct State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;
+  Guard guard_;
 };
 
 }  // namespace slipway::sql

@@ -121,12 +121,13 @@ std::string clean_up(Services& services, ArtifactServices& artifacts, TaskContex
 }
 
 void register_cleanup_task(TaskQueue& queue, Services& services, ArtifactServices& artifacts) {
-  queue.register_type("cleanup_artifacts", [&](TaskContext& task) {
+  queue.register_type("cleanup_artifacts", held(services, [&artifacts](Services& own, TaskContext& task) {
+    auto own_artifacts = artifacts.with(own.stores);
     const auto& arguments = task.task().arguments;
-    return clean_up(services, artifacts, task,
+    return clean_up(own, own_artifacts, task,
                     {.remove_all = arguments.value("remove_all", false),
                      .keep_orphaned_disks = arguments.value("keep_orphaned_disks", false)});
-  });
+  }));
 }
 
 }  // namespace slipway::director

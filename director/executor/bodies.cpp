@@ -166,14 +166,17 @@ DeployOptions deploy_options(const Json& query) {
   return options;
 }
 
-void register_deployment_tasks(TaskQueue& queue, Services& services, JobTemplateCache& templates) {
-  queue.register_type("create_deployment", [&](TaskContext& task) {
+void register_deployment_tasks(TaskQueue& queue, Services& all, JobTemplateCache& templates) {
+  const auto add = [&](const char* type, auto body, bool urgent = false) {
+    queue.register_type(type, held(all, std::move(body)), urgent);
+  };
+  add("create_deployment", [&](Services& services, TaskContext& task) {
     DeployRequest request{.manifest = text_of(task.task().arguments, "manifest"),
                           .options = deploy_options(options_of(task.task().arguments)),
                           .configs = shown_configs(options_of(task.task().arguments))};
     return deploy(services, templates, task, std::move(request));
   });
-  queue.register_type("delete_deployment", [&](TaskContext& task) {
+  add("delete_deployment", [](Services& services, TaskContext& task) {
     const auto& arguments = task.task().arguments;
     const DeleteRequest request{.deployment = text_of(arguments, "name"),
                                 .force = truth(arguments, "force"),
@@ -181,9 +184,9 @@ void register_deployment_tasks(TaskQueue& queue, Services& services, JobTemplate
     return recorded(services, task, {"delete", "deployment", request.deployment, request.deployment},
                     [&](EventSubject&) { return delete_deployment(services, task, request); });
   });
-  queue.register_type("change_instances",
-                      [&](TaskContext& task) { return change_instances(services, templates, task); });
-  queue.register_type("export_release", [&](TaskContext& task) {
+  add("change_instances",
+      [&](Services& services, TaskContext& task) { return change_instances(services, templates, task); });
+  add("export_release", [](Services& services, TaskContext& task) {
     const auto& arguments = task.task().arguments;
     return export_release(services, task,
                           {.deployment = text_of(arguments, "deployment"),
@@ -194,9 +197,9 @@ void register_deployment_tasks(TaskQueue& queue, Services& services, JobTemplate
                            .sha256 = truth(arguments, "sha256"),
                            .jobs = arguments.value("jobs", std::vector<std::string>())});
   });
-  queue.register_type(
+  add(
       "fetch_instances",
-      [&](TaskContext& task) {
+      [](Services& services, TaskContext& task) {
         const auto& arguments = task.task().arguments;
         list_instances(services, task, existing(services, text_of(arguments, "deployment")).name,
                        truth(arguments, "only_with_vm"));

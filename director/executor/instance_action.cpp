@@ -4,7 +4,6 @@
 
 #include "director/domain/error_codes.hpp"
 #include "director/executor/dns.hpp"
-#include "director/executor/fenced_write.hpp"
 #include "director/executor/instance_updater.hpp"
 #include "director/executor/stored_plan.hpp"
 #include "director/executor/world.hpp"
@@ -103,7 +102,7 @@ void InstanceAction::carry_out(TaskContext::Step& step) {
   if (stops() && !instance_.responsive && !request_.hard) {
     task_.warning(instance_.record.name() + ": its agent does not answer; what runs there was not stopped");
     instance_.record.state = InstanceState::stopped;
-    write_instance(services_, task_, instance_.record);
+    services_.stores.instances.update(instance_.record);
     return;
   }
   const bool completed = instance_.record.update_completed;
@@ -121,7 +120,7 @@ void InstanceAction::carry_out(TaskContext::Step& step) {
   // What an earlier deploy left undone is not done by this.
   if (auto record = services_.stores.instances.find(request_.instance)) {
     record->update_completed = false;
-    write_instance(services_, task_, *record);
+    services_.stores.instances.update(*record);
   }
 }
 

@@ -18,20 +18,23 @@ std::vector<InstanceId> ids_of(const Json& arguments) {
 
 }  // namespace
 
-void register_instance_tasks(TaskQueue& queue, Services& services, JobTemplateCache& templates) {
-  queue.register_type("run_errand", [&](TaskContext& task) {
+void register_instance_tasks(TaskQueue& queue, Services& all, JobTemplateCache& templates) {
+  const auto add = [&](const char* type, auto body, bool urgent = false) {
+    queue.register_type(type, held(all, std::move(body)), urgent);
+  };
+  add("run_errand", [&](Services& services, TaskContext& task) {
     const auto& arguments = task.task().arguments;
     return run_errand(services, templates, task, text_of(arguments, "deployment"),
                       read_errand_request(text_of(arguments, "errand"), arguments.at("request")));
   });
-  queue.register_type("fetch_logs", [&](TaskContext& task) {
+  add("fetch_logs", [](Services& services, TaskContext& task) {
     const auto& arguments = task.task().arguments;
     return fetch_logs(services, task, text_of(arguments, "deployment"), ids_of(arguments),
                       read_logs_request(arguments.at("request")));
   });
-  queue.register_type(
+  add(
       "ssh",
-      [&](TaskContext& task) {
+      [](Services& services, TaskContext& task) {
         const auto& arguments = task.task().arguments;
         const auto deployment = text_of(arguments, "deployment");
         ssh(services, task, deployment, read_ssh_request(deployment, arguments.at("request")));

@@ -2,7 +2,6 @@
 
 #include "director/executor/care/snapshot_steps.hpp"
 #include "director/executor/dns.hpp"
-#include "director/executor/fenced_write.hpp"
 #include "director/executor/rendered_archives.hpp"
 
 namespace slipway::director {
@@ -48,7 +47,7 @@ void InstanceUpdater::mark_dirty(const PlannedInstance& planned) {
   auto record = services_.stores.instances.find(planned.id);
   if (!record) throw Error(Fault::internal, "instance " + planned.name() + " has no row");
   record->update_completed = false;
-  write_instance(services_, task_, *record);
+  services_.stores.instances.update(*record);
 }
 
 void InstanceUpdater::record_done(const InstanceJob& job, const Json& spec) {
@@ -61,7 +60,7 @@ void InstanceUpdater::record_done(const InstanceJob& job, const Json& spec) {
   record->spec = spec;
   record->dns_names = job.planned->dns_names;
   record->update_completed = true;
-  write_instance(services_, task_, *record);
+  services_.stores.instances.update(*record);
 }
 
 void InstanceUpdater::create_vm(const InstanceJob& job) {

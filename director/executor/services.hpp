@@ -28,6 +28,7 @@
 #include "director/store/stores.hpp"
 #include "director/store/temporary_blobs.hpp"
 #include "director/tasks/locks.hpp"
+#include "director/tasks/task_guard.hpp"
 #include "director/templates/renderer.hpp"
 
 // What the executor works with: everything that is outside it, by interface, so that the
@@ -48,8 +49,10 @@ class Cpis {
 
 // Every store over one database.
 struct Stores {
-  Stores(sql::Database& db, Secret key)
-      : deployments(db),
+  Stores(sql::Database database, Secret secret_key)
+      : db(std::move(database)),
+        key(std::move(secret_key)),
+        deployments(db),
         instances(db),
         vms(db),
         disks(db),
@@ -58,7 +61,7 @@ struct Stores {
         stemcells(db),
         configs(db),
         variable_values(db, key),
-        shared_links(db, std::move(key)),
+        shared_links(db, key),
         events(db),
         journal(db),
         dns_numbers(db),
@@ -71,6 +74,15 @@ struct Stores {
         snapshots(db),
         orphaned_vms(db),
         attributes(db) {}
+  Stores(const Stores&) = delete;
+  Stores& operator=(const Stores&) = delete;
+
+  // The same, but through them nothing changes once another director has taken the task over, however late
+  // the change comes: Fault::cancelled then. The task outlives them.
+  Stores held_by(const TaskContext& task) const { return {db.guarded(guard_of(task)), key}; }
+
+  sql::Database db;
+  const Secret key;
   Deployments deployments;
   Instances instances;
   Vms vms;
@@ -122,6 +134,11 @@ struct ExecutorSettings {
 };
 
 struct Services {
+  // The same, but for the stores.
+  Services with(Stores& others) const {
+    return {clock, random, log, others, locks, blobs, cpis, agents, access, renderer, settings};
+  }
+
   Clock& clock;
   Random& random;
   Log log;

@@ -148,7 +148,12 @@ cpi::CreatedVm VmSteps::ask_cpi(const VmOrder& order, const VmRecord& vm) {
     task_.checkpoint();
     try {
       auto created = cloud->create_vm(request);
-      services_.stores.journal.finish(step.id, {{"vm_cid", created.vm.value}}, services_.clock.now());
+      try {
+        services_.stores.journal.finish(step.id, {{"vm_cid", created.vm.value}}, services_.clock.now());
+      } catch (const Error& error) {
+        if (error.fault() == Fault::cancelled) give_back_unless_known(vm.agent, created.vm, *cloud);
+        throw;
+      }
       return created;
     } catch (const CpiError& error) {
       // The same agent id again is the same VM: asking once more also finds the VM of a call that
@@ -159,6 +164,14 @@ cpi::CreatedVm VmSteps::ask_cpi(const VmOrder& order, const VmRecord& vm) {
       task_.debug("create_vm for " + order.instance_name + " is asked again: " + error.what());
     }
   }
+}
+
+// Another director has the task by now. Where it was done with this VM before the cloud heard of it from here,
+// nobody knows what the cloud then made.
+void VmSteps::give_back_unless_known(const AgentId& agent, const VmCid& vm, cpi::Cpi& cloud) {
+  if (services_.stores.vms.find(agent) || services_.stores.orphaned_vms.find(vm)) return;
+  cloud.delete_vm(vm);
+  services_.access.forbid(agent);
 }
 
 VmRecord VmSteps::create(const VmOrder& order) {

@@ -263,7 +263,7 @@ bool Assigner::swaps(const InstanceGroup& group, const Seat& seat, PlannedInstan
   }
   // What the cloud makes of a size given by need is not known here.
   if (planned.vm_resources) planned.vm_cloud_properties = actual->vm->cloud_properties;
-  return ChangeDetector(desired_, world_).needs_other_vm(planned, *actual);
+  return ChangeDetector(desired_).needs_other_vm(planned, *actual);
 }
 
 void Assigner::set_machine(const InstanceGroup& group, PlannedInstance& out) const {

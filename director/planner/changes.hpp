@@ -8,7 +8,7 @@ namespace slipway::director {
 // Source: contracts/director-api.md section 4, "Change detection".
 class ChangeDetector {
  public:
-  ChangeDetector(const Desired& desired, const World& world) : desired_(desired), world_(world) {}
+  explicit ChangeDetector(const Desired& desired) : desired_(desired) {}
 
   InstanceChange detect(const PlannedInstance& planned, const ActualInstance* actual, const RenderedSummary* rendered,
                         const Json* packages) const;
@@ -28,7 +28,6 @@ class ChangeDetector {
   void compare_metadata(const PlannedInstance& planned, const ActualInstance& actual, InstanceChange& out) const;
 
   const Desired& desired_;
-  const World& world_;
 };
 
 // Whether the group runs only when asked to, and `actual` has no VM left from that.

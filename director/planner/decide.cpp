@@ -156,7 +156,7 @@ Plan decide(const Desired& desired, const World& world, const Assignment& assign
   actual.reserve(world.instances.size());
   for (const auto& instance : world.instances) actual.emplace(instance.record.id.value, &instance);
 
-  const ChangeDetector detector(desired, world);
+  const ChangeDetector detector(desired);
   std::unordered_map<std::string, GroupWork> work;
   for (const auto& planned : assignment.instances) {
     const auto at = actual.find(planned.id.value);

@@ -55,15 +55,6 @@ void Instances::update(const InstanceRecord& instance) {
   rows::expect_one(db_.run(update_row, values(instance)), instance.name());
 }
 
-bool Instances::update_as(const TaskFence& holder, const InstanceRecord& instance) {
-  bool held = true;
-  db_.transaction([&](sql::Session& session) {
-    held = !rows::exists(session, "SELECT id FROM tasks WHERE id = :1 AND fence <> :2", {holder.task, holder.fence});
-    if (held) rows::expect_one(session.run(update_row, values(instance)), instance.name());
-  });
-  return held;
-}
-
 std::optional<InstanceRecord> Instances::find(const InstanceId& id) {
   return rows::first(db_.run(std::string(columns) + "WHERE id = :1", {id.value}), read);
 }

@@ -15,12 +15,6 @@
 // name says "claim" or "reserve" is a compare-and-set and tells who won.
 namespace slipway::director {
 
-// Which hold of which task something is done under: the store knows whether there has been another since.
-struct TaskFence {
-  TaskId task = 0;
-  std::int64_t fence = 0;
-};
-
 class Deployments {
  public:
   explicit Deployments(sql::Database& db) : db_(db) {}
@@ -50,8 +44,6 @@ class Instances {
   explicit Instances(sql::Database& db) : db_(db) {}
   void insert(const InstanceRecord& instance);
   void update(const InstanceRecord& instance);  // by id; Fault::not_found
-  // The same, unless the task has been taken over since: nothing changes then, and the answer is false.
-  bool update_as(const TaskFence& holder, const InstanceRecord& instance);
   std::optional<InstanceRecord> find(const InstanceId& id);
   std::vector<InstanceRecord> of_deployment(const std::string& deployment);
   void remove(const InstanceId& id);            // its addresses go with it; Fault::conflict while a VM remains

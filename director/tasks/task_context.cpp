@@ -6,7 +6,7 @@ namespace slipway::director {
 
 TaskContext::TaskContext(TaskRecord task, Clock& clock, TaskOutput& event, TaskOutput& result, TaskOutput& debug,
                          TaskOutput& cpi, std::function<bool()> cancelled,
-                         std::function<bool()> interrupted, std::function<bool()> held)
+                         std::function<bool()> interrupted, std::function<bool()> held, std::function<void()> lost)
     : task_(std::move(task)),
       clock_(clock),
       event_(event),
@@ -15,7 +15,8 @@ TaskContext::TaskContext(TaskRecord task, Clock& clock, TaskOutput& event, TaskO
       cpi_(cpi),
       cancelled_(std::move(cancelled)),
       interrupted_(std::move(interrupted)),
-      held_(std::move(held)) {}
+      held_(std::move(held)),
+      lost_(std::move(lost)) {}
 
 void TaskContext::checkpoint() {
   if (cancelled()) throw Error(Fault::cancelled, "Task " + std::to_string(task_.id) + " cancelled", 10001);
@@ -26,12 +27,16 @@ bool TaskContext::cancelled() const { return cancelled_() || interrupted_(); }
 bool TaskContext::interrupted() const { return interrupted_(); }
 
 TaskContext TaskContext::undisturbed() const {
-  return TaskContext(task_, clock_, event_, result_, debug_, cpi_, interrupted_, interrupted_, held_);
+  return TaskContext(task_, clock_, event_, result_, debug_, cpi_, interrupted_, interrupted_, held_, lost_);
 }
 
 void TaskContext::require_held() const {
-  if (!held_())
-    throw Error(Fault::cancelled, "Task " + std::to_string(task_.id) + " is another director's by now", 10001);
+  if (!held_()) lose();
+}
+
+void TaskContext::lose() const {
+  lost_();
+  throw Error(Fault::cancelled, "Task " + std::to_string(task_.id) + " is another director's by now", 10001);
 }
 
 void TaskContext::warning(const std::string& message) {

@@ -30,7 +30,8 @@ class TaskContext {
   TaskContext(TaskRecord task, Clock& clock, TaskOutput& event, TaskOutput& result, TaskOutput& debug,
               TaskOutput& cpi, std::function<bool()> cancelled,
               std::function<bool()> interrupted = [] { return false; },
-              std::function<bool()> held = [] { return true; });
+              std::function<bool()> held = [] { return true; },
+              std::function<void()> lost = [] {});
 
   const TaskRecord& task() const { return task_; }
   Clock& clock() { return clock_; }
@@ -47,8 +48,8 @@ class TaskContext {
   // Throws Fault::cancelled when another director has taken the task over. Called before what changes
   // something outside, a clean-up included: a director that was silent for long finds out in time.
   void require_held() const;
-  // For writes that are not to happen once it is another's, however late they come.
-  TaskFence fence() const { return {task_.id, task_.fence}; }
+  // The same for who found out that it is another's by now: nothing of it is told any more.
+  [[noreturn]] void lose() const;
 
   // One row of a stage: writes "started" now, "finished" when it dies, "failed" with the error
   // when it dies by an exception. `status()` writes "in_progress" (e.g. "installing packages").
@@ -102,6 +103,7 @@ class TaskContext {
   Clock& clock_;
   TaskOutput &event_, &result_, &debug_, &cpi_;
   std::function<bool()> cancelled_, interrupted_, held_;
+  std::function<void()> lost_;
 };
 
 }  // namespace slipway::director

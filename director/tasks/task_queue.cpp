@@ -202,11 +202,8 @@ struct TaskQueue::State {
     TaskContext context(current.task, clock, current.event, current.result, current.debug, current.cpi,
                         [&current] { return current.cancelled.load(); },
                         [&current] { return current.interrupted.load(); },
-                        [this, &current] {
-                          if (tasks.holds(current.task, options.director_id)) return true;
-                          interrupt(current);
-                          return false;
-                        });
+                        [this, &current] { return tasks.holds(current.task, options.director_id); },
+                        [&current] { interrupt(current); });
     const auto failed = [&](TaskState state, int code, const std::string& message) -> std::optional<Outcome> {
       if (current.interrupted && !current.cancelled) return std::nullopt;
       try {

@@ -10,6 +10,11 @@ namespace slipway::director {
 
 // What the tasks about stemcells and releases work with. All outlive the queue.
 struct ArtifactServices {
+  // The same, but for the stores.
+  ArtifactServices with(Stores& others) const {
+    return {clock, random, others, locks, blobs, cpis, work_folder};
+  }
+
   Clock& clock;
   Random& random;
   Stores& stores;

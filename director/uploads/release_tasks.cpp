@@ -82,11 +82,13 @@ std::string once(ArtifactServices& services, TaskContext& task,
 
 void register_artifact_tasks(TaskQueue& queue, ArtifactServices& services) {
   std::filesystem::create_directories(services.work_folder);
-  queue.register_type("update_stemcell",
-                      [&](TaskContext& task) { return once(services, task, update_stemcell); });
-  queue.register_type("update_release", [&](TaskContext& task) { return once(services, task, update_release); });
-  queue.register_type("delete_stemcell", [&](TaskContext& task) { return delete_stemcell(services, task); });
-  queue.register_type("delete_release", [&](TaskContext& task) { return delete_release(services, task); });
+  const auto once_only = [&](std::string (*body)(ArtifactServices&, TaskContext&)) {
+    return held(services, [body](ArtifactServices& own, TaskContext& task) { return once(own, task, body); });
+  };
+  queue.register_type("update_stemcell", once_only(update_stemcell));
+  queue.register_type("update_release", once_only(update_release));
+  queue.register_type("delete_stemcell", held(services, delete_stemcell));
+  queue.register_type("delete_release", held(services, delete_release));
 }
 
 }  // namespace slipway::director

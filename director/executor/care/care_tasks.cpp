@@ -6,7 +6,7 @@ using namespace std::chrono_literals;
 
 void register_care_tasks(TaskQueue& queue, Services& services) {
   const auto add = [&](const char* type, std::string (*body)(Services&, TaskContext&)) {
-    queue.register_type(type, [&services, body](TaskContext& task) { return body(services, task); });
+    queue.register_type(type, held(services, body));
   };
   add("delete_orphan_disks", delete_orphan_disk);
   add("orphan_disk", orphan_disk);

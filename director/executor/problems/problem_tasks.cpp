@@ -129,9 +129,9 @@ std::string scan_and_fix(Services& with_defaults, TaskContext& task) {
 }
 
 void register_problem_tasks(TaskQueue& queue, Services& services) {
-  queue.register_type("cck_scan", [&](TaskContext& task) { return scan_deployment(services, task); });
-  queue.register_type("cck_apply", [&](TaskContext& task) { return apply_resolutions(services, task); });
-  queue.register_type("scan_and_fix", [&](TaskContext& task) { return scan_and_fix(services, task); });
+  queue.register_type("cck_scan", held(services, scan_deployment));
+  queue.register_type("cck_apply", held(services, apply_resolutions));
+  queue.register_type("scan_and_fix", held(services, scan_and_fix));
 }
 
 }  // namespace slipway::director

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "director/executor/fenced_write.hpp"
 #include "director/executor/problems/checks.hpp"
 #include "director/executor/problems/stored_instance.hpp"
 #include "director/executor/recorded_action.hpp"
@@ -175,7 +174,7 @@ void Repairs::delete_disk_reference(const ProblemRecord& problem, const Attempt&
     const bool unmount = mounted && std::find(mounted->begin(), mounted->end(), found->cid.value) != mounted->end();
     if (unmount) {
       instance.record.update_completed = false;
-      write_instance(services_, task_, instance.record);
+      services_.stores.instances.update(instance.record);
       steps_.stop(instance.vm->agent, {.skip_drain = true}, step);
     }
     steps_.detach(*instance.vm, *found, instance.responsive);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <thread>
 
 #include "base/parallel.hpp"
@@ -41,9 +42,12 @@ int CrashCourse::with_deaths(Findings& problems) {
 
 int CrashCourse::with_sleepers(Findings& problems) {
   std::vector<Case> cases;
-  const auto& all = effects(problems);
-  for (std::size_t at = 0; at < all.size(); ++at) {
-    if (all[at].only_looks) cases.push_back({{static_cast<int>(at) + 1, Moment::asleep}});
+  // By name, because a director that beats meanwhile has effects of its own.
+  std::map<std::string, int> counts;
+  for (const auto& effect : effects(problems)) {
+    const auto number = ++counts[effect.name];
+    if (effect.only_looks || effect.name.starts_with("store ") || effect.name == "CPI create_vm")
+      cases.push_back({{number, Moment::asleep, effect.name}});
   }
   return run_all(cases, problems);
 }
@@ -85,7 +89,7 @@ void CrashCourse::live_and_die(DirectorWorld& world, TaskId task, const Case& ac
     submit_idle_task(world);
   };
   const auto live = [&](const Accident& accident) {
-    fate.begin_life(accident.effect, accident.moment);
+    fate.begin_life(accident.effect, accident.moment, accident.name);
     DirectorLife(world, fate, ++life).live(task);
     outcome.effects = fate.effects();
     outcome.accidents += fate.dead() || fate.slept() ? 1 : 0;
@@ -111,6 +115,7 @@ std::string CrashCourse::name_of(const Case& accidents) const {
                        : accident.moment == Moment::after ? "after "
                                                           : "asleep before ";
     text += (text.empty() ? "" : ", then ") + (when + std::to_string(accident.effect));
+    if (!accident.name.empty()) return text + ". " + accident.name;
   }
   return text + " (" + effects_.at(static_cast<std::size_t>(accidents.front().effect) - 1).name + ")";
 }

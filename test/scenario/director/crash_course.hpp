@@ -31,14 +31,15 @@ class CrashCourse {
   // it, and once more while the next one recovers. Returns the number of accidents that happened.
   int with_deaths(Findings& problems);
 
-  // Its director falls silent before every look at whether the task is still its own, wakes up when
-  // another one has done the whole task, and goes on.
+  // Its director falls silent before every look at whether the task is still its own, before every change of
+  // its store and before each VM it asks for, wakes up when another one has done the whole task, and goes on.
   int with_sleepers(Findings& problems);
 
  private:
   struct Accident {
     int effect = 0;
     Mortality::Moment moment = Mortality::Moment::before;
+    std::string name;  // of the effects that count; empty: all
   };
   using Case = std::vector<Accident>;
   struct Outcome {

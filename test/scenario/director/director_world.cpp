@@ -330,7 +330,12 @@ void DirectorWorld::compare_vms(std::vector<std::string>& found) {
   for (const auto& [cid, snapshot] : cloud.snapshots()) {
     if (!stores.snapshots.find(cid)) found.push_back("snapshot " + cid.value + " is in the cloud only");
   }
-  if (access.allowed() != known_agents) found.push_back("permissions and VMs differ");
+  for (const auto& agent : access.allowed()) {
+    if (!known_agents.contains(agent)) found.push_back("agent " + agent.value + " is allowed on the bus and has no VM");
+  }
+  for (const auto& agent : known_agents) {
+    if (!access.allowed().contains(agent)) found.push_back("agent " + agent.value + " is not allowed on the bus");
+  }
 }
 
 void DirectorWorld::compare_disks(std::vector<std::string>& found) {

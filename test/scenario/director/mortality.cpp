@@ -9,10 +9,12 @@ namespace {
 
 }  // namespace
 
-void Mortality::begin_life(int last, Moment moment) {
+void Mortality::begin_life(int last, Moment moment, const std::string& name) {
   const std::lock_guard lock(mutex_);
   effects_.clear();
   last_ = static_cast<std::size_t>(last);
+  seen_ = 0;
+  name_ = name;
   moment_ = moment;
   dead_ = slept_ = false;
 }
@@ -61,7 +63,7 @@ void Mortality::act(const Effect& effect, const std::function<void()>& action) {
     const std::lock_guard lock(mutex_);
     if (dead_) throw_death();
     effects_.push_back(effect);
-    is_last = effects_.size() == last_;
+    if (name_.empty() || effect.name == name_) is_last = ++seen_ == last_;
   }
   if (is_last && moment_ == Moment::before) die();
   if (is_last && moment_ == Moment::asleep) sleep();

@@ -26,8 +26,9 @@ class Mortality {
     bool only_looks = false;  // at whether the task is still its own
   };
 
-  // A new life, which ends at the `last`-th effect from now on (from 1); 0: it does not end.
-  void begin_life(int last = 0, Moment moment = Moment::before);
+  // A new life, which ends at the `last`-th effect from now on (from 1), of those with that name if one is
+  // given; 0: it does not end.
+  void begin_life(int last = 0, Moment moment = Moment::before, const std::string& name = "");
   // Called once when it ends, from the thread that dies.
   std::function<void()> on_death, on_sleep;
 
@@ -44,7 +45,8 @@ class Mortality {
   void sleep();
   mutable std::mutex mutex_;
   std::vector<Effect> effects_;
-  std::size_t last_ = 0;
+  std::size_t last_ = 0, seen_ = 0;
+  std::string name_;
   Moment moment_ = Moment::before;
   bool dead_ = false, slept_ = false;
 };

@@ -118,7 +118,7 @@ Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::stri
   if (method == "list_disk") return Json(mounted_of(state));
   if (method == "migrate_disk") {
     if (state.job_state == "running") violate(agent, "migration while the jobs run");
-    if (state.on_store != arguments.at(0) || state.on_migration_target != arguments.at(1))
+    if (Json(state.on_store) != arguments.at(0) || Json(state.on_migration_target) != arguments.at(1))
       violate(agent, "migration between disks that are not mounted for it");
     if (const auto data = data_.find(state.on_store); data != data_.end())
       data_[state.on_migration_target] = data->second;
@@ -144,7 +144,7 @@ void SimulatedAgents::fetch(const State& state, const AgentId& agent, const Json
   if (!blob.contains("blobstore_id") || !blob.contains("sha1")) violate(agent, what + " has no blob");
   const auto url = blob.value("signed_url", "");
   if (url.empty() && !state.has_password) violate(agent, what + " comes without a URL");
-  if (!url.empty() && blob_at("GET", url) != blob["blobstore_id"]) violate(agent, what + " is not at its URL");
+  if (!url.empty() && Json(blob_at("GET", url)) != blob["blobstore_id"]) violate(agent, what + " is not at its URL");
   if (holds_blob && !holds_blob(blob["blobstore_id"], blob["sha1"])) violate(agent, what + " cannot be fetched");
 }
 
@@ -191,7 +191,7 @@ Json SimulatedAgents::answer_about_jobs(State& state, const AgentId& agent, cons
   if (method == "run_errand") return begin_errand(state, agent, arguments);
   if (method == "get_task") return look_at_errand(state, agent, arguments.at(0).get<std::string>());
   if (method == "cancel_task") {
-    if (state.errand_task != arguments.at(0) || state.errand_result)
+    if (Json(state.errand_task) != arguments.at(0) || state.errand_result)
       violate(agent, "cancellation of a task that does not run");
     state.errand_cancelled = true;
     return "canceled";
