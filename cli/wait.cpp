@@ -28,8 +28,7 @@ std::string progress_line(const Json& progress) {
 }
 
 Waiter::Waiter(Terminal& terminal, Api& api, Clock& clock, bool json)
-    : terminal_(terminal),
-      api_(api),
+    : api_(api),
       clock_(clock),
       out_(json ? terminal.err : terminal.out),
       live_(terminal.live && !json) {}

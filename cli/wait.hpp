@@ -21,7 +21,6 @@ class Waiter {
   void show(const Json& progress, long elapsed);
   void end_line();
 
-  Terminal& terminal_;
   Api& api_;
   Clock& clock_;
   std::ostream& out_;

@@ -151,7 +151,7 @@ TEST_CASE("two networks are two interfaces, in order, and their MACs are in the 
   const TestVm vm(Json::object(), {{"b-main", first}, {"a-other", second}});
   const auto instance = read_instance(vm.told());
   REQUIRE(instance.interfaces.size() == 2);
-  CHECK(instance.interfaces[0].ip == first["ip"]);
+  CHECK(Json(instance.interfaces[0].ip) == first["ip"]);
   CHECK(vm.created.networks["b-main"]["mac"] == instance.interfaces[0].mac);
   CHECK(vm.created.networks["a-other"]["mac"] == instance.interfaces[1].mac);
   CHECK(vm.created.networks["a-other"]["ip"] == instance.interfaces[1].ip);

@@ -65,7 +65,7 @@ TEST_CASE("what is no address or no name never reaches the resolver's file") {
   CHECK(text.find("10.0.0.2") == std::string::npos);
   CHECK(text.find("10.0.0.4") == std::string::npos);
   CHECK(text.find("rm") == std::string::npos);
-  CHECK(addresses_of(records({info("c", "1; rm", "10.0.0.3", 0)}), "q-s0.my-etcd.default.dep.bosh") == Addresses{"10.0.0.3"});
+  CHECK(addresses_of(records(Json::array({info("c", "1; rm", "10.0.0.3", 0)})), "q-s0.my-etcd.default.dep.bosh") == Addresses{"10.0.0.3"});
   CHECK(query_hosts(Json::object()).empty());
   CHECK(query_hosts({{"record_keys", 5}, {"record_infos", "x"}}).empty());
 }
