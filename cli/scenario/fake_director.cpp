@@ -100,6 +100,12 @@ void FakeDirector::hold(bool on) {
   changed_.notify_all();
 }
 
+void FakeDirector::hold_begun(bool on) {
+  const std::lock_guard lock(mutex_);
+  held_begun_ = on;
+  changed_.notify_all();
+}
+
 void FakeDirector::be_away(bool on) {
   const std::lock_guard lock(mutex_);
   away_ = on;
@@ -146,7 +152,7 @@ void FakeDirector::check_versions(const Json& manifest) {
   const auto known = [](const auto& offered, const std::string& name, const Json& version) {
     const auto found = offered.find(name);
     return found != offered.end() &&
-           std::find(found->second.begin(), found->second.end(), version) != found->second.end();
+           std::find(found->second.begin(), found->second.end(), version.get<std::string>()) != found->second.end();
   };
   for (const auto& release : manifest.at("releases")) {
     if (!known(releases_, release.at("name"), release.at("version")))
@@ -319,9 +325,9 @@ Response FakeDirector::show(const Request& request) {
   const auto found = tasks_.find(std::stoll(request.path_param("id")));
   if (found == tasks_.end()) return refusal(404, "Task " + request.path_param("id") + " not found");
   auto& task = found->second;
-  if (!held_) step(task);
+  if (!stands_still(task)) step(task);
   auto response = Response::json(200, to_json(task));
-  if (!held_) response.headers["X-Slipway-Version"] = std::to_string(task.version);
+  if (!stands_still(task)) response.headers["X-Slipway-Version"] = std::to_string(task.version);
   return response;
 }
 

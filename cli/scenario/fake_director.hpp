@@ -29,6 +29,7 @@ class FakeDirector {
   std::string ca_pem() const { return ca_.certificate_pem; }
 
   void hold(bool on);                              // tasks stand still
+  void hold_begun(bool on);                        // tasks stand still once their first instance has begun
   void be_away(bool on);                           // every answer is 503
   void fail_tasks(bool on);                        // tasks end as error
   void fail_tasks_of(const std::string& context);  // those whose manifest has this text end as error
@@ -70,6 +71,7 @@ class FakeDirector {
   void check_versions(const Json& manifest);
   http::Response cancel(const http::Request& request);
   void step(Task& task);
+  bool stands_still(const Task& task) const { return held_ || (held_begun_ && task.steps > 0); }
   void finish(Task& task);
   static Json to_json(const Task& task);
   Json certificate_of(const std::string& name);
@@ -90,7 +92,7 @@ class FakeDirector {
   std::string failing_text_;
   std::size_t submitted_ = 0;
   std::int64_t last_id_ = 0;
-  bool held_ = false, away_ = false, failing_ = false;
+  bool held_ = false, held_begun_ = false, away_ = false, failing_ = false;
   http::Router router_;
   std::unique_ptr<http::Server> server_;
 };

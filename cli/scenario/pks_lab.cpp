@@ -36,7 +36,8 @@ std::vector<std::string> create(const std::string& name, bool wait, const std::s
 }
 
 ProcessResult User::pks(std::vector<std::string> words, const std::string& input,
-                        std::map<std::string, std::string> env) const {
+                        std::map<std::string, std::string> env,
+                        std::function<void(std::string_view line)> on_line) const {
   ProcessSpec spec;
   words.insert(words.begin(), PKS_PROGRAM);
   spec.argv = std::move(words);
@@ -44,6 +45,7 @@ ProcessResult User::pks(std::vector<std::string> words, const std::string& input
   spec.env["PKS_HOME"] = home_.path().string();
   spec.env["HOME"] = home_.path().string();
   spec.standard_input = input;
+  spec.on_stdout_line = std::move(on_line);
   spec.timeout = std::chrono::seconds(120);
   return run(spec);
 }

@@ -20,7 +20,8 @@ class User {
   User(std::string api, std::string ca) : api_(std::move(api)), ca_(std::move(ca)) {}
 
   ProcessResult pks(std::vector<std::string> words, const std::string& input = "",
-                    std::map<std::string, std::string> env = {}) const;
+                    std::map<std::string, std::string> env = {},
+                    std::function<void(std::string_view line)> on_line = {}) const;
   ProcessResult log_in(const std::string& name, const std::string& password) const;
   Json json(std::vector<std::string> words) const;  // of the command with --json, which has to succeed
   // The API itself, with the token of the session.

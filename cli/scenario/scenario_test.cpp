@@ -23,7 +23,10 @@ TEST_CASE("a cluster lives from login to logout as the published grammar says") 
   CHECK(contains(admin.pks({"plans"}).standard_output, "Name   ID"));
   CHECK(admin.json({"plans"})[1].at("worker_instances") == 3);
 
-  const auto made = admin.pks(create("demo"));
+  lab.director.hold_begun(true);
+  const auto made = admin.pks(create("demo"), "", {}, [&](std::string_view line) {
+    if (contains(std::string(line), "Updating instance")) lab.director.hold_begun(false);
+  });
   INFO(made.standard_error);
   CHECK(made.exit_code == 0);
   CHECK(contains(made.standard_output, "Updating instance"));
@@ -36,7 +39,7 @@ TEST_CASE("a cluster lives from login to logout as the published grammar says") 
   CHECK(admin.pks({"get-credentials", "demo"}).exit_code == 0);
   const auto env = read_file(admin.home() / "clusters/demo/env");
   CHECK(contains(env, "https://node-2.etcd.default.service-instance-"));
-  CHECK(read_file(admin.home() / "clusters/demo/client.key") ==
+  CHECK(Json(read_file(admin.home() / "clusters/demo/client.key")) ==
         lab.director.certificate("etcd_client").at("private_key"));
 
   CHECK(admin.pks({"resize", "demo", "-n", "5", "--wait"}, "y\n").exit_code == 0);

@@ -133,7 +133,8 @@ TEST_CASE("three VMs that fall at once, as with their host, are all back without
     for (const auto& instance : lab.instances()) blows.emplace_back([&lab, instance] { lab.switch_off(instance); });
     for (auto& blow : blows) blow.join();
   });
-  // One of them may have been rebooted not long ago: then it takes another rung, and a task of its own.
+  // Together in one task, but who was rebooted not long ago takes another rung, and libvirt may need so long for
+  // each that the last falls when the first is being repaired: no more than one task for each.
   CHECK(course.repairs >= 1);
-  CHECK(course.repairs <= 2);
+  CHECK(course.repairs <= 3);
 }
