@@ -26,10 +26,13 @@ endif()
 find_program(SLIPWAY_CCACHE ccache)
 if(SLIPWAY_CCACHE)
   # Another checkout's objects serve as well: the cache sees paths relative to the checkout. What it must not
-  # ask of precompiled headers is what GCC's manual and ccache's say of them. It learns from the compiler which
-  # headers were read (CCACHE_DEPEND): to preprocess each file for that would double the time of a first build.
-  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1
-      CCACHE_SLOPPINESS=pch_defines,time_macros ${SLIPWAY_CCACHE})
+  # ask of precompiled headers is what GCC's manual and ccache's say of them. Clang tells it which headers were
+  # read: to preprocess each file for that would double the time of a first build.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)
+    set(SLIPWAY_CCACHE_DEPEND CCACHE_DEPEND=1)
+  endif()
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1
+      ${SLIPWAY_CCACHE_DEPEND} CCACHE_SLOPPINESS=pch_defines,time_macros ${SLIPWAY_CCACHE})
 endif()
 
 # What nearly every file includes is read once, by slipway_base, and once more for the tests.
@@ -81,7 +84,7 @@ function(slipway_program name)
 endfunction()
 
 # doctest's main and what every test includes. Tests are compiled longer than they run: nothing in them is optimised.
-set(SLIPWAY_TEST_OPTIONS ${SLIPWAY_COMPILE_OPTIONS} $<$<CONFIG:Release>:-O0>)
+set(SLIPWAY_TEST_OPTIONS ${SLIPWAY_COMPILE_OPTIONS} -O0)
 add_library(slipway_doctest STATIC
   ${PROJECT_SOURCE_DIR}/test/doctest_main.cpp ${PROJECT_SOURCE_DIR}/test/doctest_json.cpp)
 set_source_files_properties(${PROJECT_SOURCE_DIR}/test/doctest_main.cpp
