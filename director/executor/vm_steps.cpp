@@ -131,6 +131,23 @@ std::optional<VmCid> VmSteps::find_unfinished(const VmRecord& vm) {
 }
 
 cpi::CreatedVm VmSteps::ask_cpi(const VmOrder& order, const VmRecord& vm) {
+  const Json intent = {{"agent", vm.agent.value}, {"instance", order.instance_name}, {"cpi", order.cpi}};
+  const auto step = services_.stores.journal.begin(task_.task().id, "create_vm", vm.agent.value, intent,
+                                                   services_.clock.now());
+  const auto cloud = cpi(order.cpi);
+  std::optional<VmCid> made;
+  try {
+    auto created = ask_cloud(order, vm, *cloud);
+    made = created.vm;
+    services_.stores.journal.finish(step.id, {{"vm_cid", created.vm.value}}, services_.clock.now());
+    return created;
+  } catch (const Error& error) {
+    if (error.fault() == Fault::cancelled) give_back_unless_known(vm.agent, made, *cloud);
+    throw;
+  }
+}
+
+cpi::CreatedVm VmSteps::ask_cloud(const VmOrder& order, const VmRecord& vm, cpi::Cpi& cloud) {
   cpi::CreateVm request;
   request.agent = vm.agent;
   request.stemcell = find_stemcell(order).cid;
@@ -140,21 +157,10 @@ cpi::CreatedVm VmSteps::ask_cpi(const VmOrder& order, const VmRecord& vm) {
   services_.access.allow(vm.agent);
   request.env = env_for(order, services_.settings, vm.stemcell_api_version, services_.access.issue_bootstrap(vm.agent));
 
-  const Json intent = {{"agent", vm.agent.value}, {"instance", order.instance_name}, {"cpi", order.cpi}};
-  const auto step = services_.stores.journal.begin(task_.task().id, "create_vm", vm.agent.value, intent,
-                                                   services_.clock.now());
-  const auto cloud = cpi(order.cpi);
   for (int left = services_.settings.create_vm_tries - 1;; --left) {
     task_.checkpoint();
     try {
-      auto created = cloud->create_vm(request);
-      try {
-        services_.stores.journal.finish(step.id, {{"vm_cid", created.vm.value}}, services_.clock.now());
-      } catch (const Error& error) {
-        if (error.fault() == Fault::cancelled) give_back_unless_known(vm.agent, created.vm, *cloud);
-        throw;
-      }
-      return created;
+      return cloud.create_vm(request);
     } catch (const CpiError& error) {
       // The same agent id again is the same VM: asking once more also finds the VM of a call that
       // failed only after it had made one. Where it may not be asked often, twice has to do.
@@ -166,11 +172,12 @@ cpi::CreatedVm VmSteps::ask_cpi(const VmOrder& order, const VmRecord& vm) {
   }
 }
 
-// Another director has the task by now. Where it was done with this VM before the cloud heard of it from here,
+// Another director may have the task by now. Where it was done with this VM before the cloud heard of it from here,
 // nobody knows what the cloud then made.
-void VmSteps::give_back_unless_known(const AgentId& agent, const VmCid& vm, cpi::Cpi& cloud) {
-  if (services_.stores.vms.find(agent) || services_.stores.orphaned_vms.find(vm)) return;
-  cloud.delete_vm(vm);
+void VmSteps::give_back_unless_known(const AgentId& agent, const std::optional<VmCid>& vm, cpi::Cpi& cloud) {
+  auto& stores = services_.stores;
+  if (stores.vms.find(agent) || (vm && stores.orphaned_vms.find(*vm))) return;
+  if (vm) cloud.delete_vm(*vm);
   services_.access.forbid(agent);
 }
 

@@ -57,7 +57,8 @@ class VmSteps {
  private:
   VmRecord begin(const VmOrder& order);
   cpi::CreatedVm ask_cpi(const VmOrder& order, const VmRecord& vm);
-  void give_back_unless_known(const AgentId& agent, const VmCid& vm, cpi::Cpi& cloud);
+  cpi::CreatedVm ask_cloud(const VmOrder& order, const VmRecord& vm, cpi::Cpi& cloud);
+  void give_back_unless_known(const AgentId& agent, const std::optional<VmCid>& vm, cpi::Cpi& cloud);
   StemcellRecord find_stemcell(const VmOrder& order) const;
   VmOrder order_of(const VmRecord& vm) const;
   void detach_known_disks(cpi::Cpi& cloud, const VmCid& vm);

@@ -1,5 +1,7 @@
 #include "test/scenario/director/mortality.hpp"
 
+#include <memory>
+
 namespace slipway::test {
 
 namespace {
@@ -49,24 +51,33 @@ void Mortality::die() {
   throw_death();
 }
 
-void Mortality::sleep() {
-  {
-    const std::lock_guard lock(mutex_);
-    slept_ = true;
-  }
+void Mortality::sleep(std::unique_lock<std::mutex>& lock) {
+  slept_ = asleep_ = true;
+  changed_.wait(lock, [&] { return acting_ == 0; });
+  lock.unlock();
   on_sleep();
+  lock.lock();
+  asleep_ = false;
+  changed_.notify_all();
 }
 
 void Mortality::act(const Effect& effect, const std::function<void()>& action) {
   bool is_last = false;
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !asleep_; });
     if (dead_) throw_death();
     effects_.push_back(effect);
     if (name_.empty() || effect.name == name_) is_last = ++seen_ == last_;
+    if (is_last && moment_ == Moment::asleep) sleep(lock);
+    ++acting_;
   }
+  const std::shared_ptr<void> done(nullptr, [this](void*) {
+    const std::lock_guard lock(mutex_);
+    --acting_;
+    changed_.notify_all();
+  });
   if (is_last && moment_ == Moment::before) die();
-  if (is_last && moment_ == Moment::asleep) sleep();
   action();
   if (is_last && moment_ == Moment::after) die();
 }

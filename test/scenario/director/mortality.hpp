@@ -1,5 +1,6 @@
 #pragma once
 
+#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -17,7 +18,7 @@ class Mortality {
   enum class Moment {
     before,  // the effect does not happen
     after,   // it happens, and nobody hears the answer
-    asleep,  // not the end: it stands still before it, for as long as `on_sleep` takes, and goes on
+    asleep,  // not the end: all of it stands still before it, for as long as `on_sleep` takes, and goes on
   };
 
   struct Effect {
@@ -42,8 +43,11 @@ class Mortality {
 
  private:
   [[noreturn]] void die();
-  void sleep();
+  void sleep(std::unique_lock<std::mutex>& lock);
   mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  int acting_ = 0;  // threads that are in the middle of an effect
+  bool asleep_ = false;
   std::vector<Effect> effects_;
   std::size_t last_ = 0, seen_ = 0;
   std::string name_;
