@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/file.hpp"
 #include "base/yaml.hpp"
@@ -45,23 +46,24 @@ TEST_CASE("every example of a plan can be ordered in the example's cloud") {
 
 namespace {
 
-const pks::Plan& plan_of_kind(const std::vector<pks::Plan>& plans, const std::string& kind) {
+const pks::Plan& plan_named(const std::vector<pks::Plan>& plans, const std::string& name) {
   const auto found =
-      std::find_if(plans.begin(), plans.end(), [&](const auto& plan) { return plan.kind == kind; });
+      std::find_if(plans.begin(), plans.end(), [&](const auto& plan) { return plan.name == name; });
   REQUIRE(found != plans.end());
   return *found;
 }
 
-}  // namespace
+Json& group_of(Json& manifest, const std::string& name) {
+  for (auto& group : manifest["instance_groups"]) {
+    if (group.at("name") == name) return group;
+  }
+  FAIL("no instance group " << name);
+  return manifest;
+}
 
-TEST_CASE("a plan and the manifest of the same service order the same instances") {
-  const auto plans = pks::load_plans("examples/plans");
-  const auto etcd = parse_yaml(read_file("examples/etcd.yml"), "etcd.yml");
-  CHECK(plan_of_kind(plans, "etcd").manifest.at("instance_groups") == etcd.at("instance_groups"));
-
-  // That of Kubernetes has what pks-api fills besides.
-  auto kubernetes = plan_of_kind(plans, "kubernetes").manifest;
-  for (auto& group : kubernetes["instance_groups"]) {
+// Without what pks-api fills besides names.
+Json without_settings(Json manifest) {
+  for (auto& group : manifest["instance_groups"]) {
     for (auto& job : group["jobs"]) {
       const auto name = job.at("name").get<std::string>();
       if (!job.contains("properties")) continue;
@@ -72,5 +74,32 @@ TEST_CASE("a plan and the manifest of the same service order the same instances"
       if (properties.contains(name) && properties[name].empty()) properties.erase(name);
     }
   }
-  CHECK(kubernetes == parse_yaml(read_file("examples/kubernetes.yml"), "kubernetes.yml"));
+  return manifest;
+}
+
+}  // namespace
+
+TEST_CASE("a plan and the manifest of the same service order the same instances") {
+  const auto plans = pks::load_plans("examples/plans");
+  const auto etcd = parse_yaml(read_file("examples/etcd.yml"), "etcd.yml");
+  CHECK(plan_named(plans, "etcd").manifest.at("instance_groups") == etcd.at("instance_groups"));
+  CHECK(without_settings(plan_named(plans, "small").manifest) ==
+        parse_yaml(read_file("examples/kubernetes.yml"), "kubernetes.yml"));
+}
+
+TEST_CASE("plan medium is plan small with three of each and one address for all masters") {
+  const auto plans = pks::load_plans("examples/plans");
+  auto medium = plan_named(plans, "medium").manifest;
+  auto& masters = group_of(medium, "master");
+  CHECK(std::exchange(masters["instances"], 1) == 3);
+  CHECK(std::exchange(group_of(medium, "worker")["instances"], 2) == 3);
+  for (auto& job : masters["jobs"]) {
+    if (job.at("name") != "load-balancer") continue;
+    CHECK(job.at("properties").at("load-balancer").at("virtual_ip") == "((external_hostname))");
+    job.erase("properties");
+  }
+  auto& variables = medium["variables"];
+  CHECK(variables.back().at("name") == "kubernetes_load_balancer_secret");
+  variables.erase(variables.size() - 1);
+  CHECK(medium == plan_named(plans, "small").manifest);
 }

@@ -45,7 +45,7 @@ void check_nothing_left_of_clusters(LabWorld& lab) {
 }
 
 void create_demo(LabWorld& lab) {
-  const auto said = lab.must_pks({"create-cluster", "demo", "--plan", "small", "--external-hostname",
+  const auto said = lab.must_pks({"create-cluster", "demo", "--plan", "etcd", "--external-hostname",
                                   "demo.lab", "--wait", "--non-interactive"});
   CHECK(said.find("Last Action State:") != std::string::npos);
   const auto made = cluster(lab, "demo");
@@ -128,7 +128,7 @@ TEST_CASE(
     "a control plane killed in the middle of a create finishes it after its restart, with nothing doubled") {
   LabWorld lab("lxc");
   lab.must_pks(
-      {"create-cluster", "demo", "--plan", "small", "--external-hostname", "demo.lab", "--non-interactive"});
+      {"create-cluster", "demo", "--plan", "etcd", "--external-hostname", "demo.lab", "--non-interactive"});
   lab.wait_until("nodes are being made", [&] { return lab.domains().size() >= 2; });
   lab.kill_control_plane();
   lab.start_control_plane();

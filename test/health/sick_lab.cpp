@@ -52,7 +52,7 @@ SickLab& SickLab::get() {
 
 SickLab::SickLab() : LabWorld("lxc") {
   must_pks(
-      {"create-cluster", "demo", "--plan", "small", "--external-hostname", "demo.lab", "--wait", "--non-interactive"});
+      {"create-cluster", "demo", "--plan", "etcd", "--external-hostname", "demo.lab", "--wait", "--non-interactive"});
   deployment_ = deployment_of("demo");
   etcdctl("demo", {"put", "kept", "through everything"});
   REQUIRE(is_well());
