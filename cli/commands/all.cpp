@@ -24,6 +24,7 @@ std::vector<Entry> all_commands(Terminal& t, Clock& clock) {
   add(ListTasks{t});
   add(ShowTask{t});
   add(CancelTask{t});
+  for (const auto& order : {pause_task, resume_task, abort_task, retry_task}) add(SteerTask{t, clock, order});
   for (const auto kind : {ProfileKind{"network", "Network"}, ProfileKind{"kubernetes", "Kubernetes"},
                           ProfileKind{"compute", "Compute"}}) {
     add(ListProfiles{t, kind});

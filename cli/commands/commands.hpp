@@ -116,6 +116,31 @@ struct CancelTask {
   int run(const Words& words);
 };
 
+// What is done to an upgrade of many that is under way, or has ended.
+struct TaskOrder {
+  const char *verb, *summary, *waits;
+  bool pauses;    // --wait ends when it is paused
+  bool upgrades;  // --wait fails unless all clusters were upgraded
+};
+inline constexpr TaskOrder pause_task = {
+    "pause", "Begin nothing more of an upgrade task, and stop what runs between two nodes",
+    "return when nothing of it runs any more", true, false};
+inline constexpr TaskOrder resume_task = {"resume", "Go on with an upgrade task that was paused",
+                                          "tell of each cluster and return at the end", false, true};
+inline constexpr TaskOrder abort_task = {
+    "abort", "Begin nothing more of an upgrade task, and let what runs fail between two nodes",
+    "return when nothing of it runs any more", false, false};
+inline constexpr TaskOrder retry_task = {"retry", "Begin anew with what an upgrade task did not upgrade",
+                                         "tell of each cluster and return at the end", false, true};
+
+struct SteerTask {
+  Terminal& terminal;
+  Clock& clock;
+  TaskOrder order;
+  Manual manual() const;
+  int run(const Words& words);
+};
+
 // Of what a profile is: "network", "compute" or "kubernetes", and at the beginning of a sentence.
 struct ProfileKind {
   const char *word, *title;

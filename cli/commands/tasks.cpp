@@ -1,34 +1,10 @@
 #include "cli/cluster_view.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/task_watch.hpp"
 
 namespace slipway::cli {
 
 namespace po = boost::program_options;
-
-namespace {
-
-std::string time_text(const Json& object, const char* key) {
-  const auto seconds = object.value(key, std::int64_t{0});
-  return seconds == 0 ? "" : to_rfc3339(from_epoch_seconds(seconds));
-}
-
-std::string task_text(const Json& task) {
-  std::vector<std::vector<std::string>> rows;
-  for (const auto& member : task.value("clusters", Json::array())) {
-    rows.push_back({field(member, "cluster_name"), field(member, "last_action_state"),
-                    time_text(member, "start_time"), time_text(member, "end_time"),
-                    field(member, "is_canary"), field(member, "last_action_description")});
-  }
-  return "\n" +
-         block({{"Task ID", field(task, "uuid")},
-                {"Type", field(task, "type")},
-                {"Status", field(task, "status")},
-                {"Start", time_text(task, "start_time")},
-                {"End", time_text(task, "end_time")}}) +
-         "\n" + table({"Name", "Status", "Start", "End", "isCanary", "Remark"}, rows) + "\n";
-}
-
-}  // namespace
 
 Manual ListTasks::manual() {
   return {"tasks",
@@ -89,6 +65,32 @@ int CancelTask::run(const Words& words) {
   CredentialsFile file(terminal);
   const auto task = Api(file).call("PUT", "/v1/tasks/" + http::url_encode(line.argument()), "");
   terminal.out << task_text(task);
+  return exit_ok;
+}
+
+Manual SteerTask::manual() const {
+  const std::string verb = order.verb;
+  return {verb + "-task", {}, "TASK-ID", order.summary, {"pks " + verb + "-task TASK-ID --wait"}};
+}
+
+int SteerTask::run(const Words& words) {
+  bool wait = false, json = false;
+  long timeout = 0;
+  CommandLine line(manual());
+  line.flags()("wait", po::bool_switch(&wait), order.waits)(
+      "timeout", po::value(&timeout)->default_value(86400), "seconds that --wait waits at most")(
+      "json", po::bool_switch(&json), "the API's answer");
+  line.parse(words);
+  CredentialsFile file(terminal);
+  Api api(file);
+  auto task = api.call("POST", "/v1/tasks/" + http::url_encode(line.argument()) + "/" + order.verb, "");
+  if (wait) {
+    std::set<std::string> phases;
+    if (order.pauses) phases.insert("paused");
+    task = TaskWatch(terminal, api, clock, json).wait(line.argument(), phases, std::chrono::seconds(timeout));
+  }
+  terminal.out << (json ? task.dump(2) + "\n" : task_text(task));
+  if (wait && order.upgrades) require_all_upgraded(task);
   return exit_ok;
 }
 

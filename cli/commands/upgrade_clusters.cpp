@@ -1,7 +1,6 @@
-#include <set>
-
 #include "cli/cluster_view.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/task_watch.hpp"
 
 namespace slipway::cli {
 
@@ -18,33 +17,6 @@ Json listed(const std::string& text) {
   }
   return names;
 }
-
-// A line when a cluster's upgrade begins and one when it ends.
-class Watch {
- public:
-  explicit Watch(std::ostream& out) : out_(out) {}
-  void show(const Json& task) {
-    for (const auto& member : task.value("clusters", Json::array())) {
-      const auto name = field(member, "cluster_name"), state = field(member, "last_action_state");
-      if (member.value("start_time", 0L) != 0 && begun_.insert(name).second) {
-        out_ << "Upgrade of cluster " << printable(name) << " has begun\n";
-      }
-      if (member.value("end_time", 0L) == 0 || !ended_.insert(name).second) continue;
-      const auto why = field(member, "last_action_description");
-      out_ << "Upgrade of cluster " << printable(name) << " "
-           << (state == "queued" ? "was not begun" : printable(state))
-           << (why.empty() ? "" : ": " + printable(why)) << "\n";
-      all_well_ = all_well_ && state == "succeeded";
-    }
-    out_ << std::flush;
-  }
-  bool all_well() const { return all_well_; }
-
- private:
-  std::ostream& out_;
-  std::set<std::string> begun_, ended_;
-  bool all_well_ = true;
-};
 
 }  // namespace
 
@@ -89,23 +61,9 @@ int UpgradeClusters::run(const Words& words) {
     terminal.out << "Your taskID for the upgrade task is: " << id << "\nUse 'pks task " << id
                  << "' to monitor it, 'pks cancel-task " << id << "' to keep what is queued from beginning\n";
   }
-  bool well = true;
-  if (wait) {
-    Watch watch(json ? terminal.err : terminal.out);
-    const auto deadline = clock.monotonic() + std::chrono::seconds(timeout);
-    while (true) {
-      task = api.get("/v1/tasks/" + id);
-      watch.show(task);
-      if (task.value("end_time", 0L) != 0) break;
-      if (clock.monotonic() >= deadline) {
-        throw Exit(exit_timeout, "the task still goes on; look again with: pks task " + id);
-      }
-      clock.sleep_for(std::chrono::seconds(1));
-    }
-    well = watch.all_well();
-  }
+  if (wait) task = TaskWatch(terminal, api, clock, json).wait(id, {}, std::chrono::seconds(timeout));
   if (json) terminal.out << task.dump(2) << "\n";
-  if (!well) throw Exit(exit_failed, "not all clusters were upgraded; see: pks task " + id);
+  if (wait) require_all_upgraded(task);
   return exit_ok;
 }
 

@@ -296,7 +296,12 @@ void FakeDirector::step(Task& task) {
     return;
   }
   task.events += event(stage, name, index, task.nodes, finishes ? "finished" : "started");
-  if (++task.steps == 2 * task.nodes) finish(task);
+  if (++task.steps == 2 * task.nodes) {
+    finish(task);
+  } else if (task.stopping && task.steps % 2 == 0) {
+    task.state = "cancelled";
+    task.result = "Task was stopped between two instances";
+  }
 }
 
 void FakeDirector::finish(Task& task) {
@@ -386,9 +391,14 @@ Response FakeDirector::variable(const Request& request) {
 Response FakeDirector::cancel(const Request& request) {
   const auto found = tasks_.find(std::stoll(request.path_param("id")));
   if (found == tasks_.end()) return refusal(404, "no such task");
-  if (found->second.is_final()) return refusal(400, "Cannot cancel task");
-  found->second.state = "cancelled";
-  ++found->second.version;
+  auto& task = found->second;
+  if (task.is_final()) return refusal(400, "Cannot cancel task");
+  if (request.query_value("between_instances") == "true" && task.steps % 2 == 1) {
+    task.stopping = true;  // in the middle of one
+  } else {
+    task.state = "cancelled";
+  }
+  ++task.version;
   return Response::empty(204);
 }
 

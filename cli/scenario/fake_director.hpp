@@ -55,6 +55,7 @@ class FakeDirector {
     Json manifest;
     int steps = 0;
     std::uint64_t version = 1;
+    bool stopping = false;  // to end between two instances
     bool is_final() const { return state == "done" || state == "error" || state == "cancelled"; }
   };
   http::Response guarded(http::Request& request, const http::Handler& handler);

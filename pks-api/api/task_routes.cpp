@@ -27,6 +27,7 @@ Json task_json(const FleetTask& task) {
   Json json = {{"uuid", task.uuid},
                {"type", "UPGRADE"},
                {"status", task.status},
+               {"phase", phase_of(task)},
                {"owner", task.owner},
                {"max_in_flight", task.max_in_flight},
                {"start_time", task.started_at},
@@ -56,6 +57,15 @@ void add_task_routes(Routes& routes, Services& s) {
   routes.add("PUT", "/tasks/{id}", [&s](Request& request, const Caller& caller) {
     return Response::json(200, task_json(s.fleets.cancel(caller, request.path_param("id"))));
   });
+  const auto steer = [&](const std::string& verb, FleetTask (Fleets::*method)(const Caller&, const std::string&)) {
+    routes.add("POST", "/tasks/{id}/" + verb, [&s, method](Request& request, const Caller& caller) {
+      return Response::json(202, task_json((s.fleets.*method)(caller, request.path_param("id"))));
+    });
+  };
+  steer("pause", &Fleets::pause);
+  steer("resume", &Fleets::resume);
+  steer("abort", &Fleets::abort);
+  steer("retry", &Fleets::retry);
 }
 
 }  // namespace slipway::pks

@@ -159,13 +159,17 @@ ClusterRecord Clusters::upgrade(const Caller& caller, const std::string& name) {
   return cluster;
 }
 
-bool Clusters::upgrade_as(const std::string& uuid, const std::string& operation) {
+bool Clusters::upgrade_as(const std::string& uuid, const std::string& operation, const std::string& resumes) {
   const auto before = store_.find_by_uuid(uuid);
   if (!before) throw Error(Fault::not_found, "the cluster was deleted");
   if (before->operation == operation) return true;
   require_idle(*before);
-  auto [cluster, preview] = upgrade_of(*before);
-  if (preview.changes.empty() && before->state == succeeded) return false;
+  auto cluster = *before;
+  if (resumes.empty() || before->operation != resumes) {
+    const auto upgrade = upgrade_of(*before);
+    if (upgrade.preview.changes.empty() && before->state == succeeded) return false;
+    cluster = upgrade.target;
+  }
   cluster.superseded.clear();
   begin(cluster, "UPGRADE", "Instance upgrade in progress");
   cluster.operation = operation;

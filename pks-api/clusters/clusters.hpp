@@ -53,8 +53,9 @@ class Clusters {
   // Fault::conflict where Kubernetes does not go back.
   ClusterRecord roll_back(const Caller& caller, const std::string& name);
   // The operation `operation` of a fleet's upgrade, for somebody who was allowed to begin it. False: the
-  // cluster is up to date. Begun already: true, and nothing happens.
-  bool upgrade_as(const std::string& uuid, const std::string& operation);
+  // cluster is up to date. Begun already: true, and nothing happens. `resumes`: what this operation had begun
+  // is gone on with, in its versions, if it was the cluster's last.
+  bool upgrade_as(const std::string& uuid, const std::string& operation, const std::string& resumes);
   // Stops a creation or an update that is under way. Deleting twice is no error.
   ClusterRecord remove(const Caller& caller, const std::string& name);
   // What makes a client the cluster's admin: for etcd {kind, endpoints, ca, certificate, private_key}, for

@@ -103,9 +103,15 @@ std::optional<std::int64_t> DirectorClient::remove(const std::string& deployment
   }
 }
 
-void DirectorClient::cancel(std::int64_t task) const {
+void DirectorClient::cancel(std::int64_t task) const { end_task("/task/" + std::to_string(task)); }
+
+void DirectorClient::stop_between_instances(std::int64_t task) const {
+  end_task("/task/" + std::to_string(task) + "?between_instances=true");
+}
+
+void DirectorClient::end_task(const std::string& target) const {
   try {
-    send({.method = "DELETE", .target = "/task/" + std::to_string(task)});
+    send({.method = "DELETE", .target = target});
   } catch (const Error& error) {
     if (error.fault() != Fault::invalid && error.fault() != Fault::not_found) throw;
   }

@@ -15,6 +15,7 @@ struct DirectorTask {
   std::string state, result;
   bool is_final() const;
   bool is_done() const { return state == "done"; }
+  bool is_cancelled() const { return state == "cancelled"; }
 };
 
 struct DirectorInstance {
@@ -37,6 +38,8 @@ class DirectorClient {
   // With its disks. Nothing when there is no such deployment.
   std::optional<std::int64_t> remove(const std::string& deployment, const std::string& context_id) const;
   void cancel(std::int64_t task) const;  // ended already: no error
+  // Ends it as cancelled between two instances. The director may forget this: ask again until it has ended.
+  void stop_between_instances(std::int64_t task) const;
 
   // Answers when the task has changed since `version` (updated), at the latest after
   // `wait_seconds`. `version` becomes 0 where the director does not know long polls.
@@ -52,6 +55,7 @@ class DirectorClient {
 
  private:
   http::ClientResponse send(http::ClientRequest request) const;
+  void end_task(const std::string& target) const;
   http::Client client_;
   Secret authorization_;
 };

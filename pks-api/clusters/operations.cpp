@@ -139,6 +139,9 @@ Operations::Step Operations::submit(ClusterRecord cluster) {
   std::int64_t task = 0;
   if (const auto submitted = director_.find_task(cluster.operation)) {
     task = submitted->id;
+  } else if (cluster.stop_wanted) {
+    stop(cluster, failure_of(cluster.last_action, ""));
+    return Step::ended;
   } else if (cluster.last_action == "DELETE") {
     const auto begun = director_.remove(deployment_of(cluster), cluster.operation);
     if (!begun) {
@@ -165,7 +168,10 @@ Operations::Step Operations::follow(const ClusterRecord& cluster) {
   FailureReader failure;
   board_.begin(cluster.uuid, cluster.operation);
   store_.describe(cluster, under_way(cluster.last_action));
-  while (!stopping() && still_current(cluster)) {
+  while (!stopping()) {
+    const auto now = store_.find_by_uuid(cluster.uuid);
+    if (!now || now->operation != cluster.operation || now->state != in_progress) break;
+    if (now->stop_wanted) director_.stop_between_instances(cluster.task);
     const auto task = director_.watch(cluster.task, version, watch_seconds);
     if (!task) {  // the director has forgotten it: submit again
       store_.set_task(cluster, 0);
@@ -186,6 +192,10 @@ Operations::Step Operations::follow(const ClusterRecord& cluster) {
 }
 
 void Operations::conclude(ClusterRecord cluster, const DirectorTask& task, const Json& failure) {
+  if (task.is_cancelled() && store_.find_by_uuid(cluster.uuid).value_or(cluster).stop_wanted) {
+    stop(cluster, failure);
+    return;
+  }
   if (!task.is_done()) {
     fail(cluster, failure);
     return;
@@ -210,6 +220,12 @@ void Operations::fail(ClusterRecord cluster, const Json& failure) {
   board_.touch(cluster.uuid);
 }
 
+void Operations::stop(const ClusterRecord& cluster, Json failure) {
+  failure["reason"] = "Stopped between two nodes, as was asked for";
+  failure["stopped"] = true;
+  fail(cluster, failure);
+}
+
 void Operations::vanish(const ClusterRecord& cluster) {
   store_.remove(cluster);
   log_.info("operation.deleted", {{"cluster", cluster.name}});
@@ -224,11 +240,6 @@ std::vector<std::string> Operations::ips_of(const ClusterRecord& cluster) const 
     ips.insert(ips.end(), instance.ips.begin(), instance.ips.end());
   }
   return ips;
-}
-
-bool Operations::still_current(const ClusterRecord& cluster) const {
-  const auto now = store_.find_by_uuid(cluster.uuid);
-  return now && now->operation == cluster.operation && now->state == in_progress;
 }
 
 void Operations::pause(std::chrono::milliseconds duration) {

@@ -49,9 +49,9 @@ class Operations {
   Step follow(const ClusterRecord& cluster);
   void conclude(ClusterRecord cluster, const DirectorTask& task, const Json& failure);
   void fail(ClusterRecord cluster, const Json& failure);
+  void stop(const ClusterRecord& cluster, Json failure);
   void vanish(const ClusterRecord& cluster);
   std::vector<std::string> ips_of(const ClusterRecord& cluster) const;
-  bool still_current(const ClusterRecord& cluster) const;
   void pause(std::chrono::milliseconds duration);
   bool stopping();
 

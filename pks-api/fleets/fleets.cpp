@@ -9,6 +9,7 @@ namespace {
 constexpr std::chrono::milliseconds pace{500};
 constexpr std::size_t max_members = 10'000;
 constexpr const char* queued = "queued";
+constexpr const char* wish_pause = "pause";
 
 bool is_among(const std::vector<std::string>& list, const std::string& name) {
   return std::find(list.begin(), list.end(), name) != list.end();
@@ -90,17 +91,61 @@ FleetTask Fleets::get(const Caller& caller, const std::string& uuid) {
   return std::move(*task);
 }
 
-FleetTask Fleets::cancel(const Caller& caller, const std::string& uuid) {
-  const auto task = get(caller, uuid);
+FleetTask Fleets::steerable(const Caller& caller, const std::string& uuid) {
+  auto task = get(caller, uuid);
   if (!caller.has(scope_admin) && (!caller.changes() || task.owner != caller.name)) {
     throw Error(Fault::forbidden, "task " + uuid + " belongs to somebody else");
   }
+  return task;
+}
+
+FleetTask Fleets::steered(const Caller& caller, const std::string& uuid, const std::string& verb) {
+  log_.info("fleet.steered", {{"task", uuid}, {"verb", verb}, {"user", caller.name}});
+  changed_.notify_all();
+  return get(caller, uuid);
+}
+
+FleetTask Fleets::cancel(const Caller& caller, const std::string& uuid) {
+  const auto task = steerable(caller, uuid);
   if (task.status != "canceled" && !store_.set_status(uuid, in_progress, "canceled")) {
     throw Error(Fault::conflict, "Task " + uuid + " has ended");
   }
-  log_.info("fleet.canceled", {{"task", uuid}, {"user", caller.name}});
-  changed_.notify_all();
-  return get(caller, uuid);
+  return steered(caller, uuid, "cancel");
+}
+
+FleetTask Fleets::pause(const Caller& caller, const std::string& uuid) {
+  if (steerable(caller, uuid).wish != wish_pause && !store_.set_wish(uuid, "", wish_pause))
+    throw Error(Fault::conflict, "Task " + uuid + " has ended or was canceled");
+  return steered(caller, uuid, "pause");
+}
+
+FleetTask Fleets::resume(const Caller& caller, const std::string& uuid) {
+  steerable(caller, uuid);
+  if (!store_.set_wish(uuid, wish_pause, "")) throw Error(Fault::conflict, "Task " + uuid + " is not paused");
+  return steered(caller, uuid, "resume");
+}
+
+FleetTask Fleets::abort(const Caller& caller, const std::string& uuid) {
+  steerable(caller, uuid);
+  if (!store_.abort(uuid)) throw Error(Fault::conflict, "Task " + uuid + " has ended");
+  return steered(caller, uuid, "abort");
+}
+
+FleetTask Fleets::retry(const Caller& caller, const std::string& uuid) {
+  auto task = steerable(caller, uuid);
+  if (task.ended_at == 0)
+    throw Error(Fault::conflict, "Task " + uuid + " still goes on; it can be tried again when it has ended");
+  std::erase_if(task.members, [](const auto& member) { return member.state == succeeded; });
+  if (task.members.empty()) throw Error(Fault::conflict, "Task " + uuid + " has nothing to try again: all succeeded");
+  for (auto& member : task.members) {
+    member.operation = random_.uuid();
+    member.resumes.clear();
+    member.state = queued;
+    member.description.clear();
+    member.started_at = member.ended_at = 0;
+  }
+  if (!store_.reopen(task)) throw Error(Fault::conflict, "Task " + uuid + " goes on again already");
+  return steered(caller, uuid, "retry");
 }
 
 void Fleets::work() {
@@ -123,7 +168,15 @@ void Fleets::advance(FleetTask task) {
   }
   const auto step = next_step(task);
   for (const auto index : step.begin) begin(task, task.members[index]);
-  for (const auto index : step.drop) end_member(task, task.members[index], queued, step.why);
+  for (const auto index : step.drop) {
+    auto& member = task.members[index];
+    // One that a pause had stopped half-way is not as it was.
+    if (member.resumes.empty()) {
+      end_member(task, member, queued, step.why);
+    } else {
+      end_member(task, member, failed, "stopped between two nodes by a pause, and not gone on with");
+    }
+  }
   if (step.ended) {
     store_.end(task.uuid, to_epoch_seconds(clock_.now()));
     log_.info("fleet.ended", {{"task", task.uuid}});
@@ -139,20 +192,44 @@ void Fleets::look_after(const FleetTask& task, FleetMember& member) {
     // Written down as begun, and not begun: this process's predecessor died in between. Or it was replaced.
     if (cluster->state == in_progress || to_epoch_seconds(cluster->started_at) > member.started_at) {
       end_member(task, member, failed, cluster->last_action + " took over");
+    } else if (!task.wish.empty() || task.status != in_progress) {
+      member.state = queued;  // it was not begun and is not to be
+      member.started_at = 0;
+      store_.put(task.uuid, member);
     } else {
       begin(task, member);
     }
-  } else if (cluster->state != in_progress) {
+  } else if (cluster->state == in_progress) {
+    if (!task.wish.empty()) clusters_store_.want_stop(member.cluster, member.operation);
+  } else if (cluster->state == failed && cluster->failure.value("stopped", false)) {
+    stopped(task, member);
+  } else {
     end_member(task, member, cluster->state, cluster->state == failed ? cluster->description : "");
   }
+}
+
+// Its cluster is between two nodes. The operation that goes on with it is another one.
+void Fleets::stopped(const FleetTask& task, FleetMember& member) {
+  if (task.status != in_progress) {
+    end_member(task, member, failed, "stopped between two nodes; upgrade it again, or return to how it was with: "
+                                     "pks upgrade-cluster --rollback");
+    return;
+  }
+  member.resumes = member.operation;
+  member.operation = random_.uuid();
+  member.state = queued;
+  member.description = "stopped between two nodes; goes on when the task is resumed";
+  store_.put(task.uuid, member);
+  log_.info("fleet.stopped", {{"task", task.uuid}, {"cluster", member.name}});
 }
 
 void Fleets::begin(const FleetTask& task, FleetMember& member) {
   member.state = in_progress;
   member.started_at = to_epoch_seconds(clock_.now());
+  member.description.clear();
   store_.put(task.uuid, member);
   try {
-    if (!clusters_.upgrade_as(member.cluster, member.operation)) {
+    if (!clusters_.upgrade_as(member.cluster, member.operation, member.resumes)) {
       end_member(task, member, succeeded, "was up to date");
     }
   } catch (const Error& error) {

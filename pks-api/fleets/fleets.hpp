@@ -21,6 +21,10 @@ struct FleetStep {
 };
 FleetStep next_step(const FleetTask& task);
 
+// How a task stands: "running", "pausing" and "aborting" until what runs has stopped, "paused", "canceling" until
+// what runs has ended, "ended".
+std::string phase_of(const FleetTask& task);
+
 // Upgrades of many clusters. The store is the only state: a task begun by a process that died is gone on
 // with, and no cluster's upgrade is begun twice, because its operation's id is written down before.
 // Thread-safe.
@@ -43,12 +47,25 @@ class Fleets {
   FleetTask get(const Caller& caller, const std::string& uuid);
   // What is queued is not begun any more; what runs goes on to its end. Fault::conflict when it has ended.
   FleetTask cancel(const Caller& caller, const std::string& uuid);
+  // Nothing more is begun, and what runs stops between two nodes; all of that goes on with resume(), in the
+  // versions it was begun with. Fault::conflict when it has ended or was canceled.
+  FleetTask pause(const Caller& caller, const std::string& uuid);
+  FleetTask resume(const Caller& caller, const std::string& uuid);  // Fault::conflict unless it is to pause
+  // Nothing more is begun, and what runs fails between two nodes. Fault::conflict when it has ended.
+  FleetTask abort(const Caller& caller, const std::string& uuid);
+  // Begins anew with all members of an ended task that have not succeeded. Fault::conflict when it goes on, or
+  // all have.
+  FleetTask retry(const Caller& caller, const std::string& uuid);
 
  private:
+  FleetTask steerable(const Caller& caller, const std::string& uuid);
+  // The task as it is now, after `verb` was done to it.
+  FleetTask steered(const Caller& caller, const std::string& uuid, const std::string& verb);
   void work();
   void advance(FleetTask task);
   void look_after(const FleetTask& task, FleetMember& member);
   void begin(const FleetTask& task, FleetMember& member);
+  void stopped(const FleetTask& task, FleetMember& member);
   void end_member(const FleetTask& task, FleetMember& member, const std::string& state,
                   const std::string& description);
 

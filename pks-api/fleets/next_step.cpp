@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "pks-api/fleets/fleets.hpp"
 
 namespace slipway::pks {
@@ -22,6 +24,10 @@ FleetStep next_step(const FleetTask& task) {
     step.ended = running == 0;
     return step;
   }
+  if (task.wish == "pause") {
+    step.ended = running == 0 && queued.empty();
+    return step;
+  }
   const auto limit = canary_open ? std::size_t{1} : static_cast<std::size_t>(task.max_in_flight);
   for (const auto index : queued) {
     if (running + step.begin.size() >= limit) break;
@@ -30,6 +36,16 @@ FleetStep next_step(const FleetTask& task) {
   }
   step.ended = running == 0 && queued.empty();
   return step;
+}
+
+std::string phase_of(const FleetTask& task) {
+  if (task.ended_at != 0) return "ended";
+  if (task.wish == "abort") return "aborting";
+  if (task.status == "canceled") return "canceling";
+  if (task.wish.empty()) return "running";
+  const bool runs = std::any_of(task.members.begin(), task.members.end(),
+                                [](const auto& member) { return member.state == in_progress; });
+  return runs ? "pausing" : "paused";
 }
 
 }  // namespace slipway::pks

@@ -70,4 +70,19 @@ TEST_CASE(
   CHECK(next_step(fleet("sxx", 2, "canceled")).ended);
 }
 
+TEST_CASE("while it is paused nothing is begun, and it has ended only when nothing is left") {
+  const auto paused = [](const std::string& letters) {
+    auto task = fleet(letters);
+    task.wish = "pause";
+    return task;
+  };
+  CHECK(next_step(paused("qqrs")).begin.empty());
+  CHECK(next_step(paused("qqrs")).drop.empty());
+  CHECK_FALSE(next_step(paused("qs")).ended);
+  CHECK(next_step(paused("fs")).ended);
+  CHECK(next_step(paused("FQq")).drop == Members{1, 2});  // it would not go on either
+  CHECK(phase_of(paused("rq")) == "pausing");
+  CHECK(phase_of(paused("sq")) == "paused");
+}
+
 }  // namespace slipway::pks

@@ -8,7 +8,7 @@ constexpr const char* cluster_columns =
     "SELECT uuid, name, owner, plan, hostname, nodes, parameters, last_action, state, description, "
     "operation, "
     "superseded, task, ips, started_at, plan_document, "
-    "versions, profiles, failure, last_good FROM clusters ";
+    "versions, profiles, failure, last_good, stop_wanted FROM clusters ";
 
 ClusterRecord read_cluster(const sql::Row& row) {
   ClusterRecord c;
@@ -32,6 +32,7 @@ ClusterRecord read_cluster(const sql::Row& row) {
   c.profiles = parse_json(row.text("profiles"), "clusters.profiles");
   c.failure = parse_json(row.text("failure"), "clusters.failure");
   c.last_good = parse_json(row.text("last_good"), "clusters.last_good");
+  c.stop_wanted = row.boolean("stop_wanted");
   return c;
 }
 
@@ -92,7 +93,7 @@ bool ClusterStore::begin(const ClusterRecord& c, const std::string& previous) {
                 "UPDATE clusters SET plan = :1, hostname = :2, nodes = :3, parameters = :4, last_action = "
                 ":5, "
                 "state = :6, description = :7, operation = :8, superseded = :9, task = 0, started_at = :10, "
-                "plan_document = :11, versions = :12, profiles = :13, failure = 'null' "
+                "plan_document = :11, versions = :12, profiles = :13, failure = 'null', stop_wanted = 0 "
                 "WHERE uuid = :14 AND operation = :15",
                 {c.plan, c.hostname, std::int64_t{c.nodes}, dump(c.parameters), c.last_action, c.state,
                  c.description, c.operation, c.superseded, to_epoch_seconds(c.started_at), c.plan_document,
@@ -111,6 +112,14 @@ bool ClusterStore::describe(const ClusterRecord& c, const std::string& descripti
                 "UPDATE clusters SET description = :1 WHERE uuid = :2 AND operation = :3 AND state = 'in "
                 "progress'",
                 {description, c.uuid, c.operation})
+             .changed == 1;
+}
+
+bool ClusterStore::want_stop(const std::string& uuid, const std::string& operation) {
+  return db_.run(
+                "UPDATE clusters SET stop_wanted = 1 WHERE uuid = :1 AND operation = :2 AND state = 'in "
+                "progress'",
+                {uuid, operation})
              .changed == 1;
 }
 

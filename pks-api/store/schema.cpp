@@ -112,6 +112,14 @@ CREATE TABLE audit_head (
 );
 INSERT INTO audit_head (seq, hash) VALUES (0, '');
 )sql"},
+      {5, "upgrades that stop between two nodes", R"sql(
+-- 1: the last action is to end before it begins with another node
+ALTER TABLE clusters ADD COLUMN stop_wanted INTEGER NOT NULL DEFAULT 0;
+-- 'pause', 'abort', or '': go on
+ALTER TABLE fleet_tasks ADD COLUMN wish TEXT NOT NULL DEFAULT '';
+-- the operation that was stopped and is gone on with
+ALTER TABLE fleet_members ADD COLUMN resumes TEXT NOT NULL DEFAULT '';
+)sql"},
   };
 }
 

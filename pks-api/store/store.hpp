@@ -33,6 +33,7 @@ struct ClusterRecord {
   Timestamp started_at{};  // of the last action
   Json failure;            // of the last action: {stage, step, reason, advice}; null unless it failed
   Json last_good;          // see good_state(); null before the first success
+  bool stop_wanted = false;  // the last action is to end between two nodes
 };
 
 // What returns a cluster to how it was: the intent of an operation that succeeded.
@@ -56,6 +57,7 @@ class ClusterStore {
   // A new operation with all of its intent, if `previous` still is the last one.
   bool begin(const ClusterRecord& cluster, const std::string& previous);
   bool set_task(const ClusterRecord& cluster, std::int64_t task);
+  bool want_stop(const std::string& uuid, const std::string& operation);
   bool set_versions(const ClusterRecord& cluster, const Json& versions);
   bool describe(const ClusterRecord& cluster, const std::string& description);
   // With ips, failure and last_good as the record has them.
@@ -71,6 +73,7 @@ struct FleetMember {
   std::string cluster, name;  // uuid; the name as it was
   bool is_canary = false;
   std::string operation;    // that its upgrade has, known before it begins
+  std::string resumes;      // the operation that was stopped and is gone on with; empty: none
   std::string state;        // "queued", "in progress", "succeeded", "failed"
   std::string description;  // why it failed, or was not begun
   std::int64_t started_at = 0, ended_at = 0;
@@ -79,6 +82,7 @@ struct FleetMember {
 struct FleetTask {
   std::string uuid, owner;
   std::string status;  // "in progress", "canceled", "done"
+  std::string wish;    // "": go on; "pause", "abort": what runs is to stop between two nodes
   int max_in_flight = 1;
   std::int64_t started_at = 0, ended_at = 0;
   std::vector<FleetMember> members;  // canaries first
@@ -92,6 +96,11 @@ class FleetStore {
   std::vector<FleetTask> recent(std::size_t limit);  // newest first
   std::vector<FleetTask> unfinished();               // canceled ones too, while members of theirs run
   bool set_status(const std::string& uuid, const std::string& from, const std::string& to);
+  // Of a task that has not ended; false when it has, or its wish is not `from`.
+  bool set_wish(const std::string& uuid, const std::string& from, const std::string& to);
+  bool abort(const std::string& uuid);  // becomes "canceled", with that wish; false when it has ended
+  // An ended task with members that begin anew; false when it has not ended, or goes on again already.
+  bool reopen(const FleetTask& task);
   void end(const std::string& uuid, std::int64_t now);  // becomes "done" unless it was canceled
   void put(const std::string& task, const FleetMember& member);
 
