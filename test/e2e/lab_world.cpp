@@ -6,7 +6,7 @@
 
 namespace slipway::test {
 
-LabWorld::LabWorld(const std::string& virt) : Lab("test"), virt_(virt) {
+LabWorld::LabWorld(const std::string& virt, const std::string& name) : Lab(name), virt_(virt) {
   must({"stemcells/builder/build"});
   must({"releases/build"});
   start_control_plane();

@@ -12,7 +12,7 @@ class LabWorld : public Lab {
  public:
   // `virt`: lxc or qemu. Starts the daemons, uploads stemcell and release and logs in as the
   // administrator.
-  explicit LabWorld(const std::string& virt);
+  explicit LabWorld(const std::string& virt, const std::string& name = "test");
 
   Outcome pks(const std::vector<std::string>& arguments);
   std::string must_pks(const std::vector<std::string>& arguments);

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "test/e2e/lab.hpp"
+#include "test/kubernetes/kubectl.hpp"
 
 namespace slipway::test {
 
@@ -16,28 +16,29 @@ class ClusterLab : public Lab {
   ClusterLab();
 
   // As the cluster's administrator, in the lab.
-  Outcome kubectl(const std::vector<std::string>& arguments);
-  std::string must_kubectl(const std::vector<std::string>& arguments);
-  Json objects(const std::vector<std::string>& arguments);  // kubectl get … as JSON: its items
-  // Applies an object and fails the test if the cluster refuses it.
-  void apply(const std::string& yaml);
+  Outcome kubectl(const std::vector<std::string>& arguments) { return kubectl_.run(arguments); }
+  std::string must_kubectl(const std::vector<std::string>& arguments) { return kubectl_.must(arguments); }
+  Json objects(const std::vector<std::string>& arguments) { return kubectl_.objects(arguments); }
+  void apply(const std::string& yaml) { kubectl_.apply(yaml); }
 
   // A request to the director that makes a task, which is followed to its end and must succeed.
   void director_task(const std::string& method, const std::string& target,
                      const std::vector<std::string>& more = {});
-  // The instances of a group as the director tells them.
-  std::vector<Json> instances(const std::string& group);
-  // A program on an instance, as root.
-  Outcome on(const Json& instance, const std::vector<std::string>& argv);
-  std::string must_on(const Json& instance, const std::vector<std::string>& argv);
+  std::vector<Json> instances(const std::string& group) { return instances_of(*this, deployment, group); }
+  Outcome on(const Json& instance, const std::vector<std::string>& argv) {
+    return run_on(*this, instance, argv);
+  }
+  std::string must_on(const Json& instance, const std::vector<std::string>& argv) {
+    return must_run_on(*this, instance, argv);
+  }
 
-  const std::string& kubectl_program() const { return kubectl_; }
-  const std::string& kubeconfig() const { return kubeconfig_; }
+  const std::string& kubectl_program() const { return kubectl_.program(); }
+  const std::string& kubeconfig() const { return kubectl_.kubeconfig(); }
 
   static constexpr const char* deployment = "kubernetes";
 
  private:
-  std::string kubectl_, kubeconfig_;
+  Kubectl kubectl_;
 };
 
 }  // namespace slipway::test
