@@ -237,7 +237,9 @@ void VmSteps::remove(const VmRecord& vm) {
                                                      {{"vm_cid", cid->value}}, services_.clock.now());
     recorded(services_, task_, {"delete", "vm", cid->value, vm.deployment, instance_name(vm)}, [&](EventSubject&) {
       try {
-        cpi(vm.cpi)->delete_vm(*cid);
+        const auto cloud = cpi(vm.cpi);
+        if (vm.state == VmState::deleting) let_go_of_disks(*cloud, *cid);
+        cloud->delete_vm(*cid);
       } catch (const CpiError& error) {
         if (error.type() != ErrorType::vm_not_found) throw error.within("deleting VM " + cid->value);
       }
@@ -293,6 +295,17 @@ void VmSteps::detach_known_disks(cpi::Cpi& cloud, const VmCid& vm) {
   }
   for (const auto& disk : attached) {
     if (services_.stores.disks.find(disk)) cloud.detach_disk(vm, disk);
+  }
+}
+
+// An earlier attempt may have failed with the VM's disks still on it. What cannot be taken off a VM that nobody
+// hears of is freed with its end.
+void VmSteps::let_go_of_disks(cpi::Cpi& cloud, const VmCid& vm) {
+  try {
+    detach_known_disks(cloud, vm);
+  } catch (const CpiError& error) {
+    if (error.type() == ErrorType::vm_not_found) throw;
+    task_.warning(std::string(error.what()) + "; it is freed when VM " + vm.value + " is deleted");
   }
 }
 

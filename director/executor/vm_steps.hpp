@@ -62,6 +62,7 @@ class VmSteps {
   StemcellRecord find_stemcell(const VmOrder& order) const;
   VmOrder order_of(const VmRecord& vm) const;
   void detach_known_disks(cpi::Cpi& cloud, const VmCid& vm);
+  void let_go_of_disks(cpi::Cpi& cloud, const VmCid& vm);
   std::string instance_name(const VmRecord& vm) const;  // "group/id", empty for a compilation VM
   std::optional<VmCid> find_unfinished(const VmRecord& vm);
   Services& services_;

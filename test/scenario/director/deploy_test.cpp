@@ -120,6 +120,19 @@ TEST_CASE("a lost VM costs its own instance only, fails a deploy that must touch
   CHECK(world.inconsistencies() == std::vector<std::string>{});
 }
 
+TEST_CASE("a VM whose host was away when it was to go lets go of its disk before it goes at last") {
+  DirectorWorld world;
+  world.deploy(simple_manifest(1));
+  world.cloud.watch_closely();
+  const auto disk = world.stores.disks.of_deployment("dep").at(0).cid;
+  world.agents.deafen(world.vm("server", 0).agent);
+  for (const auto* method : {"detach_disk", "delete_vm"}) world.cpi.fail_next(method, cpi::CallFault::error_before);
+  CHECK_THROWS_AS(world.deploy(simple_manifest(1), {.fix = true}), Error);
+  world.deploy(simple_manifest(1), {.fix = true});
+  CHECK(world.agents.mounted(world.vm("server", 0).agent) == std::set<std::string>{disk.value});
+  CHECK(world.inconsistencies() == std::vector<std::string>{});
+}
+
 TEST_CASE("a bigger disk takes the data along and leaves the old one as an orphan") {
   DirectorWorld world;
   world.deploy(simple_manifest(1));
