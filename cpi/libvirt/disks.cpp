@@ -56,6 +56,13 @@ void release_loop_devices(const fs::path& file, const DiskCid& disk) {
   }
 }
 
+constexpr std::chrono::seconds lxc_patience{5};
+
+bool is_behind(const fs::path& file, const fs::path& device) {
+  const auto devices = loop_devices_of(file);
+  return std::find(devices.begin(), devices.end(), device) != devices.end();
+}
+
 // Attaching to a container that is a moment old may fail although nothing is wrong with it.
 void attach_to_guest(Domain& domain, const std::string& xml, const DiskCid& disk) {
   constexpr int tries = 20;
@@ -174,7 +181,11 @@ Json Disks::attach(const VmCid& vm, const DiskCid& disk) {
   const auto disk_lock = lock(file, disk);
   const auto mode = found.host->mode;
   const auto present = found.domain->disks();
-  if (const auto* attached = find_disk(present, disk)) return disk_hint(mode, *attached);
+  if (const auto* attached = find_disk(present, disk)) {
+    if (mode != VirtMode::lxc || is_behind(file, attached->source)) return disk_hint(mode, *attached);
+    // An attach that failed half-way, or a crash, left a device with nothing behind it.
+    if (found.domain->is_active()) detach_from_guest(*found.domain, disk_xml(mode, *attached), disk, lxc_patience);
+  }
   if (const auto holder = holder_of(disk, place); holder && *holder != vm) {
     throw CpiError(ErrorType::cloud_error, "disk '" + disk.value + "' is attached to VM '" + holder->value + "'");
   }
@@ -217,7 +228,7 @@ void Disks::detach(const VmCid& vm, const DiskCid& disk) {
     const auto now = found.domain->disks(Domain::Which::now), later = found.domain->disks(Domain::Which::next_start);
     // A domain that does not run (its machine died) lists its definition as what is there now.
     if (const auto* live = find_disk(now, disk); live && found.domain->is_active()) {
-      const std::chrono::seconds patience{mode == VirtMode::lxc ? 5 : config_.detach_timeout_s};
+      const auto patience = mode == VirtMode::lxc ? lxc_patience : std::chrono::seconds{config_.detach_timeout_s};
       detach_from_guest(*found.domain, disk_xml(mode, *live), disk, patience);
     }
     if (const auto* planned = find_disk(later, disk)) found.domain->detach_at_next_start(disk_xml(mode, *planned));
