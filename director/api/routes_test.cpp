@@ -85,6 +85,18 @@ TEST_CASE("cancelling answers 204, and 400 for a task that is over") {
   CHECK(f.tasks.find(2)->state == TaskState::cancelled);
 }
 
+TEST_CASE("a task can be asked to stop between instances, until it has ended") {
+  ApiFixture f;
+  TaskRecord record;
+  record.type = "update_deployment";
+  f.tasks.insert(record, f.now);
+  CHECK(f.send("DELETE", "/task/1?between_instances=perhaps").status == 400);
+  CHECK(f.send("DELETE", "/task/1?between_instances=true").status == 204);
+  CHECK(f.tasks.find(1)->state == TaskState::cancelled);
+  CHECK(f.send("DELETE", "/task/1?between_instances=true").status == 400);
+  CHECK(f.send("DELETE", "/task/2?between_instances=true").status == 404);
+}
+
 TEST_CASE("a long poll of a finished task returns at once with its version") {
   ApiFixture f;
   TaskRecord record;

@@ -98,7 +98,12 @@ Response output(Routes& routes, ApiServices& services, OutputTails& tails, const
 
 Response cancel(ApiServices& services, const Request& request) {
   const auto task = task_in_path(services, request);
-  if (task.state == TaskState::cancelling || services.queue.cancel(task.id)) return Response::empty(204);
+  const auto gently = request.query_value("between_instances").value_or("false");
+  if (gently != "true" && gently != "false")
+    throw Error(Fault::invalid, "query 'between_instances' has to be true or false");
+  const bool taken = gently == "true" ? services.queue.stop_between_instances(task.id)
+                                      : task.state == TaskState::cancelling || services.queue.cancel(task.id);
+  if (taken) return Response::empty(204);
   throw Error(Fault::conflict,
               "Cannot cancel task " + std::to_string(task.id) + ": invalid state (" + to_string(task.state) + ")",
               10001);

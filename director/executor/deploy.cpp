@@ -261,7 +261,7 @@ void Deploy::remove_obsolete() {
   InstanceUpdater updater(services_, task_, request_.deployment);
   // One after the other: members of a quorum leave in turn.
   for (const auto* instance : obsolete) {
-    task_.checkpoint();
+    task_.between_instances();
     stage.run(instance->record.name(), [&](TaskContext::Step& step) {
       timed(instance->record.group, to_string(Action::remove), [&] {
         updater.remove(*instance, {.skip_drain = skips_drain(instance->record.group)}, step);
@@ -302,7 +302,7 @@ void Deploy::create_missing() {
   TaskContext::Stage stage(task_, "Creating missing vms", static_cast<int>(missing.size()));
   InstanceUpdater updater(services_, task_, request_.deployment);
   parallel_for(missing.size(), services_.settings.max_parallel, [&](std::size_t i) {
-    task_.checkpoint();
+    task_.between_instances();
     const auto job = job_for(missing[i], false);
     stage.run(job.planned->name(), [&](TaskContext::Step&) {
       timed(job.planned->group, vm_creation,
@@ -315,7 +315,7 @@ void Deploy::update_batch(const Batch& batch, TaskContext::Stage& stage) {
   InstanceUpdater updater(services_, task_, request_.deployment);
   parallel_for(
       batch.instances.size(), static_cast<std::size_t>(std::max(1, batch.max_in_flight)), [&](std::size_t i) {
-        task_.checkpoint();
+        task_.between_instances();
         const auto job = job_for(batch.instances[i], batch.canary);
         stage.run(job.planned->name() + (batch.canary ? " (canary)" : ""), [&](TaskContext::Step& step) {
           with_context("updating " + job.planned->group + "/" + job.planned->id.value, [&] {

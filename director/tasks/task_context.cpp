@@ -6,7 +6,8 @@ namespace slipway::director {
 
 TaskContext::TaskContext(TaskRecord task, Clock& clock, TaskOutput& event, TaskOutput& result, TaskOutput& debug,
                          TaskOutput& cpi, std::function<bool()> cancelled,
-                         std::function<bool()> interrupted, std::function<bool()> held, std::function<void()> lost)
+                         std::function<bool()> interrupted, std::function<bool()> held, std::function<void()> lost,
+                         std::function<bool()> stopping)
     : task_(std::move(task)),
       clock_(clock),
       event_(event),
@@ -16,10 +17,17 @@ TaskContext::TaskContext(TaskRecord task, Clock& clock, TaskOutput& event, TaskO
       cancelled_(std::move(cancelled)),
       interrupted_(std::move(interrupted)),
       held_(std::move(held)),
-      lost_(std::move(lost)) {}
+      lost_(std::move(lost)),
+      stopping_(std::move(stopping)) {}
 
 void TaskContext::checkpoint() {
   if (cancelled()) throw Error(Fault::cancelled, "Task " + std::to_string(task_.id) + " cancelled", 10001);
+}
+
+void TaskContext::between_instances() {
+  checkpoint();
+  if (!stopping_()) return;
+  throw Error(Fault::cancelled, "Task " + std::to_string(task_.id) + " was stopped between two instances", 10001);
 }
 
 bool TaskContext::cancelled() const { return cancelled_() || interrupted_(); }

@@ -31,13 +31,17 @@ class TaskContext {
               TaskOutput& cpi, std::function<bool()> cancelled,
               std::function<bool()> interrupted = [] { return false; },
               std::function<bool()> held = [] { return true; },
-              std::function<void()> lost = [] {});
+              std::function<void()> lost = [] {},
+              std::function<bool()> stopping = [] { return false; });
 
   const TaskRecord& task() const { return task_; }
   Clock& clock() { return clock_; }
 
   // Throws Fault::cancelled once the task is being cancelled. Called between steps.
   void checkpoint();
+  // The same between two instances of a deployment, where it throws too once somebody wants the task to end
+  // there: none is left half done.
+  void between_instances();
   bool cancelled() const;    // somebody asked for it, or it is interrupted
   bool interrupted() const;  // the director stops; the task goes on with its next start
 
@@ -104,6 +108,7 @@ class TaskContext {
   TaskOutput &event_, &result_, &debug_, &cpi_;
   std::function<bool()> cancelled_, interrupted_, held_;
   std::function<void()> lost_;
+  std::function<bool()> stopping_;
 };
 
 }  // namespace slipway::director

@@ -58,6 +58,7 @@ struct TaskQueue::State {
           cpi(tasks.output_path(task.id, "cpi"), changed) {}
     const TaskRecord task;
     std::atomic<bool> cancelled;    // somebody asked for it
+    std::atomic<bool> stopping{false};     // somebody wants it to end between two instances
     std::atomic<bool> interrupted{false};  // the director stops, or the task is another's by now
     FileOutput event, result, debug, cpi;
   };
@@ -203,7 +204,7 @@ struct TaskQueue::State {
                         [&current] { return current.cancelled.load(); },
                         [&current] { return current.interrupted.load(); },
                         [this, &current] { return tasks.holds(current.task, options.director_id); },
-                        [&current] { interrupt(current); });
+                        [&current] { interrupt(current); }, [&current] { return current.stopping.load(); });
     const auto failed = [&](TaskState state, int code, const std::string& message) -> std::optional<Outcome> {
       if (current.interrupted && !current.cancelled) return std::nullopt;
       try {
@@ -225,7 +226,11 @@ struct TaskQueue::State {
     try {
       return Outcome{current.task, TaskState::done, shortened(body(context))};
     } catch (const Error& error) {
-      const bool cancelled = error.fault() == Fault::cancelled && current.cancelled;
+      bool cancelled = error.fault() == Fault::cancelled && current.cancelled;
+      if (error.fault() == Fault::cancelled && current.stopping && !current.interrupted) {
+        tasks.request_cancel(current.task.id, clock.now());  // no other state leads to cancelled
+        cancelled = true;
+      }
       return failed(cancelled ? TaskState::cancelled : TaskState::error,
                     error.code() != 0 ? error.code() : unknown_error, error.what());
     } catch (const std::exception& error) {
@@ -370,6 +375,16 @@ bool TaskQueue::cancel(TaskId id) {
       if (task.id == id) task.state = TaskState::cancelling;
   }
   state_->changed(id, TaskChange::state);
+  return true;
+}
+
+bool TaskQueue::stop_between_instances(TaskId id) {
+  const auto task = state_->tasks.find(id);
+  if (!task) throw Error(Fault::not_found, "Task " + std::to_string(id) + " not found");
+  if (task->state == TaskState::queued) return cancel(id);
+  if (is_final(task->state)) return false;
+  std::lock_guard lock(state_->mutex);
+  if (const auto it = state_->running.find(id); it != state_->running.end()) it->second->stopping = true;
   return true;
 }
 

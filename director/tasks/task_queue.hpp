@@ -88,6 +88,10 @@ class TaskQueue {
   // Fault::invalid for a type that is not registered.
   TaskRecord submit(TaskRecord task);  // the same task again for a repeated context id (10 minutes)
   bool cancel(TaskId id);           // Fault::not_found; false when not cancellable
+  // A deploy ends as cancelled before it begins with another instance: none is left half done. A task that has
+  // no instances goes on to its end. Kept in memory only: who wants it asks again until the task has ended.
+  // Fault::not_found; false when it has ended.
+  bool stop_between_instances(TaskId id);
   // Returns as soon as the task's state or outputs have changed since `version`, or at the
   // deadline. For long polls; `version` 0 returns at once.
   std::uint64_t wait_for_change(TaskId id, std::uint64_t version, std::chrono::milliseconds timeout);

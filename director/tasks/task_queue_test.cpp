@@ -113,6 +113,37 @@ TEST_CASE("cancelling a running task ends it at its next checkpoint") {
   CHECK_THROWS_AS(queue->cancel(4711), Error);
 }
 
+TEST_CASE("a task that is to stop between instances goes on to there, and is cancelled then") {
+  Fixture f;
+  auto queue = f.queue();
+  std::promise<void> running, asked;
+  bool passed = false;
+  queue->register_type("deploy", [&](TaskContext& context) -> std::string {
+    context.between_instances();
+    running.set_value();
+    asked.get_future().wait();
+    context.checkpoint();  // in the middle of an instance
+    passed = true;
+    context.between_instances();
+    return "all of it";
+  });
+  queue->register_type("other", [](TaskContext&) { return std::string("fine"); });
+  const auto waiting = queue->submit(f.record("other"));
+  CHECK(queue->stop_between_instances(waiting.id));
+  CHECK(f.tasks.find(waiting.id)->state == TaskState::cancelled);
+  queue->start();
+  const auto task = queue->submit(f.record("deploy"));
+  running.get_future().wait();
+  CHECK(queue->stop_between_instances(task.id));
+  asked.set_value();
+  const auto ended = f.wait(*queue, task.id);
+  CHECK(passed);
+  CHECK(ended.state == TaskState::cancelled);
+  CHECK(ended.result.find("stopped between two instances") != std::string::npos);
+  CHECK_FALSE(queue->stop_between_instances(task.id));
+  CHECK_THROWS_AS(queue->stop_between_instances(4711), Error);
+}
+
 TEST_CASE("a cancelled task in the queue never runs") {
   Fixture f;
   auto queue = f.queue();

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <optional>
 
 #include "test/scenario/director/director_world.hpp"
 
@@ -73,6 +75,35 @@ TEST_CASE("a changed property is brought in place, one instance at a time") {
   const auto from = std::find(calls.begin(), calls.end(), "prepare");
   for (auto it = from; it != calls.end() && at < wanted.size(); ++it) at += *it == wanted[at] ? 1 : 0;
   CHECK(at == wanted.size());
+  CHECK(world.inconsistencies() == std::vector<std::string>{});
+}
+
+TEST_CASE("a deploy that is to stop between instances leaves none half done, and the next one does the rest") {
+  DirectorWorld world;
+  world.deploy(simple_manifest(3));
+  std::atomic<bool> stopping{false};
+  std::optional<cpi::AgentId> first;
+  world.stopping = [&] { return stopping.load(); };
+  world.agents.before = [&](const cpi::AgentId& agent, const std::string& method) {
+    if (method != "drain" || stopping) return;
+    first = agent;
+    stopping = true;  // in the middle of the first one
+  };
+  try {
+    world.deploy(simple_manifest(3, "two"));
+    FAIL("the deploy went on");
+  } catch (const Error& error) {
+    CHECK(error.fault() == Fault::cancelled);
+  }
+  REQUIRE(first);
+  for (int i = 0; i < 3; ++i) {
+    const auto agent = world.vm("server", i).agent;
+    CHECK(world.agents.job_state(agent) == "running");
+    CHECK(count(world.agents.calls(agent), "drain") == (agent == *first ? 1 : 0));
+  }
+  world.stopping = [] { return false; };
+  world.deploy(simple_manifest(3, "two"));
+  for (int i = 0; i < 3; ++i) CHECK(count(world.agents.calls(world.vm("server", i).agent), "drain") == 1);
   CHECK(world.inconsistencies() == std::vector<std::string>{});
 }
 

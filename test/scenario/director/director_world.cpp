@@ -246,7 +246,8 @@ void DirectorWorld::run(TaskId task, const std::function<void(TaskContext&)>& wo
   record.id = task == 0 ? next_task_++ : task;
   record.user = "operator";
   record.arguments = std::move(arguments);
-  TaskContext context(record, clock, event, result, debug, cpi_log, [this] { return cancelled(); });
+  TaskContext context(record, clock, event, result, debug, cpi_log, [this] { return cancelled(); },
+                      [] { return false; }, [] { return true; }, [] {}, [this] { return stopping(); });
   work(context);
 }
 

@@ -81,7 +81,7 @@ class DirectorWorld {
   director::Services services;
   director::ArtifactServices artifacts;
   std::vector<std::string> events, results, debugs;
-  std::function<bool()> cancelled = [] { return false; };
+  std::function<bool()> cancelled = [] { return false; }, stopping = [] { return false; };
 
  private:
   explicit DirectorWorld(TempDir place);
