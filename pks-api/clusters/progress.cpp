@@ -1,10 +1,13 @@
 #include "pks-api/clusters/progress.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace slipway::pks {
 
 namespace {
+
+constexpr int most_steps = 1'000'000;  // more is no number of instances
 
 std::string event_text(const Json& event, const char* key) {
   const auto value = event.find(key);
@@ -26,10 +29,15 @@ void Progress::apply(const std::string& line, std::set<std::string>& running) {
     }
     stage = its_stage;
     done = 0;
+    totals.clear();
     running.clear();
   }
   const auto count = event.find("total");
-  total = count != event.end() && count->is_number_integer() ? count->get<int>() : 0;
+  const auto tags = event.find("tags");
+  totals[tags == event.end() ? "" : dump(*tags)] =
+      count != event.end() && count->is_number_integer() ? std::clamp(count->get<int>(), 0, most_steps) : 0;
+  const auto add = [](int sum, const auto& one) { return std::min(sum + one.second, most_steps); };
+  total = std::accumulate(totals.begin(), totals.end(), 0, add);
   if (state == "started") {
     running.insert(its_step);
     step = its_step;

@@ -18,7 +18,8 @@ struct Progress {
   std::string operation;
   std::string stage;  // e.g. "Updating instance"
   std::string step;   // e.g. "etcd/3f… (0) (canary)"
-  int done = 0, total = 0;  // steps of the stage
+  int done = 0, total = 0;  // steps of the stage; of its groups as far as they have begun
+  std::map<std::string, int> totals;  // by the tags of the stage, as Updating instance has one for each group
   std::vector<std::string> finished_stages;
 
   // One line of a task's event output; anything else is ignored.

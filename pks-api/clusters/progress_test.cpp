@@ -29,6 +29,23 @@ TEST_CASE("progress names the stage, a running step and what is done of how many
   CHECK(stages_ahead("CREATE", progress).empty());
 }
 
+TEST_CASE("a stage of several groups counts the steps of them all") {
+  Progress progress;
+  std::set<std::string> running;
+  const auto say = [&](const char* group, int total, const std::string& task, const char* state) {
+    progress.apply(dump({{"stage", "Updating instance"}, {"tags", {group}}, {"task", task}, {"total", total}, {"state", state}}),
+                   running);
+  };
+  for (const auto* state : {"started", "finished"}) say("master", 1, "master/0", state);
+  say("worker", 2, "worker/0", "started");
+  CHECK(progress.done == 1);
+  CHECK(progress.total == 3);
+  say("worker", 2, "worker/0", "finished");
+  for (const auto* state : {"started", "finished"}) say("worker", 2, "worker/1", state);
+  CHECK(progress.done == 3);
+  CHECK(progress.total == 3);
+}
+
 TEST_CASE("lines that are no events change nothing") {
   Progress progress;
   std::set<std::string> running;
