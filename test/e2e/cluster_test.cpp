@@ -11,12 +11,6 @@ using namespace slipway::test;
 
 namespace {
 
-int occurrences(const std::string& text, const std::string& word) {
-  int count = 0;
-  for (auto at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++count;
-  return count;
-}
-
 Json cluster(LabWorld& lab, const std::string& name) {
   return parse_json(lab.must_pks({"cluster", name, "--json"}), "cluster");
 }

@@ -15,6 +15,14 @@ constexpr auto step_limit = std::chrono::minutes{15};
 
 }  // namespace
 
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+int occurrences(const std::string& text, const std::string& part) {
+  int count = 0;
+  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
 std::string join_words(const std::vector<std::string>& words) {
   std::string text;
   for (const auto& word : words) text += word + " ";

@@ -53,6 +53,9 @@ class Lab {
   std::filesystem::path root_, state_;
 };
 
+bool contains(const std::string& text, const std::string& part);
+int occurrences(const std::string& text, const std::string& part);
+
 // For messages: the words with spaces between them.
 std::string join_words(const std::vector<std::string>& words);
 

@@ -17,12 +17,6 @@ namespace {
 
 constexpr const char* uri = "lxc:///system";
 
-int occurrences(const std::string& text, const std::string& word) {
-  int count = 0;
-  for (auto at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++count;
-  return count;
-}
-
 std::string seconds(Timestamp from, Timestamp to) {
   const auto tenths = std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count() / 100;
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";

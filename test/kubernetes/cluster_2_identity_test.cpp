@@ -18,10 +18,6 @@ Json as_node(ClusterLab& lab, const Json& worker, const std::vector<std::string>
   return {{"code", outcome.exit_code}, {"said", outcome.out + outcome.err}};
 }
 
-bool contains(const std::string& text, const std::string& word) {
-  return text.find(word) != std::string::npos;
-}
-
 }  // namespace
 
 TEST_CASE("a node's bootstrap token is gone once the node is ready, and its certificate is its own") {

@@ -8,10 +8,6 @@ using namespace slipway::test;
 
 namespace {
 
-bool contains(const std::string& text, const std::string& word) {
-  return text.find(word) != std::string::npos;
-}
-
 constexpr const char* password = "naomis-own-password";
 
 // A user of pks-api without a right over clusters, in a group that clusters are told of.

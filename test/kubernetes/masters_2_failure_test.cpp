@@ -7,12 +7,6 @@ using namespace slipway::test;
 
 namespace {
 
-int occurrences(const std::string& text, const std::string& word) {
-  int count = 0;
-  for (auto at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++count;
-  return count;
-}
-
 // Addresses by which pods reach the API: one for each master that lives.
 std::size_t api_addresses(MastersLab& lab) {
   const auto slices =
