@@ -43,16 +43,27 @@ void kill_and_start(Lab& lab) {
   lab.start();
 }
 
+// Of clusters a and b, standing still in the middle of a's first node. `orders`: what the director had got before.
+struct HeldUpgrade {
+  Lab lab;
+  const User admin = lab.logged_in("admin");
+  std::size_t orders = 0;
+  std::string id;
+
+  HeldUpgrade() {
+    create_all(admin, {"a", "b"});
+    lab.director.hold_begun(true);
+    orders = lab.director.submitted();
+    id = begin_upgrade(lab, admin, "a,b");
+    lab.director.wait_for_tasks(orders + 1);
+  }
+};
+
 }  // namespace
 
 TEST_CASE("a paused upgrade stops between two nodes and goes on from there in the same versions") {
-  Lab lab;
-  const auto admin = lab.logged_in("admin");
-  create_all(admin, {"a", "b"});
-  lab.director.hold_begun(true);
-  const auto orders = lab.director.submitted();
-  const auto id = begin_upgrade(lab, admin, "a,b");
-  lab.director.wait_for_tasks(orders + 1);
+  HeldUpgrade held;
+  auto& [lab, admin, orders, id] = held;
 
   CHECK(contains(admin.pks({"pause-task", id}).standard_output, "pausing"));
   SUBCASE("") {}
@@ -84,13 +95,8 @@ TEST_CASE("a paused upgrade stops between two nodes and goes on from there in th
 }
 
 TEST_CASE("an aborted upgrade stops between two nodes, and can be undone or tried again") {
-  Lab lab;
-  const auto admin = lab.logged_in("admin");
-  create_all(admin, {"a", "b"});
-  lab.director.hold_begun(true);
-  const auto orders = lab.director.submitted();
-  const auto id = begin_upgrade(lab, admin, "a,b");
-  lab.director.wait_for_tasks(orders + 1);
+  HeldUpgrade held;
+  auto& [lab, admin, orders, id] = held;
   CHECK(admin.json({"abort-task", id}).at("phase") == "aborting");
   CHECK(contains(admin.pks({"retry-task", id}).standard_error, "still goes on"));
   kill_and_start(lab);
@@ -136,13 +142,8 @@ TEST_CASE("what failed is tried again, and what succeeded is left alone") {
 }
 
 TEST_CASE("a paused upgrade that is canceled says what was left half-way") {
-  Lab lab;
-  const auto admin = lab.logged_in("admin");
-  create_all(admin, {"a", "b"});
-  lab.director.hold_begun(true);
-  const auto orders = lab.director.submitted();
-  const auto id = begin_upgrade(lab, admin, "a,b");
-  lab.director.wait_for_tasks(orders + 1);
+  HeldUpgrade held;
+  auto& [lab, admin, orders, id] = held;
   REQUIRE(admin.pks({"pause-task", id}).exit_code == 0);
   lab.director.hold_begun(false);
   REQUIRE(admin.pks({"pause-task", id, "--wait"}).exit_code == 0);
