@@ -167,9 +167,7 @@ DeployOptions deploy_options(const Json& query) {
 }
 
 void register_deployment_tasks(TaskQueue& queue, Services& all, JobTemplateCache& templates) {
-  const auto add = [&](const char* type, auto body, bool urgent = false) {
-    queue.register_type(type, held(all, std::move(body)), urgent);
-  };
+  const auto add = held_types(queue, all);
   add("create_deployment", [&](Services& services, TaskContext& task) {
     DeployRequest request{.manifest = text_of(task.task().arguments, "manifest"),
                           .options = deploy_options(options_of(task.task().arguments)),

@@ -19,9 +19,7 @@ std::vector<InstanceId> ids_of(const Json& arguments) {
 }  // namespace
 
 void register_instance_tasks(TaskQueue& queue, Services& all, JobTemplateCache& templates) {
-  const auto add = [&](const char* type, auto body, bool urgent = false) {
-    queue.register_type(type, held(all, std::move(body)), urgent);
-  };
+  const auto add = held_types(queue, all);
   add("run_errand", [&](Services& services, TaskContext& task) {
     const auto& arguments = task.task().arguments;
     return run_errand(services, templates, task, text_of(arguments, "deployment"),

@@ -23,4 +23,12 @@ TaskQueue::Body held(Services& services,
   };
 }
 
+// Registers such bodies: `add(type, body, urgent)`.
+template <class Services>
+auto held_types(TaskQueue& queue, Services& services) {
+  return [&](const char* type, std::function<std::string(Services&, TaskContext&)> body, bool urgent = false) {
+    queue.register_type(type, held(services, std::move(body)), urgent);
+  };
+}
+
 }  // namespace slipway::director

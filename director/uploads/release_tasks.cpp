@@ -82,13 +82,11 @@ std::string once(ArtifactServices& services, TaskContext& task,
 
 void register_artifact_tasks(TaskQueue& queue, ArtifactServices& services) {
   std::filesystem::create_directories(services.work_folder);
-  const auto once_only = [&](std::string (*body)(ArtifactServices&, TaskContext&)) {
-    return held(services, [body](ArtifactServices& own, TaskContext& task) { return once(own, task, body); });
-  };
-  queue.register_type("update_stemcell", once_only(update_stemcell));
-  queue.register_type("update_release", once_only(update_release));
-  queue.register_type("delete_stemcell", held(services, delete_stemcell));
-  queue.register_type("delete_release", held(services, delete_release));
+  const auto add = held_types(queue, services);
+  add("update_stemcell", [](auto& own, TaskContext& task) { return once(own, task, update_stemcell); });
+  add("update_release", [](auto& own, TaskContext& task) { return once(own, task, update_release); });
+  add("delete_stemcell", delete_stemcell);
+  add("delete_release", delete_release);
 }
 
 }  // namespace slipway::director

@@ -5,9 +5,7 @@ namespace slipway::director {
 using namespace std::chrono_literals;
 
 void register_care_tasks(TaskQueue& queue, Services& services) {
-  const auto add = [&](const char* type, std::string (*body)(Services&, TaskContext&)) {
-    queue.register_type(type, held(services, body));
-  };
+  const auto add = held_types(queue, services);
   add("delete_orphan_disks", delete_orphan_disk);
   add("orphan_disk", orphan_disk);
   add("attach_disk", attach_disk);

@@ -129,9 +129,10 @@ std::string scan_and_fix(Services& with_defaults, TaskContext& task) {
 }
 
 void register_problem_tasks(TaskQueue& queue, Services& services) {
-  queue.register_type("cck_scan", held(services, scan_deployment));
-  queue.register_type("cck_apply", held(services, apply_resolutions));
-  queue.register_type("scan_and_fix", held(services, scan_and_fix));
+  const auto add = held_types(queue, services);
+  add("cck_scan", scan_deployment);
+  add("cck_apply", apply_resolutions);
+  add("scan_and_fix", scan_and_fix);
 }
 
 }  // namespace slipway::director
