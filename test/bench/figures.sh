@@ -12,6 +12,15 @@ p95() { quantile "$1" 0.95 "$2"; }
 total() { awk "{ sum += ($2) } END { printf \"%.4g\\n\", sum }" "$1"; }
 count_of() { wc -l < "$1"; }
 
+# ready deployment done floor_ready floor_deployment
+figures_of_kubernetes() {
+  printf 'kubernetes: ratio %s to all nodes ready (target 1.5, moonshot 1.15), baseline %s s: the same nodes with all in place, started by libvirt; ' \
+    "$(median "$1" '$1 / $4')" "$(median "$1" '$4 / 1000')"
+  printf 'pks %s s, to three replicas %s s (ratio %s, baseline %s s), add-ons included %s s, %d repeats\n' \
+    "$(median "$1" '$1 / 1000')" "$(median "$1" '$2 / 1000')" "$(median "$1" '$2 / $5')" "$(median "$1" '$5 / 1000')" \
+    "$(median "$1" '$3 / 1000')" "$(count_of "$1")"
+}
+
 # deploy floor virsh director cpi others define
 figures_of_goal_1() {
   printf 'goal 1: ratio %s (target 1.15, moonshot 1.05), baseline %s s: the same ten domains by the C API of libvirt and their boot; ' \

@@ -13,14 +13,23 @@ MastersLab& MastersLab::the_one() {
 
 MastersLab::MastersLab()
     : LabWorld("lxc", "masters"), admin_(*this, (state() / "home/.kube/config").string()) {
-  must({"releases/build", "kubernetes"});
-  control_plane({"upload", "etcd", "kubernetes"});
+  const auto versions = kubernetes_versions(root());
+  REQUIRE(versions.size() == 2);
+  newer_ = versions[0];
+  older_ = versions[1];
+  must({"releases/build", "kubernetes", minor_of(newer_)});
+  must({"releases/build", "kubernetes", minor_of(older_)});
+  upload(older_);
   // As an operator would enter it, before the cluster is ordered.
   write_file_atomically(state() / "dns" / cluster, std::string(address) + " " + hostname + "\n");
   must_pks({"create-cluster", cluster, "--plan", "medium", "--external-hostname", hostname, "--wait",
             "--non-interactive"});
   must_pks({"get-credentials", cluster});
   deployment_ = deployment_of(cluster);
+}
+
+void MastersLab::upload(const std::string& version) {
+  control_plane({"upload", "etcd", "build/releases/kubernetes-" + version + ".tgz"});
 }
 
 std::vector<Json> MastersLab::leaders() {

@@ -9,7 +9,7 @@
 namespace slipway::test {
 
 // A lab with a whole control plane and one cluster of plan medium in it: three masters behind one address and
-// three workers.
+// three workers, of the older one of two versions of Kubernetes.
 class MastersLab : public LabWorld {
  public:
   // The cluster of this program: made when it is first asked for, gone with the program.
@@ -22,6 +22,12 @@ class MastersLab : public LabWorld {
   // What the name stands for: no instance's own address.
   static constexpr const char* address = "10.77.0.5";
 
+  // Of the release's versions.
+  const std::string& older() const { return older_; }
+  const std::string& newer() const { return newer_; }
+  // Gives the director the release of one of them.
+  void upload(const std::string& version);
+
   const std::string& deployment() const { return deployment_; }
   // As the cluster's administrator.
   Kubectl& admin() { return admin_; }
@@ -32,7 +38,7 @@ class MastersLab : public LabWorld {
   std::vector<Json> leaders();
 
  private:
-  std::string deployment_;
+  std::string newer_, older_, deployment_;
   Kubectl admin_;
 };
 
