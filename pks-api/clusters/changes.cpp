@@ -95,7 +95,7 @@ ClusterRecord Clusters::update(const Caller& caller, const std::string& name, co
   const std::lock_guard lock(orders_);
   const auto before = changeable(caller, name);
   auto cluster = updated(before, request);
-  quotas_.check(caller, cluster);
+  quotas_.check(caller, {cluster});
   cluster.superseded.clear();
   begin(cluster, "UPDATE", "Instance update in progress");
   start(cluster, before.operation);
@@ -154,9 +154,19 @@ ClusterRecord Clusters::upgrade(const Caller& caller, const std::string& name) {
   if (preview.changes.empty() && before.state == succeeded)
     throw Error(Fault::conflict, "Cluster " + name + " is up to date");
   cluster.superseded.clear();
+  const std::lock_guard lock(orders_);
+  quotas_.check(caller, {cluster});
   begin(cluster, "UPGRADE", "Instance upgrade in progress");
   start(cluster, before.operation);
   return cluster;
+}
+
+void Clusters::check_upgrade_quota(const Caller& caller, std::vector<ClusterRecord> clusters) {
+  for (auto& cluster : clusters) {
+    if (const auto offered = plans_.find(cluster.plan)) cluster.plan_document = offered->document;
+  }
+  const std::lock_guard lock(orders_);
+  quotas_.check(caller, clusters);
 }
 
 bool Clusters::upgrade_as(const std::string& uuid, const std::string& operation, const std::string& resumes) {

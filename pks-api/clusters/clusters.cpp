@@ -136,7 +136,7 @@ ClusterRecord Clusters::create(const Caller& caller, const Json& request) {
                 "kubernetes_master_host " + wanted.hostname + " is in use by another cluster");
   }
   wanted.uuid = random_.uuid();
-  quotas_.check(caller, wanted);
+  quotas_.check(caller, {wanted});
   begin(wanted, "CREATE", "Creating cluster");
   try {
     store_.insert(wanted);
@@ -158,7 +158,7 @@ ClusterRecord Clusters::create_anew(const Caller& caller, const ClusterRecord& b
   }
   wanted.uuid = before.uuid;
   wanted.ips = before.ips;
-  quotas_.check(caller, wanted);
+  quotas_.check(caller, {wanted});
   begin(wanted, "CREATE", "Creating cluster");
   start(wanted, before.operation);
   return wanted;

@@ -48,6 +48,8 @@ class Clusters {
   // nothing newer, Fault::invalid beyond one minor version of Kubernetes, or back. Asks the director:
   // Fault::retryable.
   ClusterRecord upgrade(const Caller& caller, const std::string& name);
+  // QuotaExceeded if these, of one owner, would take up too much by their plans as they are offered now.
+  void check_upgrade_quota(const Caller& caller, std::vector<ClusterRecord> clusters);
   Preview preview_upgrade(const Caller& caller, const std::string& name);
   // After an upgrade that failed: to what the last operation that succeeded had made of the cluster.
   // Fault::conflict where Kubernetes does not go back.

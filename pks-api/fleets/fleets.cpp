@@ -56,6 +56,7 @@ FleetTask Fleets::create(const Caller& caller, const Json& request) {
   task.owner = caller.name;
   task.status = in_progress;
   task.started_at = to_epoch_seconds(clock_.now());
+  std::vector<ClusterRecord> clusters;
   for (const auto& name : names) {
     const auto cluster = clusters_.changeable(caller, name);
     FleetMember member;
@@ -68,7 +69,9 @@ FleetTask Fleets::create(const Caller& caller, const Json& request) {
                                    [&](const auto& other) { return other.cluster == member.cluster; });
     if (twice) throw Error(Fault::invalid, "cluster " + name + " is named twice");
     task.members.push_back(std::move(member));
+    clusters.push_back(cluster);
   }
+  clusters_.check_upgrade_quota(caller, clusters);
   store_.insert(task);
   log_.info("fleet.begun",
             {{"task", task.uuid}, {"user", caller.name}, {"clusters", std::to_string(names.size())}});

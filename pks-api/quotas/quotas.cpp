@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "pks-api/clusters/intent.hpp"
 
@@ -147,18 +148,23 @@ Quotas::Usage Quotas::usage(const Caller& caller, const std::string& owner) {
   return usage_of(owner);
 }
 
-void Quotas::check(const Caller& caller, const ClusterRecord& wanted) {
-  if (caller.has(scope_admin)) return;
-  const auto quota = store_.find(wanted.owner);
+void Quotas::check(const Caller& caller, const std::vector<ClusterRecord>& wanted) {
+  if (caller.has(scope_admin) || wanted.empty()) return;
+  const auto owner = wanted.front().owner;
+  const auto quota = store_.find(owner);
   if (!quota) return;
-  const auto asked = amount_of(wanted, plans_);
+  std::set<std::string> ordered;
+  Amount asked, before;
+  for (const auto& cluster : wanted) {
+    ordered.insert(cluster.uuid);
+    asked = asked + amount_of(cluster, plans_);
+  }
   auto total = asked;
-  Amount before;
   for (const auto& cluster : clusters_.all()) {
-    if (cluster.owner != wanted.owner) continue;
+    if (cluster.owner != owner) continue;
     const auto amount = amount_of(cluster, plans_);
-    if (cluster.uuid == wanted.uuid) {
-      before = amount;
+    if (ordered.contains(cluster.uuid)) {
+      before = before + amount;
     } else {
       total = total + amount;
     }
@@ -166,7 +172,7 @@ void Quotas::check(const Caller& caller, const ClusterRecord& wanted) {
   const auto require = [&](const std::string& what, const std::optional<double>& limit, double now,
                            double own, double earlier) {
     if (!limit || now <= *limit || own <= earlier) return;
-    throw QuotaExceeded("the quota of " + wanted.owner + " allows " + number_text(*limit) + " " + what +
+    throw QuotaExceeded("the quota of " + owner + " allows " + number_text(*limit) + " " + what +
                         ", and with this " + "order it would be " + number_text(now));
   };
   require("clusters", quota->clusters, static_cast<double>(total.clusters),

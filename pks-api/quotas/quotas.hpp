@@ -55,7 +55,8 @@ class Quotas {
   // QuotaExceeded, naming limit and numbers, when the owner's clusters with this one as it shall be take up
   // too much. Nothing for what takes up no more than it did: a limit that was lowered keeps nobody from
   // shrinking.
-  void check(const Caller& caller, const ClusterRecord& wanted);
+  // `wanted`: clusters of one owner as one order would leave them.
+  void check(const Caller& caller, const std::vector<ClusterRecord>& wanted);
 
  private:
   Usage usage_of(const std::string& owner);

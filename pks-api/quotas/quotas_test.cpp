@@ -62,6 +62,25 @@ TEST_CASE("a quota counts what there is, and keeps nobody from shrinking") {
   CHECK(f.send("owner", "POST", "/v1/clusters", order("two", 5)).status == 202);
 }
 
+TEST_CASE("an upgrade to a plan that takes more is held against the quota, many at once together") {
+  Owners f;
+  for (const auto* name : {"one", "two"}) {
+    f.add_cluster("owner", name, "kube", 1);
+    auto cluster = *f.parts().clusters_store.find(name);
+    auto plan = parse_json(cluster.plan_document, "plan");
+    plan["resources"]["node"]["cpu"] = 1;  // the plan has grown since
+    cluster.plan_document = dump(plan);
+    REQUIRE(f.parts().clusters_store.begin(cluster, cluster.operation));
+  }
+  REQUIRE(f.limit({{"cpu", 5}}) == 201);
+  CHECK(ApiFixture::json(f.send("owner", "GET", "/v1/usages/owner")).at("totals").at("cpu") == 4);
+  const auto both = f.send("owner", "PATCH", "/v1/clusters", {{"clusters", {"one", "two"}}});
+  CHECK(both.status == 403);
+  CHECK(ApiFixture::json(both).at("code") == "quota_exceeded");
+  CHECK(f.send("owner", "PATCH", "/v1/clusters", {{"clusters", {"one"}}}).status == 202);
+  CHECK(f.send("admin", "PATCH", "/v1/clusters", {{"clusters", {"one", "two"}}}).status == 202);
+}
+
 TEST_CASE("of many orders at once no more are taken than the quota allows") {
   Owners f;
   REQUIRE(f.limit({{"cluster", 3}}) == 201);
