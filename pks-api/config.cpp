@@ -30,6 +30,10 @@ PksConfig read_pks_config(Config& in) {
   c.audit_file =
       in.path("audit.file", "state/audit.log", "who did what: one chain of lines, see the commands of audit");
   c.log_file = in.path("log.file", "", "where the log goes; empty: standard error");
+  c.audit_rotate_bytes = static_cast<std::uint64_t>(in.integer(
+                             "audit.rotate_mib", 64, 0, 1 << 20,
+                             "how large a file of it becomes before the next is begun; 0: there is one for ever"))
+                         << 20;
   c.log_level = in.string("log.level", "info", "debug, info, warn or error");
   in.finish();
   return c;

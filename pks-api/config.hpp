@@ -20,6 +20,7 @@ struct PksConfig {
   std::string director_url, director_ca_file, director_user, director_password_file;
   int request_threads = 0, max_operations = 0;
   std::string audit_file;
+  std::uint64_t audit_rotate_bytes = 0;  // 0: one file for ever
   std::string log_file, log_level;
 };
 

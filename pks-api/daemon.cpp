@@ -82,7 +82,7 @@ struct Daemon::Parts {
         clusters_store(migrated(database)),
         identity_store(database),
         identity(identity_store, tokens, clock, random, oidc),
-        audit(c.audit_file, database, clock),
+        audit(c.audit_file, database, clock, c.audit_rotate_bytes),
         director(director_config(c), c.director_user, Secret(first_line(c.director_password_file))),
         board(clock),
         quota_store(database),

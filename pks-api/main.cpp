@@ -31,7 +31,9 @@ constexpr const char* usage =
   slipway-pks-api user remove NAME --config FILE
   slipway-pks-api user list --config FILE
   slipway-pks-api client add|remove|list …        the same for clients of client_credentials
-  slipway-pks-api audit verify --config FILE      is the audit log as it was written?
+  slipway-pks-api audit verify [--from NUMBER] --config FILE
+                                                  is the audit log as it was written? --from: the
+                                                  first line there is, where older files lie elsewhere
   slipway-pks-api config-reference                every key of the configuration, as Markdown
 
 Clusters are told of a user's groups; they give no right over clusters.
@@ -108,7 +110,7 @@ int identities(const std::string& kind, const Words& words) {
   if (!std::regex_match(name, std::regex("[A-Za-z0-9._@-]{1,128}"))) {
     throw UsageError("a name of 1 to 128 letters, digits, '.', '_', '@' and '-' is needed");
   }
-  AuditLog audit(config.audit_file, database, clock);
+  AuditLog audit(config.audit_file, database, clock, config.audit_rotate_bytes);
   const auto note = [&](const std::string& outcome) {
     audit.append({"local:" + std::to_string(::getuid()), "", kind + " " + verb, name, outcome, 0}, true);
   };
@@ -138,14 +140,16 @@ int identities(const std::string& kind, const Words& words) {
 
 int audit(const Words& words) {
   std::string verb, file;
+  std::uint64_t from = 1;
   options::options_description known;
-  known.add_options()("verb", options::value(&verb)->required())("config", options::value(&file)->required());
+  known.add_options()("verb", options::value(&verb)->required())("config", options::value(&file)->required())(
+      "from", options::value(&from));
   read_options(known, words, options::positional_options_description().add("verb", 1));
   if (verb != "verify") throw UsageError("'" + verb + "' is not verify");
   const auto config = config_in(file);
   sql::Database database(config.database_url);
   database.migrate(migrations());
-  const auto verdict = AuditLog::verify(config.audit_file, database);
+  const auto verdict = AuditLog::verify(config.audit_file, database, from);
   if (!verdict.problem.empty()) {
     throw Error(Fault::invalid, "the audit log " + config.audit_file + " was changed: " + verdict.problem);
   }

@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/json.hpp"
@@ -23,13 +25,15 @@ struct AuditEntry {
 
 // An append-only file, a JSON object a line. Each line has the hash of the line before it and one of itself,
 // so that a byte that is changed, a line that is taken out or put in breaks the chain; the newest durable
-// line is noted in the store as well, so that a missing end is found. Several processes may append.
+// line is noted in the store as well, so that a missing end is found. A file that has become large is named FILE.SEQ
+// after its last line, and the chain goes on in a new one. Several processes may append.
 // Thread-safe.
 class AuditLog {
  public:
   // Makes the file (0600). A torn last line, which nobody was told of, is taken off and that is noted.
   // Fault::invalid when the end of the file is no audit line.
-  AuditLog(std::filesystem::path file, sql::Database& database, Clock& clock);
+  // `rotate_bytes`: how large a file becomes before another is begun; 0: there is one for ever.
+  AuditLog(std::filesystem::path file, sql::Database& database, Clock& clock, std::uint64_t rotate_bytes = 0);
   ~AuditLog();
   AuditLog(const AuditLog&) = delete;
   AuditLog& operator=(const AuditLog&) = delete;
@@ -43,16 +47,25 @@ class AuditLog {
     std::string first_at, last_at;
     std::string problem;  // empty: the chain holds
   };
-  static Verdict verify(const std::filesystem::path& file, sql::Database& database);
+  // All files of the log as one chain. `from`: the number its first line has to have, for who keeps earlier files
+  // elsewhere.
+  static Verdict verify(const std::filesystem::path& file, sql::Database& database, std::uint64_t from = 1);
 
  private:
+  class FileLock;
+  std::unique_ptr<FileLock> locked();
+  void open();
+  void rotate();
   void take_up_end();
   std::string line_of(const AuditEntry& entry);
+  static Verdict verify_files(const std::filesystem::path& file, std::vector<std::filesystem::path> files,
+                              sql::Database& database, std::uint64_t from);
 
   std::filesystem::path path_;
   sql::Database& database_;
   Clock& clock_;
   std::mutex mutex_;
+  const std::uint64_t rotate_bytes_;
   int file_ = -1;
   std::uint64_t sequence_ = 0;  // of the last line
   std::string hash_;            // of the last line

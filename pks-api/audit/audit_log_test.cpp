@@ -125,6 +125,69 @@ TEST_CASE("several writers at once, in this process and others, make one chain")
   CHECK(f.verdict().entries == 100);
 }
 
+TEST_CASE("a log that has become large goes on in another file, and the chain with it") {
+  Fixture f;
+  const auto entry = AuditEntry{"alana", "10.0.0.1", "GET /v1/clusters", "/v1/clusters", "done", 200};
+  {
+    AuditLog one(f.file, f.database, f.clock, 2000), other(f.file, f.database, f.clock, 2000);
+    for (int i = 0; i < 40; ++i) (i % 3 == 0 ? other : one).append(entry, true);
+  }
+  std::vector<std::filesystem::path> files;
+  for (const auto& one : std::filesystem::directory_iterator(f.file.parent_path())) files.push_back(one.path());
+  std::sort(files.begin(), files.end());
+  REQUIRE(files.size() > 3);
+  CHECK(f.verdict().problem == "");
+  CHECK(f.verdict().entries == 40);
+  for (const auto& one : files) CHECK(std::filesystem::file_size(one) < 2500);
+
+  SUBCASE("a process that died between two files is followed by one that goes on") {
+    std::filesystem::rename(f.file, f.file.string() + ".000000000040");
+    CHECK(f.verdict().problem == "");
+    AuditLog(f.file, f.database, f.clock, 2000).append(entry, true);
+    CHECK(f.verdict().problem == "");
+    CHECK(f.verdict().entries == 41);
+  }
+  SUBCASE("a file that is missing or changed is found") {
+    const auto text = read_file(files[2]);  // files[0] is the newest
+    std::filesystem::remove(files[2]);
+    CHECK(f.verdict().problem != "");
+    auto changed = text;
+    changed[changed.find("alana")] = 'A';
+    write_file_atomically(files[2], changed);
+    CHECK(f.verdict().problem != "");
+    write_file_atomically(files[2], text);
+    CHECK(f.verdict().problem == "");
+  }
+  SUBCASE("files that were put elsewhere are left out only when somebody says so") {
+    const auto last = std::stoull(files[1].extension().string().substr(1));
+    std::filesystem::remove(files[1]);
+    CHECK(f.verdict().problem != "");
+    const auto rest = AuditLog::verify(f.file, f.database, last + 1);
+    CHECK(rest.problem == "");
+    CHECK(rest.entries == 40 - last);
+    CHECK(AuditLog::verify(f.file, f.database, last + 2).problem != "");
+  }
+  SUBCASE("all of them gone is found") {
+    for (const auto& one : files) std::filesystem::remove(one);
+    CHECK(f.verdict().problem != "");
+  }
+}
+
+TEST_CASE("several writers begin new files at the same time, and none of their lines is lost") {
+  Fixture f;
+  AuditLog one(f.file, f.database, f.clock, 1500), other(f.file, f.database, f.clock, 1500);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 25; ++i)
+        (t % 2 == 0 ? one : other).append({"u", "", "GET /x", "", "done", 200}, i % 5 == 0);
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(f.verdict().problem == "");
+  CHECK(f.verdict().entries == 100);
+}
+
 TEST_CASE("hostile text stays in its line") {
   Fixture f;
   {
