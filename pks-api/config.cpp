@@ -16,6 +16,7 @@ PksConfig read_pks_config(Config& in) {
                                 "https://HOST:8443/oauth/token as clusters reach it; empty: "
                                 "their users cannot log in here");
   c.oidc_ca_file = in.path("oidc.ca_file", "", "PEM CA of that URL's certificate; empty: public authorities");
+  c.ldap = read_directory_settings(in);
   c.token_private_key_file = in.path("tokens.private_key_file", "PEM RSA key that signs tokens");
   c.token_public_key_file = in.path("tokens.public_key_file", "PEM public key that verifies them");
   c.plans_folder = in.path("plans_folder", "folder whose *.yml files are the plans");
@@ -29,11 +30,11 @@ PksConfig read_pks_config(Config& in) {
       in.integer("max_operations", 16, 1, 256, "clusters worked on at once; more wait in line"));
   c.audit_file =
       in.path("audit.file", "state/audit.log", "who did what: one chain of lines, see the commands of audit");
-  c.log_file = in.path("log.file", "", "where the log goes; empty: standard error");
   c.audit_rotate_bytes = static_cast<std::uint64_t>(in.integer(
                              "audit.rotate_mib", 64, 0, 1 << 20,
                              "how large a file of it becomes before the next is begun; 0: there is one for ever"))
                          << 20;
+  c.log_file = in.path("log.file", "", "where the log goes; empty: standard error");
   c.log_level = in.string("log.level", "info", "debug, info, warn or error");
   in.finish();
   return c;

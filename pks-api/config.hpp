@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/config.hpp"
+#include "pks-api/identity/directory.hpp"
 
 namespace slipway::pks {
 
@@ -15,6 +16,7 @@ struct PksConfig {
   std::string database_url;
   std::string issuer;
   std::string oidc_issuer_url, oidc_ca_file;
+  DirectorySettings ldap;
   std::string token_private_key_file, token_public_key_file;
   std::string plans_folder;
   std::string director_url, director_ca_file, director_user, director_password_file;

@@ -38,6 +38,10 @@ OidcSettings oidc_settings(const PksConfig& config) {
   return {config.oidc_issuer_url, config.oidc_ca_file.empty() ? "" : read_file(config.oidc_ca_file)};
 }
 
+std::unique_ptr<Directory> directory_of(const PksConfig& config) {
+  return config.ldap.url.empty() ? nullptr : std::make_unique<Directory>(config.ldap);
+}
+
 sql::Database& migrated(sql::Database& database) {
   database.migrate(migrations());
   return database;
@@ -55,6 +59,7 @@ struct Daemon::Parts {
   sql::Database database;
   ClusterStore clusters_store;
   IdentityStore identity_store;
+  std::unique_ptr<Directory> directory;
   Identity identity;
   AuditLog audit;
   RequestCounts counts;
@@ -81,7 +86,8 @@ struct Daemon::Parts {
         database(c.database_url),
         clusters_store(migrated(database)),
         identity_store(database),
-        identity(identity_store, tokens, clock, random, oidc),
+        directory(directory_of(c)),
+        identity(identity_store, tokens, clock, random, oidc, {}, directory.get()),
         audit(c.audit_file, database, clock, c.audit_rotate_bytes),
         director(director_config(c), c.director_user, Secret(first_line(c.director_password_file))),
         board(clock),
@@ -131,6 +137,7 @@ Daemon::~Daemon() = default;
 void check_files(const PksConfig& config) {
   load_plans(config.plans_folder);
   oidc_settings(config);
+  directory_of(config);
   for (const auto& file :
        {config.certificate_file, config.private_key_file, config.token_private_key_file,
         config.token_public_key_file, config.director_ca_file, config.director_password_file}) {

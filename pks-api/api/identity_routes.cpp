@@ -73,6 +73,11 @@ TokenReply issue_and_note(Services& services, const TokenRequest& token, AuditEn
     entry.status = error.status;
     services.audit.append(entry, false);
     throw;
+  } catch (const Error&) {
+    entry.outcome = "failed";
+    entry.status = 503;
+    services.audit.append(entry, false);
+    throw;
   }
 }
 
@@ -139,6 +144,9 @@ http::Handler guarded(Services& services, http::Handler handler) {
         return oauth_problem({400, "invalid_request", error.what(), 0});
       }
       services.log.error("identity.error", {{"error", error.what()}});
+      if (error.fault() == Fault::retryable) {
+        return oauth_problem({503, "temporarily_unavailable", "Users cannot be looked up right now; try again", 0});
+      }
       return oauth_problem({500, "server_error", "The log of the API tells more", 0});
     }
   };

@@ -6,6 +6,7 @@
 
 #include "base/digest.hpp"
 #include "base/tls.hpp"
+#include "pks-api/identity/directory.hpp"
 
 namespace slipway::pks {
 
@@ -14,6 +15,8 @@ namespace {
 constexpr const char* public_client = "pks_cli";
 constexpr const char* scope_openid = "openid";
 constexpr const char* scope_roles = "roles";
+// Of users whose tokens the store knows nothing of: it counts from 1.
+constexpr std::int64_t directory_epoch = 0;
 constexpr int free_failures = 5;
 constexpr int max_pause_seconds = 30;
 constexpr std::size_t max_failures_kept = 10'000;
@@ -32,6 +35,11 @@ std::vector<std::string> narrowed(const std::vector<std::string>& granted, const
     scopes.push_back(word);
   }
   return scopes.empty() ? granted : scopes;
+}
+
+bool may_be_user(const std::string& name) {
+  static const std::regex allowed("[A-Za-z0-9._@-]{1,128}");
+  return std::regex_match(name, allowed);
 }
 
 OauthError bad_credentials() { return {401, "unauthorized", "Bad credentials"}; }
@@ -76,17 +84,37 @@ std::string OidcSettings::path() const {
 bool Caller::has(const char* scope) const { return contains(scopes, scope); }
 
 Identity::Identity(IdentityStore& store, const Tokens& tokens, Clock& clock, Random& random,
-                   OidcSettings oidc, TokenLifetimes lifetimes)
+                   OidcSettings oidc, TokenLifetimes lifetimes, const Directory* directory)
     : store_(store),
       tokens_(tokens),
       clock_(clock),
       random_(random),
       oidc_(std::move(oidc)),
-      lifetimes_(lifetimes) {}
+      lifetimes_(lifetimes),
+      directory_(directory) {}
+
+std::optional<UserRecord> Identity::of_directory(const std::string& name, const Secret& password) const {
+  if (!directory_ || !may_be_user(name)) return std::nullopt;
+  const auto found = directory_->authenticate(name, password);
+  if (!found || !may_be_user(found->name) || store_.find_user("user", found->name)) return std::nullopt;
+  return UserRecord{found->name, "", found->scopes, directory_epoch, found->groups};
+}
+
+// The user as he is now, if the grant still is his.
+std::optional<UserRecord> Identity::refreshed(const RefreshRecord& grant) const {
+  auto user = store_.find_user("user", grant.subject);
+  if (grant.epoch != directory_epoch) return user && user->epoch == grant.epoch ? user : std::nullopt;
+  if (user || !directory_) return std::nullopt;
+  const auto found = directory_->find(grant.subject);
+  if (!found || found->name != grant.subject) return std::nullopt;
+  return UserRecord{grant.subject, "", found->scopes, directory_epoch, found->groups};
+}
 
 UserRecord Identity::authenticate(const std::string& kind, const std::string& name, const Secret& password,
                                   const std::string& remote_address) {
-  const auto key = kind + ":" + name.substr(0, 256) + "@" + remote_address;
+  auto key = kind + ":" + name.substr(0, 256) + "@" + remote_address;
+  // A directory takes ALANA for alana: another way to write a name gives no more guesses.
+  std::transform(key.begin(), key.end(), key.begin(), [](unsigned char c) { return std::tolower(c); });
   {
     const std::lock_guard lock(mutex_);
     const auto known = failures_.find(key);
@@ -98,9 +126,13 @@ UserRecord Identity::authenticate(const std::string& kind, const std::string& na
                        static_cast<int>(left)};
     }
   }
-  const auto user = store_.find_user(kind, name);
+  auto user = store_.find_user(kind, name);
   bool right = false;
-  {
+  if (!user && kind == "user") {
+    user = of_directory(name, password);
+    right = user.has_value();
+  }
+  if (!right) {
     const std::lock_guard lock(hashing_);
     // Made when it is first needed: it takes as long as a check, and every start would wait for it.
     if (!user && hash_of_nobody_.empty()) hash_of_nobody_ = tls::hash_password(Secret(random_.hex(16)));
@@ -173,12 +205,16 @@ TokenReply Identity::issue(const TokenRequest& request) {
     return tokens;
   }
   const auto grant = store_.find_refresh(sha256_hex(request.refresh_token));
-  const auto user = grant ? store_.find_user("user", grant->subject) : std::nullopt;
-  if (!user || grant->expires_at <= clock_.now() || grant->client != request.client ||
-      grant->epoch != user->epoch) {
+  const bool holds = grant && grant->expires_at > clock_.now() && grant->client == request.client;
+  const auto user = holds ? refreshed(*grant) : std::nullopt;
+  if (!user) {
     throw OauthError{401, "invalid_token", "The refresh token is unknown, expired or revoked"};
   }
-  auto tokens = reply("user", *user, request, grant->scopes);
+  // Of what was granted, what the user has not lost since.
+  const auto grantable_now = grantable(*user, request.client);
+  auto granted = grant->scopes;
+  std::erase_if(granted, [&](const auto& scope) { return !contains(grantable_now, scope); });
+  auto tokens = reply("user", *user, request, granted);
   tokens.refresh_token = request.refresh_token;
   return tokens;
 }
@@ -194,7 +230,9 @@ std::optional<Caller> Identity::caller(const std::string& authorization) const {
   const auto claims = tokens_.read(authorization.substr(bearer.size()), clock_.now());
   if (!claims) return std::nullopt;
   const auto user = store_.find_user(claims->subject_kind, claims->subject);
-  if (!user || user->epoch != claims->epoch) return std::nullopt;
+  const bool is_of_directory = claims->epoch == directory_epoch && claims->subject_kind == "user";
+  if (is_of_directory ? user.has_value() || !directory_ : !user || user->epoch != claims->epoch)
+    return std::nullopt;
   // A client never owns what a user of the same name owns.
   const bool is_client = claims->subject_kind == "client";
   return Caller{is_client ? "client:" + claims->subject : claims->subject, claims->scopes, !is_client};

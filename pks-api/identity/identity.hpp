@@ -73,13 +73,17 @@ struct TokenLifetimes {
   std::chrono::seconds access{600}, refresh{21600};
 };
 
+class Directory;
+
 // The embedded identity: passwords, clients, access and refresh tokens. Thread-safe.
 class Identity {
  public:
   Identity(IdentityStore& store, const Tokens& tokens, Clock& clock, Random& random, OidcSettings oidc = {},
-           TokenLifetimes lifetimes = {});
+           TokenLifetimes lifetimes = {}, const Directory* directory = nullptr);
 
-  TokenReply issue(const TokenRequest& request);  // throws OauthError
+  // Users are those of the store, and those of the directory whose names the store does not have. Throws
+  // OauthError, or Fault::retryable when the directory has to be asked and does not answer.
+  TokenReply issue(const TokenRequest& request);
   void revoke(const std::string& refresh_token);
   // The caller of "Bearer …"; nothing when the token does not hold any more.
   std::optional<Caller> caller(const std::string& authorization) const;
@@ -87,6 +91,8 @@ class Identity {
  private:
   UserRecord authenticate(const std::string& kind, const std::string& name, const Secret& password,
                           const std::string& remote_address);
+  std::optional<UserRecord> of_directory(const std::string& name, const Secret& password) const;
+  std::optional<UserRecord> refreshed(const RefreshRecord& grant) const;
   void check_client(const TokenRequest& request);
   std::vector<std::string> grantable(const UserRecord& user, const std::string& client) const;
   TokenReply reply(const std::string& kind, const UserRecord& user, const TokenRequest& request,
@@ -104,6 +110,7 @@ class Identity {
   Random& random_;
   OidcSettings oidc_;
   TokenLifetimes lifetimes_;
+  const Directory* directory_;  // null: there is none
   std::string hash_of_nobody_;  // an unknown name costs as much as a wrong password; under hashing_
   std::mutex mutex_;
   std::map<std::string, Failures> failures_;
