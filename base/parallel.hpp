@@ -13,12 +13,19 @@ namespace slipway {
 // exception is thrown when the running ones have ended.
 void parallel_for(std::size_t count, std::size_t max_parallel, const std::function<void(std::size_t)>& action);
 
+// Runs jobs beside whoever submits them. An interface so that the real code runs in simulation.
+class Executor {
+ public:
+  virtual ~Executor() = default;  // when it returns no job runs any more
+  virtual bool try_submit(std::function<void()> job) = 0;  // false when it takes no more; jobs must not throw
+};
+
 // A fixed number of threads and a bounded queue.
-class ThreadPool {
+class ThreadPool final : public Executor {
  public:
   explicit ThreadPool(std::size_t threads, std::size_t max_queued = 1024);
-  ~ThreadPool();  // runs what is queued, then joins
-  bool try_submit(std::function<void()> job);  // false when the queue is full; jobs must not throw
+  ~ThreadPool() override;  // runs what is queued, then joins
+  bool try_submit(std::function<void()> job) override;
 
  private:
   struct State;

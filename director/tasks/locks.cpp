@@ -178,9 +178,9 @@ class HeldLock final : public Locks::Held {
 
 }  // namespace
 
-Locks::Locks(sql::Database& db, Clock& clock, std::string holder)
+Locks::Locks(sql::Database& db, Clock& clock, std::string holder, Renewal how)
     : state_(std::make_shared<State>(db, clock, std::move(holder))) {
-  state_->renewer = std::thread([state = state_.get()] { state->run(); });
+  if (how == Renewal::by_itself) state_->renewer = std::thread([state = state_.get()] { state->run(); });
 }
 
 Locks::~Locks() {
@@ -189,7 +189,7 @@ Locks::~Locks() {
     state_->stopping = true;
   }
   state_->changed.notify_all();
-  state_->renewer.join();
+  if (state_->renewer.joinable()) state_->renewer.join();
 }
 
 void Locks::on_lost(std::function<void(TaskId)> callback) { state_->lost_callback = std::move(callback); }
@@ -198,7 +198,10 @@ void Locks::on_change(std::function<void(const std::string&, bool)> callback) {
   state_->change_callback = std::move(callback);
 }
 
-void Locks::renew_now() { state_->renew_all(); }
+void Locks::renew_now() {
+  state_->renew_all();
+  state_->forget_left_behind();
+}
 
 std::unique_ptr<Locks::Held> Locks::acquire(const std::string& name, TaskId task, std::chrono::milliseconds wait) {
   auto& state = *state_;

@@ -23,7 +23,11 @@ struct LockRecord {
 // Named locks in the store, renewed while held. A lock says which task holds it and why.
 class Locks {
  public:
-  Locks(sql::Database& db, Clock& clock, std::string holder);
+  enum class Renewal {
+    by_itself,  // on a thread of its own
+    by_owner,   // who calls renew_now() every 30 s, as a simulation of time does
+  };
+  Locks(sql::Database& db, Clock& clock, std::string holder, Renewal renewal = Renewal::by_itself);
   // Waits at most `wait`; Fault::conflict names the holding task. The lock ends with the object.
   class Held;
   std::unique_ptr<Held> acquire(const std::string& name, TaskId task, std::chrono::milliseconds wait);
@@ -33,7 +37,7 @@ class Locks {
   void on_lost(std::function<void(TaskId)> callback);
   // Called after a lock was taken (true) or let go (false), on the thread that did it. Set before the first acquire.
   void on_change(std::function<void(const std::string& name, bool held)> callback);
-  void renew_now();  // what happens by itself every 30 s
+  void renew_now();  // what otherwise happens by itself every 30 s
   ~Locks();
 
  private:

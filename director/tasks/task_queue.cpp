@@ -150,6 +150,13 @@ struct TaskQueue::State {
     return tasks.claim(options.director_id, names, clock.now());
   }
 
+  bool run_next(bool urgent) {
+    auto task = next(urgent, types_of(urgent));
+    if (!task) return false;
+    run(std::move(*task));
+    return true;
+  }
+
   void work_on(bool urgent) {
     const auto names = types_of(urgent);
     std::uint64_t seen = 0;
@@ -346,6 +353,7 @@ void TaskQueue::start() {
     state.started = true;
   }
   state.take_over();
+  if (!state.options.own_threads) return;
   for (std::size_t i = 0; i < state.options.workers; ++i)
     state.threads.emplace_back([&state] { state.work_on(false); });
   for (std::size_t i = 0; i < state.options.urgent_workers; ++i)
@@ -397,6 +405,10 @@ std::uint64_t TaskQueue::wait_for_change(TaskId id, std::uint64_t version, std::
     state.clock.wait_until(lock, entry->changed, deadline);
   return entry->version;
 }
+
+bool TaskQueue::run_next(bool urgent) { return state_->run_next(urgent); }
+
+void TaskQueue::keep_up() { state_->beat(); }
 
 void TaskQueue::stop() {
   auto& state = *state_;

@@ -76,6 +76,8 @@ class TaskQueue {
     std::chrono::seconds silent_for{120};
     // Finished tasks of a type that are kept with their outputs; looked at hourly.
     std::size_t keep_per_type = 2000;
+    // False: there are no threads; the owner calls run_next() and keep_up() itself, as a simulation of time does.
+    bool own_threads = true;
   };
   TaskQueue(Tasks& tasks, Clock& clock, Log log, Options options);
   ~TaskQueue();  // stop()
@@ -95,6 +97,11 @@ class TaskQueue {
   // Returns as soon as the task's state or outputs have changed since `version`, or at the
   // deadline. For long polls; `version` 0 returns at once.
   std::uint64_t wait_for_change(TaskId id, std::uint64_t version, std::chrono::milliseconds timeout);
+  // Without threads of its own: runs one task, if there is one, on the caller's; true when there was.
+  bool run_next(bool urgent);
+  // Without threads of its own: due every `heartbeat`. Says that the running tasks are still ours and finds out
+  // which are not, or were cancelled elsewhere.
+  void keep_up();
   void stop();                      // running tasks are left to be resumed by the next start
 
  private:

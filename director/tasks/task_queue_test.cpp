@@ -60,6 +60,23 @@ TEST_CASE("a submitted task runs without polling and keeps its result") {
   CHECK(read_file(f.tasks.output_path(done.id, "result")) == "hello\n");
 }
 
+TEST_CASE("a queue without threads of its own runs a task when it is told to, and knows which are urgent") {
+  Fixture f;
+  TaskQueue queue(f.tasks, f.clock, Log::discard(), {.director_id = "d1", .own_threads = false});
+  queue.register_type("greet", [](TaskContext&) { return "hello"; });
+  queue.register_type("look", [](TaskContext&) { return "seen"; }, true);
+  queue.start();
+  const auto greeting = queue.submit(f.record("greet")).id;
+  CHECK_FALSE(queue.run_next(true));
+  CHECK(f.tasks.find(greeting)->state == TaskState::queued);
+  CHECK(queue.run_next(false));
+  CHECK(f.tasks.find(greeting)->state == TaskState::done);
+  const auto look = queue.submit(f.record("look")).id;
+  CHECK_FALSE(queue.run_next(false));
+  CHECK(queue.run_next(true));
+  CHECK(f.tasks.find(look)->result == "seen");
+}
+
 TEST_CASE("an exception ends the task as error, with a last event line that carries code and message") {
   Fixture f;
   auto queue = f.queue();
