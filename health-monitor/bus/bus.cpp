@@ -45,7 +45,7 @@ std::string_view last_token(natsMsg* message) {
 
 }  // namespace
 
-struct Bus::State {
+struct NatsBus::State {
   Ears ears;
   Log log;
   Options options;
@@ -143,7 +143,7 @@ struct Bus::State {
   }
 };
 
-Bus::Bus(const BusIdentity& identity, Ears ears, Log log)
+NatsBus::NatsBus(const BusIdentity& identity, Ears ears, Log log)
     : state_(std::make_unique<State>(std::move(ears), std::move(log))) {
   try {
     state_->open(identity);
@@ -153,15 +153,15 @@ Bus::Bus(const BusIdentity& identity, Ears ears, Log log)
   }
 }
 
-Bus::~Bus() { state_->close(); }
+NatsBus::~NatsBus() { state_->close(); }
 
-void Bus::probe(const std::string& agent) {
+void NatsBus::probe(const std::string& agent) {
   if (natsConnection_Status(state_->connection.get()) != NATS_CONN_STATUS_CONNECTED) return;
   natsConnection_Publish(state_->connection.get(), agent::probe_subject(agent).c_str(), "", 0);
 }
 
 // The server's PONG comes behind what it sent before; that may still wait for its callback.
-bool Bus::round_trip(std::chrono::milliseconds limit) {
+bool NatsBus::round_trip(std::chrono::milliseconds limit) {
   const auto deadline = std::chrono::steady_clock::now() + limit;
   auto* connection = state_->connection.get();
   if (natsConnection_Status(connection) != NATS_CONN_STATUS_CONNECTED) return false;

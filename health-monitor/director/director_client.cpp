@@ -48,13 +48,20 @@ bool is_final(const std::string& state) {
 }  // namespace
 
 DirectorClient::DirectorClient(http::ClientConfig config, const std::string& user, const Secret& password)
-    : client_(std::move(config)), authorization_("Basic " + base64_encode(user + ":" + password.reveal())) {}
+    : DirectorClient(
+          [client = std::make_shared<http::Client>(std::move(config))](const http::ClientRequest& request) {
+            return client->send(request);
+          },
+          Secret("Basic " + base64_encode(user + ":" + password.reveal()))) {}
+
+DirectorClient::DirectorClient(Send send, Secret authorization)
+    : send_(std::move(send)), authorization_(std::move(authorization)) {}
 
 http::ClientResponse DirectorClient::send(http::ClientRequest request) const {
   request.headers["Authorization"] = authorization_.reveal();
   const auto what = "director: " + request.method + " " + request.target.substr(0, request.target.find('?'));
   return with_context(what, [&] {
-    auto response = client_.send(request);
+    auto response = send_(request);
     if (response.status >= 400) throw Error(fault_of(response.status), description_of(response));
     return response;
   });

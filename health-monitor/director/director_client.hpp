@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -29,6 +30,9 @@ struct RepairOptions {
 class DirectorClient {
  public:
   DirectorClient(http::ClientConfig config, const std::string& user, const Secret& password);
+  // Over another wire, as in simulation.
+  using Send = std::function<http::ClientResponse(const http::ClientRequest&)>;
+  DirectorClient(Send send, Secret authorization);
 
   Fleet fleet() const;
   // Nothing when there is no such deployment any more.
@@ -59,7 +63,7 @@ class DirectorClient {
   http::ClientResponse send(http::ClientRequest request) const;
   std::vector<Deployment> deployments() const;
   std::vector<Instance> instances(const std::string& deployment) const;
-  http::Client client_;
+  const Send send_;
   Secret authorization_;
 };
 

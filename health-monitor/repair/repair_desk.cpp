@@ -1,14 +1,11 @@
 #include "health-monitor/repair/repair_desk.hpp"
 
-#include <thread>
-
 namespace slipway::health {
 
 using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t at_once = 16;  // deployments; each waits for its task by long poll
 constexpr auto watch_wait = 5s;      // and so long an end of ours may have to wait
 constexpr auto pause_after_failure = 1s;
 
@@ -17,19 +14,21 @@ bool was_locked_out(const std::string& result) { return result.find("Failed to a
 
 }  // namespace
 
-RepairDesk::RepairDesk(const DirectorClient& director, RepairOptions options, std::function<bool()> still_leading,
+RepairDesk::RepairDesk(const DirectorClient& director, RepairOptions options, Clock& clock,
+                       std::unique_ptr<Executor> executor, std::function<bool()> still_leading,
                        std::function<void(const std::string&)> ended, Log log)
     : director_(director),
       options_(options),
+      clock_(clock),
       still_leading_(std::move(still_leading)),
       ended_(std::move(ended)),
       log_(std::move(log)),
-      pool_(at_once) {}
+      executor_(std::move(executor)) {}
 
 RepairDesk::~RepairDesk() { stopping_ = true; }
 
 void RepairDesk::take(const RepairOrder& order) {
-  const bool taken = pool_.try_submit([this, order] {
+  const bool taken = executor_->try_submit([this, order] {
     auto outcome = carry_out(order);
     ended_(order.deployment);
     put(std::move(outcome));
@@ -90,7 +89,7 @@ RepairOutcome RepairDesk::follow(const std::string& deployment, const std::strin
         return outcome;
       }
       version = 0;
-      std::this_thread::sleep_for(pause_after_failure);
+      clock_.sleep_for(pause_after_failure);
     }
   }
   outcome.error = "the monitor ends";

@@ -183,7 +183,7 @@ int measure(int count, int loss_percent) {
   ears.alert = ears.shutdown = [](std::string_view, std::string_view) {};
   ears.director_alert = ears.changed = [](std::string_view) {};
   ears.interrupted = [] {};
-  Bus bus({.url = url}, ears, Log::discard());
+  NatsBus bus({.url = url}, ears, Log::discard());
   hands.bus = &bus;
   {
     Worker listener([&] {

@@ -164,7 +164,7 @@ class Bench {
     ears.alert = ears.shutdown = [](std::string_view, std::string_view) {};
     ears.director_alert = ears.changed = [](std::string_view) {};
     ears.interrupted = [] {};
-    Bus bus({.url = url()}, ears, Log::discard());
+    NatsBus bus({.url = url()}, ears, Log::discard());
     Worker judge([&] {
       monitor.liveness().bus_proved(clock.monotonic());
       monitor.step(clock.monotonic(), clock.now());
