@@ -73,10 +73,11 @@ void SimulatedCloud::check_addresses(const CreateVm& request) {
   const auto wanted = addresses_of(request.networks);
   for (const auto& [cid, vm] : vms_) {
     for (const auto& address : addresses_of(vm.networks)) {
-      if (wanted.contains(address)) {
-        violate(ErrorType::vm_creation_failed, "Address " + address + " wanted by agent '" + request.agent.value +
-                                                   "' is in use by VM '" + cid.value + "'");
-      }
+      if (!wanted.contains(address)) continue;
+      const auto text = "Address " + address + " wanted by agent '" + request.agent.value + "' is in use by VM '" +
+                        cid.value + "'";
+      if (vm.ghost) throw CpiError(ErrorType::vm_creation_failed, text);
+      violate(ErrorType::vm_creation_failed, text);
     }
   }
 }
@@ -84,9 +85,9 @@ void SimulatedCloud::check_addresses(const CreateVm& request) {
 // Remembered only: which instance a VM is for is what the director says, no cloud knows.
 void SimulatedCloud::check_identity(const VmCid& described, const Json& metadata) {
   const auto instance = metadata.value("id", std::string());
-  if (!watched_closely_ || instance.empty()) return;
+  if (!watched_closely_ || instance.empty() || vms_.at(described).ghost) return;
   for (const auto& [cid, vm] : vms_) {
-    if (cid != described && vm.metadata.value("id", std::string()) == instance) {
+    if (cid != described && !vm.ghost && vm.metadata.value("id", std::string()) == instance) {
       violations_.push_back("Instance " + instance + " has VMs '" + cid.value + "' and '" + described.value +
                             "' at once");
     }
@@ -138,6 +139,19 @@ void SimulatedCloud::delete_vm(const VmCid& vm) {
 void SimulatedCloud::lose_vm(const VmCid& vm) {
   const auto gone = take_out(vm);
   if (on_vm_deleted) on_vm_deleted(vm, gone);
+}
+
+void SimulatedCloud::bring_back(const VmCid& vm, SimulatedVm lost, const std::vector<DiskCid>& its_disks) {
+  lost.ghost = true;
+  {
+    const std::lock_guard lock(mutex_);
+    vms_.insert_or_assign(vm, lost);
+    for (const auto& disk : its_disks) {
+      const auto found = disks_.find(disk);
+      if (found != disks_.end() && !found->second.attached_to) found->second.attached_to = vm;
+    }
+  }
+  if (on_vm_back) on_vm_back(vm, lost);
 }
 
 void SimulatedCloud::lose_disk(const DiskCid& disk) {

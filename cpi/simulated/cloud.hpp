@@ -28,6 +28,7 @@ struct SimulatedVm {
   Json env = Json::object();       // what the agent would find as its settings
   Json metadata = Json::object();
   int reboots = 0;
+  bool ghost = false;  // it was lost, and is back
 };
 
 struct SimulatedDisk {
@@ -53,6 +54,7 @@ class SimulatedCloud {
   std::function<void(const VmCid&, const SimulatedVm&)> on_vm_created;
   std::function<void(const VmCid&, const SimulatedVm&)> on_vm_deleted;
   std::function<void(const VmCid&, const SimulatedVm&)> on_vm_rebooted;
+  std::function<void(const VmCid&, const SimulatedVm&)> on_vm_back;  // a ghost
 
   StemcellCid create_stemcell(const std::string& image_digest, const Json& cloud_properties, const Json& tags);
   void delete_stemcell(const StemcellCid& stemcell);
@@ -95,6 +97,9 @@ class SimulatedCloud {
 
   // Happenings no CPI call causes.
   void lose_vm(const VmCid& vm);  // the host died: the VM is gone, its disks are free
+  // It was not dead: it runs again, with the addresses it had, and those of its disks that are free. That somebody
+  // else has the addresses by now is nobody's fault, and neither is a VM that cannot be made because of it.
+  void bring_back(const VmCid& vm, SimulatedVm lost, const std::vector<DiskCid>& its_disks);
   void lose_disk(const DiskCid& disk);  // the storage died, whatever it was attached to
 
   // Everything but the hooks, for a CPI whose processes share the cloud through a file.

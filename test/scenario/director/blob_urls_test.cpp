@@ -45,7 +45,7 @@ TEST_CASE("an agent of an older stemcell is given the password and no URL") {
   world.add_stemcell("2.0", 2);
   world.deploy(simple_manifest(1));
   fetch_logs(world);
-  CHECK(blobstores_of_env(world)[0].at("options").at("password") == "secret");
+  CHECK(blobstores_of_env(world)[0].at("options").at("password") == blobstore_password);
   for (const char* method : {"sync_dns", "fetch_logs"}) CHECK(asked(world, method));
   for (const char* method : {"sync_dns_with_signed_url", "fetch_logs_with_signed_url"})
     CHECK_FALSE(asked(world, method));

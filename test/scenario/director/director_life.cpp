@@ -6,6 +6,7 @@
 #include "director/executor/bodies.hpp"
 #include "director/executor/instance_tasks.hpp"
 #include "director/executor/problems/problem_tasks.hpp"
+#include "test/scenario/director/mortal_wires.hpp"
 
 namespace slipway::test {
 
@@ -25,168 +26,6 @@ class LifesRandom final : public Random {
  private:
   std::mutex mutex_;
   SeededRandom random_;
-};
-
-class MortalCpi final : public cpi::Cpi {
-  template <class Action>
-  auto look(Action&& action) {
-    fate_.require_alive();
-    return action();
-  }
-  template <class Action>
-  auto change(const char* method, Action&& action) {
-    const Mortality::Effect effect{std::string("CPI ") + method, true};
-    if constexpr (std::is_void_v<decltype(action())>) {
-      fate_.act(effect, action);
-    } else {
-      std::optional<decltype(action())> result;
-      fate_.act(effect, [&] { result.emplace(action()); });
-      return std::move(*result);
-    }
-  }
-
- public:
-  MortalCpi(cpi::Cpi& cpi, Mortality& fate) : cpi_(cpi), fate_(fate) {}
-
-  cpi::Info info() override { return look([&] { return cpi_.info(); }); }
-  StemcellCid create_stemcell(const std::string& image_path, const Json& cloud_properties,
-                              const Json& tags) override {
-    return change("create_stemcell", [&] { return cpi_.create_stemcell(image_path, cloud_properties, tags); });
-  }
-  void delete_stemcell(const StemcellCid& stemcell) override {
-    change("delete_stemcell", [&] { cpi_.delete_stemcell(stemcell); });
-  }
-  cpi::CreatedVm create_vm(const cpi::CreateVm& request) override {
-    return change("create_vm", [&] { return cpi_.create_vm(request); });
-  }
-  void delete_vm(const VmCid& vm) override {
-    change("delete_vm", [&] { cpi_.delete_vm(vm); });
-  }
-  void reboot_vm(const VmCid& vm) override {
-    change("reboot_vm", [&] { cpi_.reboot_vm(vm); });
-  }
-  bool has_vm(const VmCid& vm) override {
-    return look([&] { return cpi_.has_vm(vm); });
-  }
-  void set_vm_metadata(const VmCid& vm, const Json& metadata) override {
-    change("set_vm_metadata", [&] { cpi_.set_vm_metadata(vm, metadata); });
-  }
-  Json calculate_vm_cloud_properties(const cpi::VmRequirements& requirements) override {
-    return look([&] { return cpi_.calculate_vm_cloud_properties(requirements); });
-  }
-  DiskCid create_disk(std::int64_t size_mib, const Json& cloud_properties, const std::optional<VmCid>& near_vm,
-                      const std::string& idempotency_key) override {
-    return change("create_disk",
-                  [&] { return cpi_.create_disk(size_mib, cloud_properties, near_vm, idempotency_key); });
-  }
-  void delete_disk(const DiskCid& disk) override {
-    change("delete_disk", [&] { cpi_.delete_disk(disk); });
-  }
-  bool has_disk(const DiskCid& disk) override {
-    return look([&] { return cpi_.has_disk(disk); });
-  }
-  Json attach_disk(const VmCid& vm, const DiskCid& disk) override {
-    return change("attach_disk", [&] { return cpi_.attach_disk(vm, disk); });
-  }
-  void detach_disk(const VmCid& vm, const DiskCid& disk) override {
-    change("detach_disk", [&] { cpi_.detach_disk(vm, disk); });
-  }
-  std::vector<DiskCid> get_disks(const VmCid& vm) override {
-    return look([&] { return cpi_.get_disks(vm); });
-  }
-  void set_disk_metadata(const DiskCid& disk, const Json& metadata) override {
-    change("set_disk_metadata", [&] { cpi_.set_disk_metadata(disk, metadata); });
-  }
-  void resize_disk(const DiskCid& disk, std::int64_t new_size_mib) override {
-    change("resize_disk", [&] { cpi_.resize_disk(disk, new_size_mib); });
-  }
-  std::optional<DiskCid> update_disk(const DiskCid& disk, std::int64_t new_size_mib,
-                                     const Json& cloud_properties) override {
-    return change("update_disk", [&] { return cpi_.update_disk(disk, new_size_mib, cloud_properties); });
-  }
-  cpi::SnapshotCid snapshot_disk(const DiskCid& disk, const Json& metadata) override {
-    return change("snapshot_disk", [&] { return cpi_.snapshot_disk(disk, metadata); });
-  }
-  void delete_snapshot(const cpi::SnapshotCid& snapshot) override {
-    change("delete_snapshot", [&] { cpi_.delete_snapshot(snapshot); });
-  }
-  Json create_network(const Json& subnet_definition) override {
-    return change("create_network", [&] { return cpi_.create_network(subnet_definition); });
-  }
-  void delete_network(const cpi::NetworkCid& network) override {
-    change("delete_network", [&] { cpi_.delete_network(network); });
-  }
-
- private:
-  cpi::Cpi& cpi_;
-  Mortality& fate_;
-};
-
-class MortalCpis final : public Cpis {
- public:
-  MortalCpis(Cpis& cpis, Mortality& fate) : cpis_(cpis), fate_(fate) {}
-  std::shared_ptr<cpi::Cpi> open(const std::string& name, cpi::CallObserver observer) override {
-    const auto real = cpis_.open(name, std::move(observer));
-    return {new MortalCpi(*real, fate_), [real](cpi::Cpi* mortal) { delete mortal; }};
-  }
-  std::vector<std::string> names() const override { return cpis_.names(); }
-
- private:
-  Cpis& cpis_;
-  Mortality& fate_;
-};
-
-class MortalAgents final : public AgentClient {
- public:
-  MortalAgents(AgentClient& agents, Mortality& fate) : agents_(agents), fate_(fate) {}
-
-  Json request(const AgentId& agent, const std::string& method, const Json& arguments,
-               std::chrono::milliseconds timeout) override {
-    Json answer;
-    const auto ask = [&] { answer = agents_.request(agent, method, arguments, timeout); };
-    if (only_asks(method)) {
-      fate_.require_alive();
-      ask();
-    } else {
-      fate_.act({"message " + method, true}, ask);
-    }
-    return answer;
-  }
-  void post(const AgentId& agent, const std::string& method, const Json& arguments) override {
-    fate_.act({"message " + method, false}, [&] { agents_.post(agent, method, arguments); });
-  }
-  bool wait_for_life(const AgentId& agent, std::chrono::milliseconds timeout) override {
-    fate_.require_alive();
-    return agents_.wait_for_life(agent, timeout);
-  }
-
- private:
-  static bool only_asks(const std::string& method) {
-    return method == "ping" || method == "get_state" || method == "get_task" || method == "list_disk";
-  }
-  AgentClient& agents_;
-  Mortality& fate_;
-};
-
-// The bus lets in whom the store knows when the director starts, as its server is configured anew.
-class MortalAccess final : public AgentAccess {
- public:
-  MortalAccess(SimulatedAccess& access, Mortality& fate, Vms& vms) : access_(access), fate_(fate) {
-    for (const auto& agent : access_.allowed()) access_.forbid(agent);
-    for (const auto& vm : vms.all()) access_.allow(vm.agent);
-  }
-  void allow(const AgentId& agent) override {
-    fate_.act({"allow on the bus", false}, [&] { access_.allow(agent); });
-  }
-  void forbid(const AgentId& agent) override {
-    fate_.act({"forbid on the bus", false}, [&] { access_.forbid(agent); });
-  }
-  Json issue_bootstrap(const AgentId& agent) override { return access_.issue_bootstrap(agent); }
-  Json issue_permanent(const AgentId& agent) override { return access_.issue_permanent(agent); }
-
- private:
-  SimulatedAccess& access_;
-  Mortality& fate_;
 };
 
 std::string url_of(DirectorWorld& world) {
@@ -239,12 +78,12 @@ struct DirectorLife::Parts {
       : world(the_world),
         fate(the_fate),
         database(url_of(world)),
-        stores(database, Secret(std::string(32, 'k'))),
+        stores(database, Secret(store_key)),
         locks(database, world.system_clock, name_of(number)),
         random(number),
         cpis(*world.cpis, fate),
         agents(world.agents, fate),
-        access(world.access, fate, stores.vms),
+        access(world.access, fate),
         services{world.clock, random, Log::discard(),   stores, locks,
                  world.blobs, cpis,   agents,           access, world.renderer,
                  world.services.settings},
@@ -265,6 +104,7 @@ struct DirectorLife::Parts {
       fate.act({"store " + std::string(what.substr(0, 60)), false}, action);
       if (what.starts_with("UPDATE tasks")) tell();
     });
+    access.configure_anew(stores.vms);
     fate.on_death = [this] { note_death(); };
     register_deployment_tasks(queue, services, world.templates);
     register_artifact_tasks(queue, artifacts);

@@ -76,7 +76,7 @@ ExecutorSettings settings_in(const std::filesystem::path& folder) {
   settings.max_parallel = 4;
   settings.agent_wait = std::chrono::seconds{2};
   settings.agent_blobstores = Json::array(
-      {{{"provider", "dav"}, {"options", {{"endpoint", blob_urls}, {"user", "agent"}, {"password", "secret"}}}}});
+      {{{"provider", "dav"}, {"options", {{"endpoint", blob_urls}, {"user", "agent"}, {"password", blobstore_password}}}}});
   settings.sign_url = [](const std::string& method, const BlobId& blob, std::chrono::seconds) {
     return blob_urls + method + "/" + blob.value;
   };
@@ -86,11 +86,11 @@ ExecutorSettings settings_in(const std::filesystem::path& folder) {
 
 }  // namespace
 
-DirectorWorld::DirectorWorld(TempDir place)
+DirectorWorld::DirectorWorld(TempDir place, Locks::Renewal renewal)
     : folder(std::move(place)),
       database("sqlite://" + (folder.path() / "director.db").string()),
-      stores(migrated(database), Secret(std::string(32, 'k'))),
-      locks(database, system_clock, "director-1"),
+      stores(migrated(database), Secret(store_key)),
+      locks(database, system_clock, "director-1", renewal),
       blobs(folder.path() / "blobs", random),
       cpi(cloud, clock),
       agents(cloud),
@@ -129,13 +129,13 @@ DirectorWorld::DirectorWorld(TempDir place)
   };
 }
 
-DirectorWorld::DirectorWorld() : DirectorWorld(TempDir("director", quick_folder())) {
+DirectorWorld::DirectorWorld() : DirectorWorld(TempDir("director", quick_folder()), Locks::Renewal::by_itself) {
   set_cloud_config(cloud_config);
   add_stemcell("1.0");
   add_release();
 }
 
-DirectorWorld::DirectorWorld(DirectorWorld& like) : DirectorWorld(copied(like)) {
+DirectorWorld::DirectorWorld(DirectorWorld& like, Locks::Renewal renewal) : DirectorWorld(copied(like), renewal) {
   cloud.load(like.cloud.to_json());
   agents.copy(like.agents);
   for (const auto& vm : stores.vms.all()) access.allow(vm.agent);

@@ -18,13 +18,18 @@
 
 namespace slipway::test {
 
+// Secrets of the world, to be looked for where they must not be.
+inline constexpr const char* blobstore_password = "password-of-the-blobstore";
+inline constexpr const char* store_key = "key-of-the-store-with-32-letters";
+
 // The real director but for its wires: a simulated cloud with simulated agents, a store on
 // disk, real Ruby for templates. A "restart" is a new task context over the same store.
 class DirectorWorld {
  public:
   DirectorWorld();
   // What `like` has come to, as a world of its own; `like` must be at rest.
-  explicit DirectorWorld(DirectorWorld& like);
+  explicit DirectorWorld(DirectorWorld& like,
+                         director::Locks::Renewal renewal = director::Locks::Renewal::by_itself);
 
   // Runs a deploy as task `task`; the same number again is the same task resumed.
   void deploy(const std::string& manifest, director::DeployOptions options = {}, director::TaskId task = 0);
@@ -84,7 +89,7 @@ class DirectorWorld {
   std::function<bool()> cancelled = [] { return false; }, stopping = [] { return false; };
 
  private:
-  explicit DirectorWorld(TempDir place);
+  DirectorWorld(TempDir place, director::Locks::Renewal renewal);
   void compare_vms(std::vector<std::string>& found);
   void compare_disks(std::vector<std::string>& found);
   void compare_addresses(std::vector<std::string>& found);

@@ -40,7 +40,7 @@ void Mortality::require_alive() const {
   if (dead()) throw_death();
 }
 
-void Mortality::die() {
+void Mortality::end() {
   bool first = false;
   {
     const std::lock_guard lock(mutex_);
@@ -48,6 +48,10 @@ void Mortality::die() {
     dead_ = true;
   }
   if (first && on_death) on_death();
+}
+
+void Mortality::die() {
+  end();
   throw_death();
 }
 

@@ -37,6 +37,8 @@ class Mortality {
   bool slept() const;
   std::vector<Effect> effects() const;  // of this life, in their order; the last may not have happened
 
+  void end();  // now, whatever it is at
+
   // Throws in a dead process.
   void require_alive() const;
   void act(const Effect& effect, const std::function<void()>& action);

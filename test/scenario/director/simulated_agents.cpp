@@ -34,7 +34,18 @@ SimulatedAgents::SimulatedAgents(cpi::SimulatedCloud& cloud) {
   };
   cloud.on_vm_deleted = [this](const cpi::VmCid&, const cpi::SimulatedVm& vm) {
     std::lock_guard lock(mutex_);
-    agents_.erase(vm.agent);
+    if (auto gone = agents_.extract(vm.agent)) gone_.insert(std::move(gone));
+  };
+  // What is on another VM by now it has not.
+  cloud.on_vm_back = [this, &cloud](const cpi::VmCid& cid, const cpi::SimulatedVm& vm) {
+    const auto attached = cloud.disks_of(cid);
+    std::lock_guard lock(mutex_);
+    auto back = gone_.extract(vm.agent);
+    if (!back) return;
+    for (auto* mounted : {&back.mapped().on_store, &back.mapped().on_migration_target}) {
+      if (std::find(attached.begin(), attached.end(), cpi::DiskCid{*mounted}) == attached.end()) mounted->clear();
+    }
+    agents_.insert(std::move(back));
   };
 }
 
@@ -77,7 +88,10 @@ Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::stri
       violate(agent, "start without its disk");
     if (!state.on_migration_target.empty()) violate(agent, "start in the middle of a migration");
     state.job_state = state_after_start;
-    if (!state.on_store.empty()) data_.try_emplace(state.on_store, state.spec.value("id", ""));
+    if (!state.on_store.empty()) {
+      data_.try_emplace(state.on_store, state.spec.value("id", ""));
+      origins_.try_emplace(state.on_store, state.on_store);
+    }
     return "started";
   }
   if (method == "stop") {
@@ -122,6 +136,8 @@ Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::stri
       violate(agent, "migration between disks that are not mounted for it");
     if (const auto data = data_.find(state.on_store); data != data_.end())
       data_[state.on_migration_target] = data->second;
+    if (const auto origin = origins_.find(state.on_store); origin != origins_.end())
+      origins_[state.on_migration_target] = origin->second;
     state.on_store = std::exchange(state.on_migration_target, "");
     return Json::object();
   }
@@ -295,6 +311,7 @@ void SimulatedAgents::copy(const SimulatedAgents& others) {
   std::scoped_lock lock(mutex_, others.mutex_);
   agents_ = others.agents_;
   data_ = others.data_;
+  origins_ = others.origins_;
 }
 
 std::set<std::string> SimulatedAgents::accounts(const AgentId& agent) const {
@@ -305,6 +322,18 @@ std::set<std::string> SimulatedAgents::accounts(const AgentId& agent) const {
 void SimulatedAgents::revive(const AgentId& agent) {
   std::lock_guard lock(mutex_);
   agents_.at(agent).silent = false;
+}
+
+bool SimulatedAgents::is_silent(const AgentId& agent) const {
+  std::lock_guard lock(mutex_);
+  const auto found = agents_.find(agent);
+  return found == agents_.end() || found->second.silent;
+}
+
+std::string SimulatedAgents::origin_of(const std::string& disk) const {
+  std::lock_guard lock(mutex_);
+  const auto found = origins_.find(disk);
+  return found == origins_.end() ? "" : found->second;
 }
 
 void SimulatedAgents::deafen(const AgentId& agent) {
@@ -388,6 +417,11 @@ Json SimulatedAccess::issue_bootstrap(const AgentId& agent) {
 }
 Json SimulatedAccess::issue_permanent(const AgentId& agent) {
   return {{"certificate", "permanent of " + agent.value}};
+}
+
+bool SimulatedAccess::is_allowed(const AgentId& agent) const {
+  std::lock_guard lock(mutex_);
+  return allowed_.contains(agent);
 }
 
 std::set<AgentId> SimulatedAccess::allowed() const {

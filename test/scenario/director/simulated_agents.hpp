@@ -55,6 +55,7 @@ class SimulatedAgents final : public director::AgentClient {
   void copy(const SimulatedAgents& others);  // with what they remember
   std::set<std::string> accounts(const AgentId& agent) const;  // made for ssh
   void revive(const AgentId& agent);
+  bool is_silent(const AgentId& agent) const;  // or is there none
   void deafen(const AgentId& agent);                         // silent, and a reboot does not help
   void drop_mount(const AgentId& agent, const std::string& disk);  // unmounted by hand
   std::vector<std::string> calls(const AgentId& agent) const;  // methods in order, scripts as run_script:NAME
@@ -65,6 +66,8 @@ class SimulatedAgents final : public director::AgentClient {
   std::int64_t dns_version(const AgentId& agent) const;  // it was told last
   // Whose data is on a disk: the id of the instance whose jobs first ran with it.
   std::string data_on(const std::string& disk) const;
+  // The disk on which these data were first written, wherever they were migrated since.
+  std::string origin_of(const std::string& disk) const;
   std::vector<std::string> violations() const;
   int most_stopped_at_once() const { return most_stopped_; }
   int errands_begun() const;
@@ -101,8 +104,8 @@ class SimulatedAgents final : public director::AgentClient {
   void count_stopped();
 
   mutable std::mutex mutex_;
-  std::map<AgentId, State> agents_;
-  std::map<std::string, std::string> data_;  // by disk
+  std::map<AgentId, State> agents_, gone_;
+  std::map<std::string, std::string> data_, origins_;  // by disk
   std::map<std::string, std::string> scripted_failures_;
   std::vector<std::string> violations_;
   int most_stopped_ = 0;
@@ -117,6 +120,7 @@ class SimulatedAccess final : public director::AgentAccess {
   Json issue_bootstrap(const AgentId& agent) override;
   Json issue_permanent(const AgentId& agent) override;
   std::set<AgentId> allowed() const;
+  bool is_allowed(const AgentId& agent) const;
 
  private:
   mutable std::mutex mutex_;
