@@ -88,6 +88,23 @@ std::string failure_text(const Json& details) {
                        {"To Do", field(*failure, "advice")}});
 }
 
+// The newest first, as they come.
+std::string repairs_text(const Json& details) {
+  std::string text;
+  const auto unknown = field(details, "repairs_unknown");
+  if (!unknown.empty()) text = "\n" + block({{"Repairs", "not known: " + unknown}});
+  const auto repairs = details.value("repairs", Json::array());
+  for (const auto& repair : repairs) {
+    const auto instance = field(repair, "instance"), error = field(repair, "error");
+    text += (text.empty() ? "\nRepairs:\n" : "") +
+            printable("  " + field(repair, "at") + "  " + field(repair, "action") +
+                      (instance.empty() ? "" : " " + instance) + ": " + field(repair, "reason") +
+                      (error.empty() ? "" : " (" + error + ")")) +
+            "\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string cluster_details_block(const Json& details) {
@@ -101,7 +118,7 @@ std::string cluster_details_block(const Json& details) {
                 {"Versions", versions_text(details)},
                 {"Drain Set By Plan", drain_text(parameters, "kubernetes_setting_plan_details")},
                 {"Drain Set By Cluster", drain_text(parameters, "kubernetes_setting_cluster_details")}}) +
-         failure_text(details);
+         failure_text(details) + repairs_text(details);
 }
 
 void show_order(Terminal& terminal, const Json& cluster, bool waited, bool json) {

@@ -104,6 +104,7 @@ struct Daemon::Parts {
         services{.clusters = clusters,
                  .store = clusters_store,
                  .operations = operations,
+                 .director = director,
                  .fleets = fleets,
                  .quotas = quotas,
                  .profiles = profiles,

@@ -77,6 +77,7 @@ FakeDirector::FakeDirector()
   add("GET", "/v1/data", &FakeDirector::variable);
   add("GET", "/releases", &FakeDirector::releases);
   add("GET", "/stemcells", &FakeDirector::stemcells);
+  add("GET", "/events", &FakeDirector::events);
 
   http::ServerConfig config;
   config.certificate_file = folder_ + "/crt";
@@ -133,6 +134,32 @@ Response FakeDirector::releases(const Request&) {
     for (const auto& version : versions)
       entries.push_back({{"version", version}, {"currently_deployed", false}});
     list.push_back({{"name", name}, {"release_versions", entries}});
+  }
+  return Response::json(200, list);
+}
+
+void FakeDirector::tell_of_repair(const std::string& action, const std::string& instance, const std::string& reason) {
+  const auto all = deployments();
+  const std::lock_guard lock(mutex_);
+  events_.insert(events_.begin(), Json{{"id", std::to_string(events_.size() + 1)},
+                                       {"timestamp", 1'700'000'000 + static_cast<std::int64_t>(events_.size())},
+                                       {"user", "health-monitor"},
+                                       {"action", action},
+                                       {"object_type", "repair"},
+                                       {"object_name", instance},
+                                       {"error", nullptr},
+                                       {"task", nullptr},
+                                       {"deployment", *all.begin()},
+                                       {"instance", instance},
+                                       {"context", {{"reason", reason}}}});
+}
+
+Response FakeDirector::events(const Request& request) {
+  Json list = Json::array();
+  for (const auto& event : events_) {
+    if (request.query_value("deployment") == event.at("deployment").get<std::string>() &&
+        request.query_value("object_type") == event.at("object_type").get<std::string>())
+      list.push_back(event);
   }
   return Response::json(200, list);
 }

@@ -35,6 +35,8 @@ class FakeDirector {
   void fail_tasks_of(const std::string& context);  // those whose manifest has this text end as error
   void upload(const std::string& name,
               const std::string& version);  // a release, or a stemcell's operating system
+  // As a health monitor tells it, of the only deployment; the newest comes first.
+  void tell_of_repair(const std::string& action, const std::string& instance, const std::string& reason);
   void forget_tasks();                      // as after a restore from backup
   void wait_for_tasks(std::size_t count);   // until so many were submitted
   std::size_t submitted();
@@ -68,6 +70,7 @@ class FakeDirector {
   http::Response instances(const http::Request& request);
   http::Response variable(const http::Request& request);
   http::Response releases(const http::Request& request);
+  http::Response events(const http::Request& request);
   http::Response stemcells(const http::Request& request);
   void check_versions(const Json& manifest);
   http::Response cancel(const http::Request& request);
@@ -87,6 +90,7 @@ class FakeDirector {
   std::map<std::string, Json> deployments_;  // name, manifest
   std::set<std::string> contexts_;
   std::vector<std::string> violations_;
+  Json events_ = Json::array();
   std::map<std::string, std::vector<std::string>> releases_ = {{"etcd", {"1.9", "1.10"}},
                                                                {"kubernetes", {"1.34.2"}}};
   std::map<std::string, std::vector<std::string>> stemcells_ = {{"debian-bookworm", {"1.1"}}};

@@ -103,6 +103,31 @@ TEST_CASE("every setting of a cluster survives every operation") {
   CHECK(parameters.at("kubernetes_setting_plan_details").at("kubelet_drain_timeout") == "20");
 }
 
+TEST_CASE("the details of a cluster tell what the health monitor did about its nodes, and why not more") {
+  Lab lab;
+  const auto admin = lab.logged_in("admin");
+  REQUIRE(admin.pks(create("demo", true, "kube")).exit_code == 0);
+  CHECK(admin.json({"cluster", "demo", "--details"}).at("repairs").empty());
+  lab.director.tell_of_repair("reboot", "worker/a", "no heartbeat");
+  lab.director.tell_of_repair("hold", "", "meltdown: 3 of 5 are down");
+  const auto repairs = admin.json({"cluster", "demo", "--details"}).at("repairs");
+  REQUIRE(repairs.size() == 2);
+  CHECK(repairs[1] == Json{{"at", "2023-11-14T22:13:20Z"},
+                           {"action", "reboot"},
+                           {"instance", "worker/a"},
+                           {"reason", "no heartbeat"},
+                           {"error", ""}});
+  const auto shown = admin.pks({"cluster", "demo", "--details"}).standard_output;
+  CHECK(contains(shown, "  2023-11-14T22:13:21Z  hold: meltdown: 3 of 5 are down\n"
+                        "  2023-11-14T22:13:20Z  reboot worker/a: no heartbeat\n"));
+
+  lab.director.be_away(true);
+  const auto without = admin.pks({"cluster", "demo", "--details"});
+  CHECK(without.exit_code == 0);
+  CHECK(contains(without.standard_output, "Repairs:"));
+  CHECK(contains(without.standard_output, "not known: "));
+}
+
 TEST_CASE("what the operator changes reaches a cluster only when somebody asks for an upgrade") {
   Lab lab;
   const auto admin = lab.logged_in("admin");

@@ -14,6 +14,7 @@ struct Services {
   Clusters& clusters;
   ClusterStore& store;
   Operations& operations;
+  const DirectorClient& director;
   Fleets& fleets;
   Quotas& quotas;
   Profiles& profiles;

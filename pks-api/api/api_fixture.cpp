@@ -66,6 +66,7 @@ ApiFixture::Parts::Parts()
       services{.clusters = clusters,
                .store = clusters_store,
                .operations = operations,
+               .director = director,
                .fleets = fleets,
                .quotas = quotas,
                .profiles = profiles,

@@ -28,6 +28,22 @@ Json upgrades_of(const ClusterRecord& cluster, const PlanCatalog& plans) {
   return Json::array({component});
 }
 
+// A director that does not answer keeps nobody from seeing the rest.
+void add_repairs(Json& json, const DirectorClient& director, const std::string& deployment) {
+  constexpr std::size_t most = 10;
+  json["repairs"] = Json::array();
+  try {
+    for (const auto& repair : director.repairs(deployment, most))
+      json["repairs"].push_back({{"at", to_rfc3339(repair.at)},
+                                 {"action", repair.action},
+                                 {"instance", repair.instance},
+                                 {"reason", repair.reason},
+                                 {"error", repair.error}});
+  } catch (const Error& error) {
+    json["repairs_unknown"] = error.what();
+  }
+}
+
 }  // namespace
 
 Json cluster_json(const ClusterRecord& cluster, const PlanCatalog& plans) {
@@ -54,7 +70,8 @@ Json cluster_json(const ClusterRecord& cluster, const PlanCatalog& plans) {
       {"parameters", parameters}};
 }
 
-Json cluster_details_json(const ClusterRecord& cluster, const PlanCatalog& plans, Clock& clock) {
+Json cluster_details_json(const ClusterRecord& cluster, const PlanCatalog& plans, Clock& clock,
+                          const DirectorClient& director) {
   const auto plan = plan_of(cluster, plans);
   auto json = cluster_json(cluster, plans);
   json["owner"] = cluster.owner;
@@ -65,6 +82,7 @@ Json cluster_details_json(const ClusterRecord& cluster, const PlanCatalog& plans
       std::max<std::int64_t>(0, to_epoch_seconds(clock.now()) - to_epoch_seconds(cluster.started_at));
   json["failure"] = cluster.failure;
   json["versions"] = cluster.versions;
+  add_repairs(json, director, deployment_of(cluster));
   if (plan) {
     json["plan"] = plan_json(*plan);
     json["parameters"]["kubernetes_setting_plan_details"] = effective_drain({}, *plan);

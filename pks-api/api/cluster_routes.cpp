@@ -63,7 +63,7 @@ void add_cluster_routes(Routes& routes, Services& s) {
   });
   routes.add("GET", "/clusterdetails/{name}", [&s](Request& request, const Caller& caller) {
     const auto cluster = s.clusters.get(caller, request.path_param("name"));
-    return Response::json(200, cluster_details_json(cluster, s.plans, s.clock));
+    return Response::json(200, cluster_details_json(cluster, s.plans, s.clock, s.director));
   });
   routes.add("PATCH", "/clusters/{name}", [&s, shown](Request& request, const Caller& caller) {
     const auto& name = request.path_param("name");

@@ -43,7 +43,8 @@ bool flag_in_query(const http::Request& request, const std::string& name);
 
 Json plan_json(const Plan& plan);
 Json cluster_json(const ClusterRecord& cluster, const PlanCatalog& plans);
-Json cluster_details_json(const ClusterRecord& cluster, const PlanCatalog& plans, Clock& clock);
+Json cluster_details_json(const ClusterRecord& cluster, const PlanCatalog& plans, Clock& clock,
+                          const DirectorClient& director);
 http::Response metrics(Services& services);
 
 }  // namespace slipway::pks

@@ -162,6 +162,22 @@ std::vector<DirectorInstance> DirectorClient::instances(const std::string& deplo
   return instances;
 }
 
+std::vector<DirectorRepair> DirectorClient::repairs(const std::string& deployment, std::size_t most) const {
+  const auto list = send({.target = "/events?object_type=repair&deployment=" + http::url_encode(deployment),
+                          .timeout = std::chrono::seconds{3}})
+                        .json();
+  std::vector<DirectorRepair> repairs;
+  for (const auto& event : list) {
+    if (repairs.size() == most) break;
+    repairs.push_back({.at = from_epoch_seconds(event.value("timestamp", std::int64_t{0})),
+                       .action = text_or_empty(event, "action"),
+                       .instance = text_or_empty(event, "instance"),
+                       .reason = text_or_empty(event.value("context", Json::object()), "reason"),
+                       .error = text_or_empty(event, "error")});
+  }
+  return repairs;
+}
+
 Json DirectorClient::releases() const { return send({.target = "/releases"}).json(); }
 
 Json DirectorClient::stemcells() const { return send({.target = "/stemcells"}).json(); }

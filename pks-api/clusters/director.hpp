@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/http/client.hpp"
 #include "base/secret.hpp"
 
@@ -21,6 +22,12 @@ struct DirectorTask {
 struct DirectorInstance {
   std::string id, group;
   std::vector<std::string> ips;
+};
+
+// What the health monitor did about an instance, or did not, and why.
+struct DirectorRepair {
+  Timestamp at{};
+  std::string action, instance, reason, error;  // instance: "group/id", or empty: all of the deployment
 };
 
 // The director, through its REST API only. Faults: retryable and outcome_unknown as
@@ -48,6 +55,8 @@ class DirectorClient {
   // The lines of the task's event output that are complete and lie behind `offset` (updated).
   std::vector<std::string> events_since(std::int64_t task, std::uint64_t& offset) const;
   std::vector<DirectorInstance> instances(const std::string& deployment) const;
+  // The newest ones first, `most` at most. Waits 3 s at most: they are only shown.
+  std::vector<DirectorRepair> repairs(const std::string& deployment, std::size_t most) const;
   Json releases() const;   // [{name, release_versions: [{version}]}]
   Json stemcells() const;  // [{name, operating_system, version}]
   // A variable of the config store, by its full name.
