@@ -32,7 +32,7 @@ bool is_of_type(const Json& value, const std::string& type) {
 // What in `value` is not as the schema says, a line each. Fields that the schema does not name count.
 void compare(const Json& value, const Json& given, const std::string& place, std::string& problems) {
   const auto& schema = given.contains("$ref") ? definition(given.at("$ref").get<std::string>()) : given;
-  if (!schema.contains("type")) return;
+  if (!schema.contains("type") || (value.is_null() && schema.value("x-nullable", false))) return;
   if (!is_of_type(value, schema.at("type").get<std::string>())) {
     problems += place + " is no " + schema.at("type").get<std::string>() + "\n";
     return;
@@ -50,7 +50,6 @@ void compare(const Json& value, const Json& given, const std::string& place, std
   if (!value.is_object() || !schema.contains("properties")) return;
   for (const auto& [key, field] : value.items()) {
     const auto here = place + "." + key;
-    if (field.is_null()) continue;
     if (schema.at("properties").contains(key)) {
       compare(field, schema.at("properties").at(key), here, problems);
     } else {
