@@ -17,6 +17,7 @@ PksConfig read_pks_config(Config& in) {
                                 "their users cannot log in here");
   c.oidc_ca_file = in.path("oidc.ca_file", "", "PEM CA of that URL's certificate; empty: public authorities");
   c.ldap = read_directory_settings(in);
+  c.external_issuer = read_external_issuer_settings(in);
   c.token_private_key_file = in.path("tokens.private_key_file", "PEM RSA key that signs tokens");
   c.token_public_key_file = in.path("tokens.public_key_file", "PEM public key that verifies them");
   c.plans_folder = in.path("plans_folder", "folder whose *.yml files are the plans");

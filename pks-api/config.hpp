@@ -5,6 +5,7 @@
 
 #include "base/config.hpp"
 #include "pks-api/identity/directory.hpp"
+#include "pks-api/identity/external_issuer.hpp"
 
 namespace slipway::pks {
 
@@ -17,6 +18,7 @@ struct PksConfig {
   std::string issuer;
   std::string oidc_issuer_url, oidc_ca_file;
   DirectorySettings ldap;
+  ExternalIssuerSettings external_issuer;
   std::string token_private_key_file, token_public_key_file;
   std::string plans_folder;
   std::string director_url, director_ca_file, director_user, director_password_file;

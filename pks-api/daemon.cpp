@@ -42,6 +42,11 @@ std::unique_ptr<Directory> directory_of(const PksConfig& config) {
   return config.ldap.url.empty() ? nullptr : std::make_unique<Directory>(config.ldap);
 }
 
+std::unique_ptr<ExternalIssuer> external_issuer_of(const PksConfig& config, Clock& clock) {
+  return config.external_issuer.url.empty() ? nullptr
+                                            : std::make_unique<ExternalIssuer>(config.external_issuer, clock);
+}
+
 sql::Database& migrated(sql::Database& database) {
   database.migrate(migrations());
   return database;
@@ -60,6 +65,7 @@ struct Daemon::Parts {
   ClusterStore clusters_store;
   IdentityStore identity_store;
   std::unique_ptr<Directory> directory;
+  std::unique_ptr<ExternalIssuer> external_issuer;
   Identity identity;
   AuditLog audit;
   RequestCounts counts;
@@ -87,7 +93,8 @@ struct Daemon::Parts {
         clusters_store(migrated(database)),
         identity_store(database),
         directory(directory_of(c)),
-        identity(identity_store, tokens, clock, random, oidc, {}, directory.get()),
+        external_issuer(external_issuer_of(c, clock)),
+        identity(identity_store, tokens, clock, random, oidc, {}, {directory.get(), external_issuer.get()}),
         audit(c.audit_file, database, clock, c.audit_rotate_bytes),
         director(director_config(c), c.director_user, Secret(first_line(c.director_password_file))),
         board(clock),
@@ -139,6 +146,8 @@ void check_files(const PksConfig& config) {
   load_plans(config.plans_folder);
   oidc_settings(config);
   directory_of(config);
+  SystemClock clock;
+  external_issuer_of(config, clock);
   for (const auto& file :
        {config.certificate_file, config.private_key_file, config.token_private_key_file,
         config.token_public_key_file, config.director_ca_file, config.director_password_file}) {

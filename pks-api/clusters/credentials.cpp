@@ -75,6 +75,10 @@ Json Clusters::user_kubeconfig(const Caller& caller, const std::string& name, co
     throw Error(Fault::forbidden, "a kubeconfig is given to its own user only, and '" + user.substr(0, 80) +
                                       "' is not who sent the request");
   }
+  if (caller.is_external) {
+    throw Error(Fault::conflict, "users of the external issuer cannot log in to clusters here: clusters know " +
+                                     std::string("this API's own users only"));
+  }
   const auto cluster = store_.find(name);
   const auto plan = cluster ? plan_of(*cluster, plans_) : nullptr;
   if (!plan) no_such_cluster(name);

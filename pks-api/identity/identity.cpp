@@ -7,6 +7,7 @@
 #include "base/digest.hpp"
 #include "base/tls.hpp"
 #include "pks-api/identity/directory.hpp"
+#include "pks-api/identity/external_issuer.hpp"
 
 namespace slipway::pks {
 
@@ -37,11 +38,6 @@ std::vector<std::string> narrowed(const std::vector<std::string>& granted, const
   return scopes.empty() ? granted : scopes;
 }
 
-bool may_be_user(const std::string& name) {
-  static const std::regex allowed("[A-Za-z0-9._@-]{1,128}");
-  return std::regex_match(name, allowed);
-}
-
 OauthError bad_credentials() { return {401, "unauthorized", "Bad credentials"}; }
 
 }  // namespace
@@ -67,11 +63,16 @@ void check_groups(const std::vector<std::string>& groups) {
   }
 }
 
-void check_issuer_url(const std::string& url) {
+bool may_be_user(const std::string& name) {
+  static const std::regex allowed("[A-Za-z0-9._@-]{1,128}");
+  return std::regex_match(name, allowed);
+}
+
+void check_issuer_url(const std::string& url, const std::string& key) {
   static const std::regex allowed("https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?");
   if (url.empty() || std::regex_match(url, allowed)) return;
   throw Error(Fault::invalid,
-              "oidc.issuer_url is '" + url.substr(0, 200) + "', expected is https://HOST:PORT/PATH");
+              key + " is '" + url.substr(0, 200) + "', expected is https://HOST:PORT/PATH");
 }
 
 std::string OidcSettings::path() const {
@@ -84,18 +85,18 @@ std::string OidcSettings::path() const {
 bool Caller::has(const char* scope) const { return contains(scopes, scope); }
 
 Identity::Identity(IdentityStore& store, const Tokens& tokens, Clock& clock, Random& random,
-                   OidcSettings oidc, TokenLifetimes lifetimes, const Directory* directory)
+                   OidcSettings oidc, TokenLifetimes lifetimes, ForeignUsers foreign)
     : store_(store),
       tokens_(tokens),
       clock_(clock),
       random_(random),
       oidc_(std::move(oidc)),
       lifetimes_(lifetimes),
-      directory_(directory) {}
+      foreign_(foreign) {}
 
 std::optional<UserRecord> Identity::of_directory(const std::string& name, const Secret& password) const {
-  if (!directory_ || !may_be_user(name)) return std::nullopt;
-  const auto found = directory_->authenticate(name, password);
+  if (!foreign_.directory || !may_be_user(name)) return std::nullopt;
+  const auto found = foreign_.directory->authenticate(name, password);
   if (!found || !may_be_user(found->name) || store_.find_user("user", found->name)) return std::nullopt;
   return UserRecord{found->name, "", found->scopes, directory_epoch, found->groups};
 }
@@ -104,8 +105,8 @@ std::optional<UserRecord> Identity::of_directory(const std::string& name, const 
 std::optional<UserRecord> Identity::refreshed(const RefreshRecord& grant) const {
   auto user = store_.find_user("user", grant.subject);
   if (grant.epoch != directory_epoch) return user && user->epoch == grant.epoch ? user : std::nullopt;
-  if (user || !directory_) return std::nullopt;
-  const auto found = directory_->find(grant.subject);
+  if (user || !foreign_.directory) return std::nullopt;
+  const auto found = foreign_.directory->find(grant.subject);
   if (!found || found->name != grant.subject) return std::nullopt;
   return UserRecord{grant.subject, "", found->scopes, directory_epoch, found->groups};
 }
@@ -227,15 +228,22 @@ std::optional<Caller> Identity::caller(const std::string& authorization) const {
   for (std::size_t i = 0; i < bearer.size(); ++i) {
     if (std::tolower(static_cast<unsigned char>(authorization[i])) != bearer[i]) return std::nullopt;
   }
-  const auto claims = tokens_.read(authorization.substr(bearer.size()), clock_.now());
-  if (!claims) return std::nullopt;
+  const auto token = authorization.substr(bearer.size());
+  const auto claims = tokens_.read(token, clock_.now());
+  if (!claims) {
+    const auto user = foreign_.issuer ? foreign_.issuer->user_of(token) : std::nullopt;
+    if (!user) return std::nullopt;
+    return Caller{.name = user->name, .scopes = user->scopes, .is_external = true};
+  }
   const auto user = store_.find_user(claims->subject_kind, claims->subject);
   const bool is_of_directory = claims->epoch == directory_epoch && claims->subject_kind == "user";
-  if (is_of_directory ? user.has_value() || !directory_ : !user || user->epoch != claims->epoch)
+  if (is_of_directory ? user.has_value() || !foreign_.directory : !user || user->epoch != claims->epoch)
     return std::nullopt;
   // A client never owns what a user of the same name owns.
   const bool is_client = claims->subject_kind == "client";
-  return Caller{is_client ? "client:" + claims->subject : claims->subject, claims->scopes, !is_client};
+  return Caller{.name = is_client ? "client:" + claims->subject : claims->subject,
+                .scopes = claims->scopes,
+                .is_user = !is_client};
 }
 
 }  // namespace slipway::pks

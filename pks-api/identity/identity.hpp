@@ -25,6 +25,9 @@ void check_scopes(const std::vector<std::string>& scopes);
 // Fault::invalid unless each can be a group's name.
 void check_groups(const std::vector<std::string>& groups);
 
+// Whether the store, and a directory, may have a user of that name.
+bool may_be_user(const std::string& name);
+
 // How clusters reach and trust this identity. Without an issuer's URL they do not, and no identity tokens
 // are issued.
 struct OidcSettings {
@@ -33,13 +36,15 @@ struct OidcSettings {
   std::string path() const;  // of the URL, without a slash at the end
 };
 // Fault::invalid unless the URL is empty or one that kube-apiserver takes: https, no query, no fragment.
-void check_issuer_url(const std::string& url);
+// `key`: the setting it is.
+void check_issuer_url(const std::string& url, const std::string& key = "oidc.issuer_url");
 
 // Who sent a request and what he may do.
 struct Caller {
   std::string name;
   std::vector<std::string> scopes;
-  bool is_user = true;  // else a client of client_credentials
+  bool is_user = true;       // else a client of client_credentials
+  bool is_external = false;  // a user of the external issuer
   bool has(const char* scope) const;
   bool reads_all() const { return has(scope_admin) || has(scope_admin_read); }
   bool changes() const { return has(scope_admin) || has(scope_manage); }
@@ -74,18 +79,26 @@ struct TokenLifetimes {
 };
 
 class Directory;
+class ExternalIssuer;
+
+// Users that others keep. Null: there are none of that kind.
+struct ForeignUsers {
+  const Directory* directory = nullptr;
+  ExternalIssuer* issuer = nullptr;
+};
 
 // The embedded identity: passwords, clients, access and refresh tokens. Thread-safe.
 class Identity {
  public:
   Identity(IdentityStore& store, const Tokens& tokens, Clock& clock, Random& random, OidcSettings oidc = {},
-           TokenLifetimes lifetimes = {}, const Directory* directory = nullptr);
+           TokenLifetimes lifetimes = {}, ForeignUsers foreign = {});
 
   // Users are those of the store, and those of the directory whose names the store does not have. Throws
   // OauthError, or Fault::retryable when the directory has to be asked and does not answer.
   TokenReply issue(const TokenRequest& request);
   void revoke(const std::string& refresh_token);
-  // The caller of "Bearer …"; nothing when the token does not hold any more.
+  // The caller of "Bearer …"; nothing when the token does not hold any more. Fault::retryable when it claims to be
+  // of the external issuer, whose keys cannot be read.
   std::optional<Caller> caller(const std::string& authorization) const;
 
  private:
@@ -110,7 +123,7 @@ class Identity {
   Random& random_;
   OidcSettings oidc_;
   TokenLifetimes lifetimes_;
-  const Directory* directory_;  // null: there is none
+  ForeignUsers foreign_;
   std::string hash_of_nobody_;  // an unknown name costs as much as a wrong password; under hashing_
   std::mutex mutex_;
   std::map<std::string, Failures> failures_;

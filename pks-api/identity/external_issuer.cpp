@@ -1,0 +1,106 @@
+#include "pks-api/identity/external_issuer.hpp"
+
+#include <algorithm>
+
+#include "base/file.hpp"
+#include "pks-api/identity/identity.hpp"
+#include "pks-api/identity/jws.hpp"
+
+namespace slipway::pks {
+
+namespace {
+
+constexpr std::size_t max_token_bytes = 16u << 10;  // some issuers name hundreds of groups
+constexpr std::int64_t clock_skew_seconds = 60;     // for what is to begin; what ends has ended
+
+std::string text(const Json& object, const std::string& key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+// RFC 7519: one text or a list of them.
+std::vector<std::string> texts(const Json& object, const std::string& key) {
+  const auto found = object.find(key);
+  if (found == object.end()) return {};
+  if (found->is_string()) return {found->get<std::string>()};
+  std::vector<std::string> list;
+  if (!found->is_array()) return list;
+  for (const auto& one : *found) {
+    if (one.is_string()) list.push_back(one.get<std::string>());
+  }
+  return list;
+}
+
+std::optional<double> number(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_number()) return std::nullopt;
+  return found->get<double>();
+}
+
+}  // namespace
+
+ExternalIssuerSettings read_external_issuer_settings(Config& in) {
+  ExternalIssuerSettings s;
+  s.url = in.string("external_issuer.url", "",
+                    "an OpenID Connect issuer whose tokens are taken, as their 'iss' has it; empty: none");
+  s.ca_file = in.path("external_issuer.ca_file", "", "PEM CA of its certificate; empty: public authorities");
+  s.audience = in.string("external_issuer.audience", "", "what a token's 'aud' has to name");
+  s.user_claim = in.string("external_issuer.user_claim", "sub", "the claim that names the user");
+  s.groups_claim = in.string("external_issuer.groups_claim", "groups", "the claim that lists the user's groups");
+  const auto scopes =
+      in.value("external_issuer.scopes", Json::object(), "scopes by the name of a group: {GROUP: [SCOPE…]}");
+  s.timeout = std::chrono::seconds(
+      in.integer("external_issuer.timeout_seconds", 10, 1, 120, "for each request of the issuer's keys"));
+  if (s.url.empty()) return s;
+  check_issuer_url(s.url, "external_issuer.url");
+  if (s.audience.empty())
+    throw Error(Fault::invalid, "external_issuer.audience is missing, and external_issuer.url is set");
+  s.scopes = read_group_scopes(scopes, "external_issuer.scopes");
+  return s;
+}
+
+ExternalIssuer::ExternalIssuer(ExternalIssuerSettings settings, Clock& clock)
+    : settings_(std::move(settings)),
+      clock_(clock),
+      keys_(settings_.url, settings_.ca_file.empty() ? "" : read_file(settings_.ca_file), settings_.timeout, clock) {}
+
+bool ExternalIssuer::is_valid_now(const Json& claims) const {
+  const auto now = static_cast<double>(to_epoch_seconds(clock_.now()));
+  const auto expires = number(claims, "exp");
+  if (!expires || *expires <= now) return false;
+  for (const auto* begin : {"nbf", "iat"}) {
+    if (claims.contains(begin) && number(claims, begin).value_or(now + 1e9) > now + clock_skew_seconds) return false;
+  }
+  return true;
+}
+
+std::optional<ExternalIssuer::User> ExternalIssuer::user_of(const std::string& compact) {
+  if (compact.size() > max_token_bytes) return std::nullopt;
+  UnverifiedJws token;
+  try {
+    token = parse_jws(compact);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+  const auto& claims = token.body;
+  const auto audiences = texts(claims, "aud");
+  const auto name = text(claims, settings_.user_claim);
+  // An address that nobody has proved is anybody's.
+  const bool is_proved = settings_.user_claim != "email" || claims.value("email_verified", Json(true)) == Json(true);
+  if (text(claims, "iss") != settings_.url || !is_valid_now(claims) || !is_proved || !may_be_user(name) ||
+      std::find(audiences.begin(), audiences.end(), settings_.audience) == audiences.end()) {
+    return std::nullopt;
+  }
+  const auto keys = keys_.with_id(text(token.header, "kid"));
+  const bool is_signed = std::any_of(keys.begin(), keys.end(), [&](const Json& key) {
+    try {
+      return is_signed_by(token, key);
+    } catch (const Error&) {  // a key that is none
+      return false;
+    }
+  });
+  if (!is_signed) return std::nullopt;
+  return User{external_prefix + name, scopes_of(settings_.scopes, texts(claims, settings_.groups_claim))};
+}
+
+}  // namespace slipway::pks
