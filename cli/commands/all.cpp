@@ -21,6 +21,8 @@ std::vector<Entry> all_commands(Terminal& t, Clock& clock) {
   add(DeleteCluster{t, clock});
   add(GetCredentials{t, clock});
   add(GetKubeconfig{t, clock});
+  add(Certificates{t});
+  add(RotateCertificates{t, clock});
   add(ListTasks{t});
   add(ShowTask{t});
   add(CancelTask{t});

@@ -77,6 +77,19 @@ struct GetKubeconfig {
   int run(const Words& words);
 };
 
+struct Certificates {
+  Terminal& terminal;
+  static Manual manual();
+  int run(const Words& words);
+};
+
+struct RotateCertificates {
+  Terminal& terminal;
+  Clock& clock;
+  static Manual manual();
+  int run(const Words& words);
+};
+
 struct ListTasks {
   Terminal& terminal;
   static Manual manual();

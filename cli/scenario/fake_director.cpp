@@ -70,6 +70,7 @@ FakeDirector::FakeDirector()
   router_.add("POST", "/deployments", [this](Request& r) { return deploy(r); });
   router_.add("DELETE", "/deployments/{name}", [this](Request& r) { return remove(r); });
   add("GET", "/deployments/{name}/instances", &FakeDirector::instances);
+  add("GET", "/deployments/{name}/certificate_expiry", &FakeDirector::certificate_expiry);
   add("GET", "/tasks", &FakeDirector::list);
   add("GET", "/tasks/{id}", &FakeDirector::show);
   add("GET", "/tasks/{id}/output", &FakeDirector::output);
@@ -338,6 +339,10 @@ void FakeDirector::finish(Task& task) {
     deployments_.erase(task.deployment);
   } else {
     deployments_[task.deployment] = task.manifest;
+    for (const auto& variable : task.manifest.at("variables")) {
+      if (variable.value("update_mode", std::string()) == "overwrite")
+        certificates_.erase(variable.at("name").get<std::string>());
+    }
   }
 }
 
@@ -413,6 +418,22 @@ Response FakeDirector::variable(const Request& request) {
     }
   }
   return refusal(404, "there is no variable '" + name + "'");
+}
+
+Response FakeDirector::certificate_expiry(const Request& request) {
+  const auto found = deployments_.find(request.path_param("name"));
+  if (found == deployments_.end()) return refusal(404, "no such deployment");
+  Json list = Json::array();
+  for (const auto& declared : found->second.at("variables")) {
+    if (declared.at("type") != "certificate") continue;
+    const auto word = declared.at("name").get<std::string>();
+    const auto info = tls::inspect(certificate_of(word).at("certificate").get<std::string>());
+    const auto left = std::chrono::floor<std::chrono::days>(info.not_after - clock_.now());
+    list.push_back({{"certificate_path", "/" + std::string(director_name) + "/" + found->first + "/" + word},
+                    {"expiry", to_rfc3339(info.not_after)},
+                    {"days_left", left.count()}});
+  }
+  return Response::json(200, list);
 }
 
 Response FakeDirector::cancel(const Request& request) {

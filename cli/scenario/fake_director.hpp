@@ -69,6 +69,7 @@ class FakeDirector {
   http::Response output(const http::Request& request);
   http::Response instances(const http::Request& request);
   http::Response variable(const http::Request& request);
+  http::Response certificate_expiry(const http::Request& request);
   http::Response releases(const http::Request& request);
   http::Response events(const http::Request& request);
   http::Response stemcells(const http::Request& request);

@@ -136,6 +136,22 @@ Response variables(ApiServices& services, const Request& request) {
   return Response::json(200, list);
 }
 
+// Of what the deployment runs with; what an operator has set by hand may be no certificate at all.
+Response certificate_expiry(ApiServices& services, const Request& request) {
+  const auto deployment = deployment_in_path(services, request);
+  Json list = Json::array();
+  for (const auto& variable : services.stores.variable_values.pinned(deployment.name)) {
+    if (!variable.value.is_object() || !variable.value.value("certificate", Json()).is_string()) continue;
+    try {
+      list.push_back(
+          expiry(variable.name, variable.value.at("certificate").get<std::string>(), services.clock.now()));
+    } catch (const Error& error) {
+      services.log.debug("variable.no_certificate", {{"variable", variable.name}, {"error", error.what()}});
+    }
+  }
+  return Response::json(200, list);
+}
+
 }  // namespace
 
 void add_deployment_routes(Routes& routes, ApiServices& services) {
@@ -154,7 +170,7 @@ void add_deployment_routes(Routes& routes, ApiServices& services) {
   routes.add("GET", "/deployments/{deployment}/variables", Need::deployment_read,
              [&](Request& request, const Caller&) { return variables(services, request); });
   routes.add("GET", "/deployments/{deployment}/certificate_expiry", Need::deployment_read,
-             [](Request&, const Caller&) { return Response::json(200, Json::array()); });
+             [&](Request& request, const Caller&) { return certificate_expiry(services, request); });
 }
 
 }  // namespace slipway::director::api

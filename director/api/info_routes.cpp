@@ -28,22 +28,22 @@ Json info(const ApiSettings& settings, const Caller& caller) {
             {"long_poll", feature(true)}}}};
 }
 
-Json expiry(const std::string& path, Timestamp now) {
-  const auto certificate = tls::inspect(read_file(path));
+}  // namespace
+
+Json expiry(const std::string& path, const std::string& certificate_pem, Timestamp now) {
+  const auto certificate = tls::inspect(certificate_pem);
   const auto left = std::chrono::floor<std::chrono::days>(certificate.not_after - now);
   return {{"certificate_path", path},
           {"expiry", to_rfc3339(certificate.not_after)},
           {"days_left", left.count()}};
 }
 
-}  // namespace
-
 void add_info_routes(Routes& routes, ApiServices& services, const ApiSettings& settings) {
   routes.add("GET", "/info", Need::nothing,
              [&settings](Request&, const Caller& caller) { return Response::json(200, info(settings, caller)); });
   routes.add("GET", "/director/certificate_expiry", Need::read_all, [&](Request&, const Caller&) {
     Json list = Json::array();
-    for (const auto& path : settings.certificate_files) list.push_back(expiry(path, services.clock.now()));
+    for (const auto& path : settings.certificate_files) list.push_back(expiry(path, read_file(path), services.clock.now()));
     return Response::json(200, list);
   });
 }

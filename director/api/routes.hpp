@@ -61,6 +61,9 @@ std::int64_t id_in_path(const Request& request, const std::string& name);  // Fa
 Json query_as_json(const Request& request);  // every query value as a text
 std::vector<std::string> comma_list(const std::string& text);
 
+// {certificate_path, expiry, days_left}. Fault::invalid when it is no certificate.
+Json expiry(const std::string& path, const std::string& certificate_pem, Timestamp now);
+
 // What a path below /deployments/{deployment} names. Fault::not_found (70000, 70001).
 DeploymentRecord deployment_in_path(ApiServices& services, const Request& request);
 std::string known_deployment(ApiServices& services, const Request& request);  // its name

@@ -351,6 +351,32 @@ TEST_CASE("the config server gives values to admins and hides the director's own
   CHECK(f.json(f.send("GET", "/deployments/web/variables"))[0].at("name") == "/test/web/password");
 }
 
+TEST_CASE("certificates that a deployment runs with are told with the days they have left") {
+  ApiFixture f;
+  f.stores.deployments.find_or_create("web", f.now);
+  auto& values = f.stores.variable_values;
+  const auto now = f.clock.now();
+  tls::CertificateRequest request;
+  request.subject = {.common_name = "web"};
+  request.lifetime = std::chrono::hours(24 * 30 + 12);
+  request.key = tls::KeyType::ec_p256;
+  const auto made = [&](const char* name) {
+    return values.put(name, {{"certificate", tls::self_signed(request, now).certificate_pem}, {"private_key", "k"}}, now)
+        .id;
+  };
+  const auto first = made("/test/web/server");
+  made("/test/web/server");  // made anew, and not deployed yet
+  values.pin("web", {first, values.put("/test/web/password", "secret", now).id,
+                     values.put("/set/by/hand", {{"certificate", "none"}}, now).id});
+  const auto response = f.send("GET", "/deployments/web/certificate_expiry");
+  const auto list = f.json(response);
+  REQUIRE(list.size() == 1);
+  CHECK(list[0].at("certificate_path") == "/test/web/server");
+  CHECK(list[0].at("days_left") == 30);
+  CHECK(parse_rfc3339(list[0].at("expiry")) > now);
+  CHECK(f.send("GET", "/deployments/none/certificate_expiry").status == 404);
+}
+
 TEST_CASE("over real HTTP a body streams to disk, a redirect is relative and output has ranges") {
   ApiFixture f;
   http::Server server({}, f.api->handler(), Log::discard());

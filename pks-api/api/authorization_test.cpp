@@ -40,6 +40,8 @@ const std::vector<Row>& rows() {
       {"POST", "/v1/clusters/hers/upgrade?dry_run=true", nullptr, "133y4y"},
       {"POST", "/v1/clusters/hers/upgrade?rollback=true", nullptr, "133y4y"},
       {"POST", "/v1/clusters/hers/binds", nullptr, "133y4y"},
+      {"GET", "/v1/clusters/hers/certificates", nullptr, "13yy4y"},
+      {"POST", "/v1/clusters/hers/certificates/rotate", nullptr, "133y4y"},
       {"GET", "/v1/clusters/kube/binds/owner", nullptr, "133y33"},
       {"GET", "/v1/clusters/kube/binds/plain", nullptr, "1y3333"},
       {"GET", "/v1/clusters/kube/binds/other", nullptr, "1333y3"},

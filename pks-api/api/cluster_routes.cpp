@@ -95,6 +95,19 @@ void add_cluster_routes(Routes& routes, Services& s) {
             200, s.clusters.user_kubeconfig(caller, request.path_param("name"), request.path_param("user")));
       },
       Need::a_token);
+  routes.add("GET", "/clusters/{name}/certificates", [&s](Request& request, const Caller& caller) {
+    Json list = Json::array();
+    for (const auto& one : s.clusters.certificates(caller, request.path_param("name"))) {
+      list.push_back({{"name", one.name},
+                      {"type", one.is_ca ? "Root" : "Leaf"},
+                      {"days_left", one.days_left},
+                      {"valid_until", one.expires}});
+    }
+    return Response::json(200, list);
+  });
+  routes.add("POST", "/clusters/{name}/certificates/rotate", [&s, shown](Request& request, const Caller& caller) {
+    return shown(202, s.clusters.rotate_certificates(caller, request.path_param("name")));
+  });
   routes.add("GET", "/upgradable",
              [](Request&, const Caller&) { return Response::json(200, product_version); });
   routes.add("GET", "/plans", [&s](Request&, const Caller&) {

@@ -122,6 +122,8 @@ TEST_CASE("answers are as the document says, those that refuse as well") {
   f.checked("PATCH", "/clusters/{name}", "/clusters/demo", 409, {{"kubernetes_worker_instances", 3}});
   f.checked("POST", "/clusters/{name}/upgrade", "/clusters/demo/upgrade", 409);
   f.checked("POST", "/clusters/{name}/binds", "/clusters/demo/binds", 503);
+  f.checked("GET", "/clusters/{name}/certificates", "/clusters/demo/certificates", 503);
+  f.checked("POST", "/clusters/{name}/certificates/rotate", "/clusters/demo/certificates/rotate", 409);
   f.checked("GET", "/plans", "/plans", 200);
   f.checked("GET", "/upgradable", "/upgradable", 200);
   const auto task = f.checked("PATCH", "/clusters", "/clusters", 202, {{"clusters", {"demo"}}});

@@ -8,27 +8,6 @@ namespace {
 
 constexpr std::size_t max_places = 50;
 
-// Fault::conflict unless the cluster is there and nobody works on it.
-void require_idle(const ClusterRecord& cluster) {
-  if (cluster.state == in_progress) {
-    throw Error(Fault::conflict, "Cluster " + cluster.name + ": " + cluster.last_action +
-                                     " is in progress, try again when it has ended");
-  }
-  if (cluster.last_action == "CREATE" && cluster.state == failed) {
-    throw Error(Fault::conflict,
-                "Cluster " + cluster.name + " was not created; create it again or delete it");
-  }
-  if (cluster.last_action == "DELETE") {
-    throw Error(Fault::conflict, "Cluster " + cluster.name + " is half deleted; delete it again");
-  }
-}
-
-std::shared_ptr<const Plan> require_plan(const ClusterRecord& cluster, const PlanCatalog& plans) {
-  auto plan = plan_of(cluster, plans);
-  if (!plan) throw Error(Fault::conflict, "plan '" + cluster.plan + "' is not understood any more");
-  return plan;
-}
-
 // Places, not values: what an operator wrote into a plan is not the tenant's to read.
 void collect_places(const Json& before, const Json& after, const std::string& place,
                     std::vector<std::string>& places) {
@@ -68,6 +47,26 @@ void check_skew(const ClusterRecord& cluster, const std::string& from, const std
 }
 
 }  // namespace
+
+void require_idle(const ClusterRecord& cluster) {
+  if (cluster.state == in_progress) {
+    throw Error(Fault::conflict, "Cluster " + cluster.name + ": " + cluster.last_action +
+                                     " is in progress, try again when it has ended");
+  }
+  if (cluster.last_action == "CREATE" && cluster.state == failed) {
+    throw Error(Fault::conflict,
+                "Cluster " + cluster.name + " was not created; create it again or delete it");
+  }
+  if (cluster.last_action == "DELETE") {
+    throw Error(Fault::conflict, "Cluster " + cluster.name + " is half deleted; delete it again");
+  }
+}
+
+std::shared_ptr<const Plan> require_plan(const ClusterRecord& cluster, const PlanCatalog& plans) {
+  auto plan = plan_of(cluster, plans);
+  if (!plan) throw Error(Fault::conflict, "plan '" + cluster.plan + "' is not understood any more");
+  return plan;
+}
 
 ClusterRecord Clusters::updated(const ClusterRecord& cluster, const Json& request) const {
   require_idle(cluster);

@@ -18,6 +18,13 @@ struct Preview {
   std::vector<std::string> warnings;  // what is destroyed, recreated or cannot be undone
 };
 
+struct ClusterCertificate {
+  std::string name;
+  bool is_ca = false;
+  std::string expires;  // RFC 3339
+  std::int64_t days_left = 0;
+};
+
 // What tenants do with clusters: the rules of ownership and validity, and the record that
 // flips before the answer goes out. Others' clusters do not exist for a manager. Faults:
 // not_found, forbidden, invalid, conflict. Thread-safe.
@@ -58,6 +65,11 @@ class Clusters {
   // cluster is up to date. Begun already: true, and nothing happens. `resumes`: what this operation had begun
   // is gone on with, in its versions, if it was the cluster's last.
   bool upgrade_as(const std::string& uuid, const std::string& operation, const std::string& resumes);
+  // Makes all certificates anew that no CA is, and brings them to one node after the other. Fault::conflict when
+  // there are none.
+  ClusterRecord rotate_certificates(const Caller& caller, const std::string& name);
+  // Those that the plan defines, the first to expire first. Asks the director: Fault::retryable.
+  std::vector<ClusterCertificate> certificates(const Caller& caller, const std::string& name);
   // Stops a creation or an update that is under way. Deleting twice is no error.
   ClusterRecord remove(const Caller& caller, const std::string& name);
   // What makes a client the cluster's admin: for etcd {kind, endpoints, ca, certificate, private_key}, for
@@ -97,6 +109,11 @@ class Clusters {
 };
 
 [[noreturn]] void no_such_cluster(const std::string& name);  // Fault::not_found
+
+// Fault::conflict unless the cluster is there and nobody works on it.
+void require_idle(const ClusterRecord& cluster);
+// Fault::conflict when its plan is not understood any more.
+std::shared_ptr<const Plan> require_plan(const ClusterRecord& cluster, const PlanCatalog& plans);
 
 // Fault::invalid with what is allowed.
 void check_cluster_name(const std::string& name);

@@ -17,7 +17,7 @@ void Clusters::require_usable(const ClusterRecord& cluster) const {
   const bool exists =
       cluster.last_action != "DELETE" && (cluster.last_action != "CREATE" || cluster.state == succeeded);
   if (exists) return;
-  throw Error(Fault::conflict, "Cluster " + cluster.name + " has no credentials: its last action is " +
+  throw Error(Fault::conflict, "Cluster " + cluster.name + " has no credentials and certificates: its last action is " +
                                    cluster.last_action + ", " + cluster.state);
 }
 

@@ -178,6 +178,16 @@ std::vector<DirectorRepair> DirectorClient::repairs(const std::string& deploymen
   return repairs;
 }
 
+std::vector<CertificateExpiry> DirectorClient::certificates(const std::string& deployment) const {
+  const auto list = send({.target = "/deployments/" + http::url_encode(deployment) + "/certificate_expiry"}).json();
+  std::vector<CertificateExpiry> certificates;
+  for (const auto& entry : list) {
+    certificates.push_back({text_or_empty(entry, "certificate_path"), text_or_empty(entry, "expiry"),
+                            entry.value("days_left", std::int64_t{0})});
+  }
+  return certificates;
+}
+
 Json DirectorClient::releases() const { return send({.target = "/releases"}).json(); }
 
 Json DirectorClient::stemcells() const { return send({.target = "/stemcells"}).json(); }

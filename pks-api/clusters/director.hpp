@@ -30,6 +30,12 @@ struct DirectorRepair {
   std::string action, instance, reason, error;  // instance: "group/id", or empty: all of the deployment
 };
 
+struct CertificateExpiry {
+  std::string variable;  // by its full name
+  std::string expires;   // RFC 3339
+  std::int64_t days_left = 0;
+};
+
 // The director, through its REST API only. Faults: retryable and outcome_unknown as
 // http::Client tells them (5xx and 429 are retryable too), invalid when the director says
 // that the request is wrong, unauthenticated when it does not take our password.
@@ -59,6 +65,8 @@ class DirectorClient {
   std::vector<DirectorRepair> repairs(const std::string& deployment, std::size_t most) const;
   Json releases() const;   // [{name, release_versions: [{version}]}]
   Json stemcells() const;  // [{name, operating_system, version}]
+  // Those that a deployment runs with, by the full names of their variables; none where the director does not tell.
+  std::vector<CertificateExpiry> certificates(const std::string& deployment) const;
   // A variable of the config store, by its full name.
   std::optional<Json> variable(const std::string& name) const;
 

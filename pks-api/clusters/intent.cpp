@@ -28,7 +28,25 @@ void add_tags(Json& manifest, const ClusterRecord& cluster) {
   }
 }
 
+// CAs stay: what they have signed would not be believed any more.
+void renew_leaf_certificates(Json& manifest) {
+  for (const auto& certificate : certificates_of(manifest)) {
+    if (!certificate.is_ca) manifest["variables"][certificate.index]["update_mode"] = "overwrite";
+  }
+}
+
 }  // namespace
+
+std::vector<ManifestCertificate> certificates_of(const Json& manifest) {
+  std::vector<ManifestCertificate> certificates;
+  const auto variables = manifest.value("variables", Json::array());
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    if (variables[i].value("type", std::string()) != "certificate") continue;
+    const auto options = variables[i].value("options", Json::object());
+    certificates.push_back({variables[i].value("name", std::string()), options.value("is_ca", Json()) == Json(true), i});
+  }
+  return certificates;
+}
 
 std::string deployment_of(const ClusterRecord& cluster) { return "service-instance-" + cluster.uuid; }
 
@@ -60,6 +78,7 @@ Json manifest_of(const ClusterRecord& cluster, const Intents& intents) {
   intents.profiles.place(manifest, cluster, *plan);
   apply_versions(manifest, cluster.versions);
   add_tags(manifest, cluster);
+  if (!cluster.rotation.empty() && cluster.rotation == cluster.operation) renew_leaf_certificates(manifest);
   return manifest;
 }
 

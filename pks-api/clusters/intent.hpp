@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "pks-api/identity/identity.hpp"
 #include "pks-api/plans/catalog.hpp"
@@ -18,6 +19,14 @@ std::shared_ptr<const Plan> plan_of(const ClusterRecord& cluster, const PlanCata
 
 // As far as it is known: of the plan, or of its release.
 std::string kubernetes_version_of(const ClusterRecord& cluster, const Plan& plan);
+
+// A certificate variable that a manifest, or a plan's, defines.
+struct ManifestCertificate {
+  std::string name;
+  bool is_ca = false;
+  std::size_t index = 0;  // among its variables
+};
+std::vector<ManifestCertificate> certificates_of(const Json& manifest);
 
 // What records become manifests by. What it refers to outlives it.
 struct Intents {

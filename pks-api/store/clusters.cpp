@@ -8,7 +8,7 @@ constexpr const char* cluster_columns =
     "SELECT uuid, name, owner, plan, hostname, nodes, parameters, last_action, state, description, "
     "operation, "
     "superseded, task, ips, started_at, plan_document, "
-    "versions, profiles, failure, last_good, stop_wanted FROM clusters ";
+    "versions, profiles, failure, last_good, stop_wanted, rotation FROM clusters ";
 
 ClusterRecord read_cluster(const sql::Row& row) {
   ClusterRecord c;
@@ -33,6 +33,7 @@ ClusterRecord read_cluster(const sql::Row& row) {
   c.failure = parse_json(row.text("failure"), "clusters.failure");
   c.last_good = parse_json(row.text("last_good"), "clusters.last_good");
   c.stop_wanted = row.boolean("stop_wanted");
+  c.rotation = row.text("rotation");
   return c;
 }
 
@@ -93,11 +94,12 @@ bool ClusterStore::begin(const ClusterRecord& c, const std::string& previous) {
                 "UPDATE clusters SET plan = :1, hostname = :2, nodes = :3, parameters = :4, last_action = "
                 ":5, "
                 "state = :6, description = :7, operation = :8, superseded = :9, task = 0, started_at = :10, "
-                "plan_document = :11, versions = :12, profiles = :13, failure = 'null', stop_wanted = 0 "
-                "WHERE uuid = :14 AND operation = :15",
+                "plan_document = :11, versions = :12, profiles = :13, failure = 'null', stop_wanted = 0, "
+                "rotation = :14 "
+                "WHERE uuid = :15 AND operation = :16",
                 {c.plan, c.hostname, std::int64_t{c.nodes}, dump(c.parameters), c.last_action, c.state,
                  c.description, c.operation, c.superseded, to_epoch_seconds(c.started_at), c.plan_document,
-                 dump(c.versions), dump(c.profiles), c.uuid, previous})
+                 dump(c.versions), dump(c.profiles), c.rotation, c.uuid, previous})
              .changed == 1;
 }
 

@@ -120,6 +120,10 @@ ALTER TABLE fleet_tasks ADD COLUMN wish TEXT NOT NULL DEFAULT '';
 -- the operation that was stopped and is gone on with
 ALTER TABLE fleet_members ADD COLUMN resumes TEXT NOT NULL DEFAULT '';
 )sql"},
+      {6, "rotation of certificates", R"sql(
+-- the operation that made, or is to make, the cluster's certificates anew; '': none did
+ALTER TABLE clusters ADD COLUMN rotation TEXT NOT NULL DEFAULT '';
+)sql"},
   };
 }
 

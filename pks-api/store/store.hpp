@@ -34,6 +34,7 @@ struct ClusterRecord {
   Json failure;            // of the last action: {stage, step, reason, advice}; null unless it failed
   Json last_good;          // see good_state(); null before the first success
   bool stop_wanted = false;  // the last action is to end between two nodes
+  std::string rotation;      // the operation that makes the certificates anew; empty: none did
 };
 
 // What returns a cluster to how it was: the intent of an operation that succeeded.

@@ -62,6 +62,33 @@ void lose_and_recreate_one(LabWorld& lab, const std::string& uri) {
                      [&](const Json& i) { return i.at("cid") == victim.at("cid"); }));
 }
 
+// The same nodes go on with other certificates: nothing is recreated, and members believe each other all the time.
+void rotate_certificates(LabWorld& lab) {
+  const auto deployment = lab.deployment_of("demo");
+  const auto cids = [&] {
+    std::vector<std::string> list;
+    for (const auto& one : lab.director("/deployments/" + deployment + "/instances"))
+      list.push_back(one.at("cid").get<std::string>());
+    std::sort(list.begin(), list.end());
+    return list;
+  };
+  const auto certificates = [&] {
+    return parse_json(lab.must_pks({"certificates", "demo", "--days", "99999", "--json"}), "certificates");
+  };
+  const auto served = [&](const std::string& variable) {
+    return lab.director("/v1/data?name=/slipway/" + deployment + "/" + variable).at("data").at(0).at("value");
+  };
+  const auto nodes = cids();
+  const auto before = certificates();
+  REQUIRE(before.size() > 2);
+  const auto ca = served("etcd_client_ca"), leaf = served("etcd_server");
+  lab.must_pks({"rotate-certificates", "demo", "--wait", "--non-interactive"});
+  CHECK(cids() == nodes);
+  CHECK(certificates().size() == before.size());
+  CHECK(served("etcd_client_ca") == ca);
+  CHECK(served("etcd_server") != leaf);
+}
+
 // Asked as a program of the node would, without /etc/hosts.
 void check_names_inside_a_node(LabWorld& lab) {
   const auto deployment = lab.deployment_of("demo");
@@ -93,6 +120,10 @@ TEST_CASE("a cluster of containers lives its whole life and leaves nothing") {
   lab.must_pks({"resize", "demo", "--num-nodes", "5", "--wait", "--non-interactive"});
   CHECK(occurrences(lab.etcdctl("demo", {"endpoint", "health", "--cluster"}), "is healthy") == 5);
   lab.must_pks({"resize", "demo", "--num-nodes", "3", "--wait", "--non-interactive"});
+  CHECK(occurrences(lab.etcdctl("demo", {"endpoint", "health", "--cluster"}), "is healthy") == 3);
+  CHECK(lab.etcdctl("demo", {"get", "kept"}).find("through everything") != std::string::npos);
+
+  rotate_certificates(lab);
   CHECK(occurrences(lab.etcdctl("demo", {"endpoint", "health", "--cluster"}), "is healthy") == 3);
   CHECK(lab.etcdctl("demo", {"get", "kept"}).find("through everything") != std::string::npos);
 

@@ -78,6 +78,39 @@ TEST_CASE("a changed property is brought in place, one instance at a time") {
   CHECK(world.inconsistencies() == std::vector<std::string>{});
 }
 
+TEST_CASE("a certificate that is made anew is brought in place, and once") {
+  DirectorWorld world;
+  const auto manifest = [](const std::string& mode) {
+    return simple_manifest(3, "((server.certificate))") +
+           "variables:\n"
+           "- {name: ca, type: certificate, options: {is_ca: true, common_name: ca}}\n"
+           "- {name: server, type: certificate, update_mode: " +
+           mode + ", options: {ca: ca, common_name: server}}\n";
+  };
+  const auto certificate = [&](const char* name) {
+    return world.stores.variable_values.latest(std::string("/") + world.services.settings.director_name + "/dep/" + name)
+        ->value.at("certificate");
+  };
+  world.deploy(manifest("no-overwrite"));
+  const auto cid = world.vm("server", 1).cid;
+  const auto ca = certificate("ca"), server = certificate("server");
+  const auto agent = world.vm("server", 1).agent;
+  const auto applied = count(world.agents.calls(agent), "apply");
+
+  world.deploy(manifest("overwrite"));
+  CHECK(world.vm("server", 1).cid == cid);
+  CHECK(count(world.agents.calls(agent), "apply") == applied + 1);
+  CHECK(world.agents.most_stopped_at_once() == 1);
+  CHECK(certificate("ca") == ca);
+  const auto rotated = certificate("server");
+  CHECK(rotated != server);
+
+  world.deploy(manifest("no-overwrite"));
+  CHECK(certificate("server") == rotated);
+  CHECK(count(world.agents.calls(agent), "apply") == applied + 1);
+  CHECK(world.inconsistencies() == std::vector<std::string>{});
+}
+
 TEST_CASE("a deploy that is to stop between instances leaves none half done, and the next one does the rest") {
   DirectorWorld world;
   world.deploy(simple_manifest(3));
