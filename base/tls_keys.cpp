@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/digest.hpp"
+#include "base/rs256_key.hpp"
 #include "base/tls_openssl.hpp"
 
 namespace slipway::tls {
@@ -170,15 +171,29 @@ std::string rs256_sign(const Secret& private_key_pem, std::string_view message) 
   return signature;
 }
 
-bool rs256_verify(const std::string& public_key_pem, std::string_view message, std::string_view signature) {
-  const auto key = read_public_key(public_key_pem);
-  require_rsa(key);
+struct Rs256Key::Parts {
+  KeyPtr key;
+};
+
+Rs256Key::Rs256Key(const std::string& public_key_pem)
+    : parts_(std::make_unique<Parts>(Parts{read_public_key(public_key_pem)})) {
+  require_rsa(parts_->key);
+}
+
+Rs256Key::~Rs256Key() = default;
+
+bool Rs256Key::verifies(std::string_view message, std::string_view signature) const {
   const DigestContext context(EVP_MD_CTX_new());
-  require(context && EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, key.get()) == 1, "verifying");
+  require(context && EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, parts_->key.get()) == 1,
+          "verifying");
   const bool good = EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(message),
                                      message.size()) == 1;
   ERR_clear_error();
   return good;
+}
+
+bool rs256_verify(const std::string& public_key_pem, std::string_view message, std::string_view signature) {
+  return Rs256Key(public_key_pem).verifies(message, signature);
 }
 
 namespace {

@@ -54,7 +54,8 @@ Tokens::Tokens(std::string issuer, Secret private_key_pem, std::string public_ke
     : issuer_(std::move(issuer)),
       private_key_(std::move(private_key_pem)),
       public_key_(std::move(public_key_pem)),
-      key_id_(sha256_hex(public_key_).substr(0, 16)) {}
+      key_id_(sha256_hex(public_key_).substr(0, 16)),
+      verifier_(public_key_) {}
 
 std::string Tokens::signed_token(const Json& body) const {
   const Json header = {{"alg", "RS256"}, {"typ", "JWT"}, {"kid", key_id_}};
@@ -112,7 +113,7 @@ std::optional<Claims> Tokens::read(const std::string& token, Timestamp now) cons
     const auto header = parse_json(base64url_decode(token.substr(0, first)), "token header");
     if (header.at("alg") != "RS256") return std::nullopt;
     const auto signature = base64url_decode(token.substr(second + 1));
-    if (!tls::rs256_verify(public_key_, token.substr(0, second), signature)) return std::nullopt;
+    if (!verifier_.verifies(std::string_view(token).substr(0, second), signature)) return std::nullopt;
     const auto body = parse_json(base64url_decode(token.substr(first + 1, second - first - 1)), "token");
     if (body.at("iss") != issuer_ || !is_for_us(body)) return std::nullopt;
     if (body.at("exp").get<std::int64_t>() <= to_epoch_seconds(now)) return std::nullopt;

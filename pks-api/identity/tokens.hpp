@@ -6,6 +6,7 @@
 
 #include "base/clock.hpp"
 #include "base/json.hpp"
+#include "base/rs256_key.hpp"
 #include "base/secret.hpp"
 
 namespace slipway::pks {
@@ -31,6 +32,7 @@ struct IdClaims {
 // client that asked for them, so that none passes for an access token.
 class Tokens {
  public:
+  // Fault::invalid unless the public key is a PEM RSA key.
   Tokens(std::string issuer, Secret private_key_pem, std::string public_key_pem);
 
   std::string sign(const Claims& claims, Timestamp now, std::chrono::seconds lifetime) const;
@@ -47,6 +49,7 @@ class Tokens {
   std::string issuer_;
   Secret private_key_;
   std::string public_key_, key_id_;
+  tls::Rs256Key verifier_;
 };
 
 }  // namespace slipway::pks
