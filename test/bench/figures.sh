@@ -71,6 +71,18 @@ figures_of_goal_9() {
     "$(median "$1" '$3')" "$(median "$1" '$9')" "$(count_of "$1")"
 }
 
+# one one-p99 nginx nginx-p99 list list-p99 nginx nginx-p99
+figures_of_goal_8() {
+  printf 'goal 8: ratio %s for one cluster (target 0.5, moonshot 0.8), baseline %s requests a second: nginx with the same bytes; ' \
+    "$(median "$1" '$1 / $3')" "$(median "$1" '$3')"
+  printf 'API %s a second, 5th percentile of the ratio %s, p99 %s ms (baseline %s ms, moonshot 2 times it)\n' \
+    "$(median "$1" '$1')" "$(quantile "$1" 0.05 '$1 / $3')" "$(median "$1" '$2')" "$(median "$1" '$4')"
+  printf 'goal 8: ratio %s for a list of 1,000 (target 0.5, moonshot 0.95), baseline %s requests a second: nginx with the same bytes; ' \
+    "$(median "$1" '$5 / $7')" "$(median "$1" '$7')"
+  printf 'API %s a second, 5th percentile of the ratio %s, p99 %s ms (baseline %s ms), %d repeats\n' \
+    "$(median "$1" '$5')" "$(quantile "$1" 0.05 '$5 / $7')" "$(median "$1" '$6')" "$(median "$1" '$8')" "$(count_of "$1")"
+}
+
 # median p99 longest floor false-calls
 figures_of_goal_6() {
   printf 'goal 6: ratio %s at the 99th percentile (target 1.3, moonshot 1.1 and 50 ms), baseline %s ms: three beats of a second; ' \
