@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "director/executor/instance_steps.hpp"
 #include "test/scenario/director/director_world.hpp"
@@ -120,8 +121,8 @@ TEST_CASE("a director that dies while it attaches a disk finishes that after its
     const auto old_disk = disk_of(world, 0);
     const auto restored = world.cloud.create_disk(1024, Json::object(), std::nullopt);
     const auto arguments = attachment(world, 0, restored, "copy");
-    int messages = 0;
-    bool struck = false;
+    std::atomic<int> messages = 0;
+    std::atomic<bool> struck = false;
     world.agents.before = [&](const AgentId&, const std::string&) {
       if (++messages != at || struck) return;
       struck = true;

@@ -323,8 +323,8 @@ TEST_CASE("a director that dies at any message finishes the same deploy after it
   int strikes = 0;
   for (int at = 1;; ++at) {
     DirectorWorld world;
-    int messages = 0;
-    bool struck = false;
+    std::atomic<int> messages = 0;
+    std::atomic<bool> struck = false;
     world.agents.before = [&](const AgentId&, const std::string&) {
       if (++messages == at && !struck) {
         struck = true;
@@ -431,8 +431,8 @@ TEST_CASE("a director that dies at any message of a swap finishes it after its r
   for (int at = 1;; ++at) {
     DirectorWorld world;
     world.deploy(swapping(1, ""));
-    int messages = 0;
-    bool struck = false;
+    std::atomic<int> messages = 0;
+    std::atomic<bool> struck = false;
     world.agents.before = [&](const AgentId&, const std::string&) {
       if (++messages == at && !struck) {
         struck = true;

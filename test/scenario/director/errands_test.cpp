@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "base/archive.hpp"
 #include "base/digest.hpp"
@@ -273,8 +274,8 @@ TEST_CASE("a director that dies at any message of an errand finishes it without 
     ErrandWorld world;
     world.deploy(manifest(1));
     const auto made = world.cpi.calls("create_vm");
-    int messages = 0;
-    bool struck = false;
+    std::atomic<int> messages = 0;
+    std::atomic<bool> struck = false;
     world.agents.before = [&](const AgentId&, const std::string&) {
       if (++messages != at || struck) return;
       struck = true;

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 
 #include "director/executor/problems/problem_tasks.hpp"
@@ -489,8 +490,8 @@ TEST_CASE("a director that dies in the middle of a resolution finishes it after 
       const auto harmed = world.inconsistencies();
       scan(world);
       const auto choices = all_by(world, one.resolution);
-      int messages = 0;
-      bool struck = false;
+      std::atomic<int> messages = 0;
+      std::atomic<bool> struck = false;
       world.agents.before = [&](const AgentId&, const std::string&) {
         if (++messages == at && !struck) {
           struck = true;
@@ -521,8 +522,8 @@ TEST_CASE("a scan and fix that dies at any message finishes after the restart") 
     world.deploy(simple_manifest(2));
     const auto before = world.vm("server", 0);
     silence(world);
-    int messages = 0;
-    bool struck = false;
+    std::atomic<int> messages = 0;
+    std::atomic<bool> struck = false;
     world.agents.before = [&](const AgentId&, const std::string&) {
       if (++messages == at && !struck) {
         struck = true;
