@@ -7,6 +7,7 @@
 #include "base/yaml.hpp"
 #include "director/domain/cloud_config.hpp"
 #include "director/domain/manifest.hpp"
+#include "director/domain/runtime_config.hpp"
 #include "pks-api/plans/plan.hpp"
 
 using namespace slipway;
@@ -34,6 +35,13 @@ TEST_CASE("the example of a manifest fits the example of a cloud config") {
   const auto yaml = pks::fill_blanks(read_file("examples/etcd.yml"), {{"deployment", "service-instance-demo"},
                                                                       {"external_hostname", "demo.lab"}});
   CHECK(problems_of(yaml).empty());
+}
+
+TEST_CASE("the example of a runtime config is one") {
+  const auto config =
+      director::parse_runtime_config({{"syslog", parse_yaml(read_file("examples/syslog.yml"), "syslog.yml")}});
+  REQUIRE(config.addons.size() == 1);
+  CHECK(config.releases.front().name == "syslog");
 }
 
 TEST_CASE("every example of a plan can be ordered in the example's cloud") {

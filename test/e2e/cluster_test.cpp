@@ -5,6 +5,7 @@
 
 #include "base/file.hpp"
 #include "test/e2e/lab_world.hpp"
+#include "test/e2e/syslog_server.hpp"
 
 using namespace slipway;
 using namespace slipway::test;
@@ -89,6 +90,15 @@ void rotate_certificates(LabWorld& lab) {
   CHECK(served("etcd_server") != leaf);
 }
 
+// Of each node, by the job that wrote it.
+void check_logs_arrived(LabWorld& lab, const SyslogServer& server) {
+  for (const auto& instance : lab.director("/deployments/" + lab.deployment_of("demo") + "/instances")) {
+    const auto node = " etcd - - [instance@47450 deployment=\"" + lab.deployment_of("demo") + "\" group=\"etcd\" az=\"" +
+                      instance.at("az").get<std::string>() + "\" id=\"" + instance.at("id").get<std::string>() + "\"] ";
+    lab.wait_until("what etcd wrote on every node is there", [&] { return contains(server.received(), node); });
+  }
+}
+
 // Asked as a program of the node would, without /etc/hosts.
 void check_names_inside_a_node(LabWorld& lab) {
   const auto deployment = lab.deployment_of("demo");
@@ -113,7 +123,9 @@ void check_names_inside_a_node(LabWorld& lab) {
 TEST_CASE("a cluster of containers lives its whole life and leaves nothing") {
   LabWorld lab("lxc");
   CHECK(lab.must_pks({"plans"}).find("small") != std::string::npos);
+  const SyslogServer syslog(lab);
   create_demo(lab);
+  check_logs_arrived(lab, syslog);
   check_names_inside_a_node(lab);
   lab.etcdctl("demo", {"put", "kept", "through everything"});
 
