@@ -52,8 +52,11 @@ std::optional<Holder> try_take(sql::Session& session, const std::string& name, T
     return std::nullopt;
   }
   const auto& row = found.rows.front();
+  // As long as its task is not over somebody carries it on, or will: what the clock on the wall says of it, which
+  // may be set at any time, counts only for a lock whose task nobody knows.
   const auto state = row.maybe_text("state");
-  const bool left_behind = rows::time(row, "expires_at") < now || (state && is_final(task_state_from_string(*state)));
+  const bool left_behind =
+      state ? is_final(task_state_from_string(*state)) : rows::time(row, "expires_at") < now;
   // A task that was taken over finds the lock its dead director held for it.
   const bool inherited = row.integer("task_id") == task && row.text("holder") != holder;
   const auto since = rows::time(row, "acquired_at");
@@ -71,7 +74,7 @@ std::optional<Holder> try_take(sql::Session& session, const std::string& name, T
 struct Locks::State {
   struct Entry {
     TaskId task = 0;
-    Timestamp expires_at{};
+    Instant renewed{};
     std::atomic<bool> lost{false};
   };
 
@@ -106,17 +109,18 @@ struct Locks::State {
 
   bool renew(const std::string& name, Entry& entry) {
     try {
+      const auto asked = clock.monotonic();
       const auto until = clock.now() + time_to_live;
       if (db.run("UPDATE locks SET expires_at = :1 WHERE name = :2 AND holder = :3 AND task_id = :4",
                  {rows::value(until), name, holder, entry.task})
               .changed == 1) {
-        entry.expires_at = until;
+        entry.renewed = asked;
         return true;
       }
       return false;
     } catch (const std::exception&) {
       // The store may be away for a while: nobody else can take the lock before it expires.
-      return clock.now() < entry.expires_at - renewal;
+      return clock.monotonic() < entry.renewed + time_to_live - renewal;
     }
   }
 
@@ -142,7 +146,9 @@ struct Locks::State {
   // Of directors that died, for what no task has locked again since.
   void forget_left_behind() {
     try {
-      db.run("DELETE FROM locks WHERE expires_at < :1", {rows::value(clock.now())});
+      db.run("DELETE FROM locks WHERE expires_at < :1 AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.id = task_id AND "
+             "t.state NOT IN ('done', 'error', 'cancelled', 'timeout'))",
+             {rows::value(clock.now())});
     } catch (const std::exception&) {
       // There is another time.
     }
@@ -214,7 +220,7 @@ std::unique_ptr<Locks::Held> Locks::acquire(const std::string& name, TaskId task
     if (!other) {
       auto entry = std::make_shared<State::Entry>();
       entry->task = task;
-      entry->expires_at = now + time_to_live;
+      entry->renewed = state.clock.monotonic();
       {
         std::lock_guard lock(state.mutex);
         state.held[name] = entry;

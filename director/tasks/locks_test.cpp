@@ -67,6 +67,23 @@ TEST_CASE("a lock that was not renewed in time goes to the next one, and its old
   CHECK_FALSE(mine->lost());
 }
 
+TEST_CASE("a clock that is set ahead ends no lock whose task is not over") {
+  StoreFixture store;
+  ManualClock clock;
+  Tasks tasks(store.db, store.folder.path().string());
+  TaskRecord task;
+  task.type = "create_deployment";
+  const auto running = tasks.insert(task, store.now);
+  Locks locks(store.db, clock, "d1", Locks::Renewal::by_owner);
+  const auto held = locks.acquire("lock:deployment:etcd", running.id, 0s);
+  ManualClock ahead(clock.now() + 1h);
+  Locks others(store.db, ahead, "d2", Locks::Renewal::by_owner);
+  others.renew_now();  // forgets what was left behind
+  CHECK_THROWS_AS(others.acquire("lock:deployment:etcd", 99, 0s), Error);
+  locks.renew_now();
+  CHECK_FALSE(held->lost());
+}
+
 TEST_CASE("a renewed lock outlives its first term") {
   StoreFixture store;
   ManualClock clock;
