@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/digest.hpp"
-#include "base/tls.hpp"
 
 namespace slipway::director {
 namespace {
@@ -60,10 +59,10 @@ bool valid_now(const Json& claims, std::int64_t now) {
 
 }  // namespace
 
-Authenticator::Authenticator(std::vector<ApiUser> users, std::vector<std::string> token_keys, Clock& clock,
+Authenticator::Authenticator(std::vector<ApiUser> users, const std::vector<std::string>& token_keys, Clock& clock,
                              Random& random)
     : users_(std::move(users)),
-      token_keys_(std::move(token_keys)),
+      token_keys_(token_keys.begin(), token_keys.end()),
       clock_(clock),
       cache_key_(random.hex(32)) {}
 
@@ -118,8 +117,8 @@ Caller Authenticator::by_token(const std::string& token) const {
   if (header.value("alg", "") != "RS256") return {};
   const auto signature = base64url_decode(token.substr(second + 1));
   const std::string_view message(token.data(), second);
-  const bool trusted = std::any_of(token_keys_.begin(), token_keys_.end(), [&](const std::string& key) {
-    return tls::rs256_verify(key, message, signature);
+  const bool trusted = std::any_of(token_keys_.begin(), token_keys_.end(), [&](const tls::Rs256Key& key) {
+    return key.verifies(message, signature);
   });
   if (!trusted) return {};
   const auto claims = parse_json(base64url_decode(token.substr(first + 1, second - first - 1)), "token");

@@ -10,6 +10,7 @@
 #include "base/clock.hpp"
 #include "base/http/message.hpp"
 #include "base/random.hpp"
+#include "base/rs256_key.hpp"
 #include "base/secret.hpp"
 #include "director/api/access.hpp"
 
@@ -24,8 +25,8 @@ struct ApiUser {
 // RS256) signed with a trusted key. Thread-safe.
 class Authenticator {
  public:
-  // `token_keys`: PEM public keys.
-  Authenticator(std::vector<ApiUser> users, std::vector<std::string> token_keys, Clock& clock, Random& random);
+  // `token_keys`: PEM public keys. Fault::invalid when one cannot be read.
+  Authenticator(std::vector<ApiUser> users, const std::vector<std::string>& token_keys, Clock& clock, Random& random);
 
   // Empty scopes and user when there are no credentials or wrong ones.
   Caller identify(const http::Request& request);
@@ -39,7 +40,7 @@ class Authenticator {
     Instant until{};
   };
   const std::vector<ApiUser> users_;
-  const std::vector<std::string> token_keys_;
+  const std::vector<tls::Rs256Key> token_keys_;
   Clock& clock_;
   // scrypt costs some 50 ms on purpose: a client that polls pays once a minute. What is kept
   // is an HMAC under a key that lives in this process only.
