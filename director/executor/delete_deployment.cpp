@@ -62,6 +62,12 @@ std::string delete_deployment(Services& services, TaskContext& task, const Delet
       });
     });
   }
+  try {
+    steps.remove_unknown_disks(name);
+  } catch (const cpi::CpiError& error) {
+    if (!request.force) throw error.within("removing disks of attempts that failed");
+    task.warning(error.what());
+  }
   TaskContext::Stage stage(task, "Deleting properties and permissions", 1);
   stage.run("Removing deployment artifacts", [&](TaskContext::Step&) {
     for (const auto& vm : stores.vms.of_deployment(name))

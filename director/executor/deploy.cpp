@@ -49,7 +49,17 @@ std::string Deploy::run() {
   return "/deployments/" + request_.deployment;
 }
 
+// An attempt that died further on may have left archives when this one ends before it comes to them.
 void Deploy::plan(const Json& manifest) {
+  try {
+    make_plan(manifest);
+  } catch (...) {
+    if (!request_.options.dry_run) archives_.remove_unused();
+    throw;
+  }
+}
+
+void Deploy::make_plan(const Json& manifest) {
   TaskContext::Stage stage(task_, "Preparing deployment", 1);
   stage.run("Preparing deployment", [&](TaskContext::Step&) {
     prepare(manifest);
@@ -89,6 +99,16 @@ void Deploy::carry_out() {
   update_partitions();
 }
 
+// What earlier attempts left.
+void Deploy::clear_away() {
+  VmSteps(services_, task_).finish_removals(request_.deployment);
+  try {
+    InstanceSteps(services_, task_).remove_unknown_disks(request_.deployment);
+  } catch (const cpi::CpiError& error) {
+    task_.warning(std::string("a disk may be left in the cloud: ") + error.what() + "; the next deploy looks again");
+  }
+}
+
 void Deploy::prepare(const Json& manifest) {
   auto& stores = services_.stores;
   if (!request_.options.dry_run) {
@@ -110,7 +130,7 @@ void Deploy::prepare(const Json& manifest) {
   desired_.cloud = std::move(inputs.cloud);
   desired_.manifest = std::move(inputs.manifest);
   desired_.options = request_.options;
-  if (!request_.options.dry_run) VmSteps(services_, task_).finish_removals(request_.deployment);
+  if (!request_.options.dry_run) clear_away();
   world_ = read_world(services_, task_, request_.deployment, desired_.manifest);
   world_.az_numbers = az_numbers(stores.dns_numbers, desired_.cloud, request_.options.dry_run);
   assign_instances();

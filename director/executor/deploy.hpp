@@ -45,6 +45,8 @@ class Deploy {
  private:
   Json parse();
   void plan(const Json& manifest);
+  void make_plan(const Json& manifest);
+  void clear_away();
   void prepare(const Json& manifest);
   void assign_instances();
   void reserve();

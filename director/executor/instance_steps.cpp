@@ -161,6 +161,18 @@ DiskRecord InstanceSteps::create_disk(const PlannedInstance& instance, const std
   return disk;
 }
 
+// Asked again with the same key, the cloud names the disk that it made, or makes one now: both go.
+void InstanceSteps::remove_unknown_disks(const std::string& deployment) {
+  auto& stores = services_.stores;
+  for (const auto& step : stores.journal.left_unfinished("create_disk", deployment)) {
+    const auto cloud = vms_.cpi(step.intent.value("cpi", ""));
+    const auto cid = cloud->create_disk(step.intent.value("size_mib", std::int64_t{0}), Json::object(), std::nullopt,
+                                        step.intent.value("idempotency_key", ""));
+    if (!stores.disks.find(cid)) cloud->delete_disk(cid);
+    stores.journal.finish(step.id, {{"disk_cid", ""}}, services_.clock.now());
+  }
+}
+
 void InstanceSteps::attach(const VmRecord& vm, const DiskRecord& disk) {
   with_context("attaching disk " + disk.cid.value, [&] {
     const Json hint = vms_.cpi(vm.cpi)->attach_disk(*vm.cid, disk.cid);

@@ -259,18 +259,22 @@ void InstanceUpdater::remove(const ActualInstance& instance, const RemoveRequest
     } catch (const Error& error) {
       if (!request.force || error.fault() == Fault::cancelled) throw;
       task_.warning(doing + error.what());
+      return false;
     }
+    return true;
   };
+  // Jobs that may still run keep their disk until their VM's end.
+  bool stopped = false;
   if (instance.vm && instance.responsive) {
     StopRequest stop;
     stop.next = {.keep_vm = false, .keep_instance = false, .keep_deployment = request.keep_deployment};
     stop.skip_drain = request.skip_drain;
-    unless_forced("stopping " + instance.record.group + "/" + instance.record.id.value + ": ",
-                  [&] { steps_.stop(instance.vm->agent, stop, step); });
+    stopped = unless_forced("stopping " + instance.record.group + "/" + instance.record.id.value + ": ",
+                            [&] { steps_.stop(instance.vm->agent, stop, step); });
   }
   if (instance.vm && instance.vm->cid) {
     for (const auto& disk : instance.disks) {
-      unless_forced("", [&] { steps_.detach(*instance.vm, disk, instance.responsive); });
+      unless_forced("", [&] { steps_.detach(*instance.vm, disk, stopped); });
     }
   }
   // With its VM go those of attempts that died.

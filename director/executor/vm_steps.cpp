@@ -46,6 +46,12 @@ Json env_for(const VmOrder& order, const ExecutorSettings& settings, int stemcel
   return env;
 }
 
+// Whoever says so has made nothing, or taken away what there was. Any other error may come after a VM was made.
+bool cleans_up(ErrorType type) {
+  return type == ErrorType::vm_creation_failed || type == ErrorType::no_disk_space ||
+         type == ErrorType::not_implemented || type == ErrorType::not_supported;
+}
+
 bool same_order(const VmRecord& vm, const VmOrder& order) {
   return vm.cpi == order.cpi && vm.stemcell.name == order.stemcell.name &&
          vm.stemcell.version == order.stemcell.version && vm.cloud_properties == order.cloud_properties &&
@@ -122,22 +128,23 @@ VmOrder VmSteps::order_of(const VmRecord& vm) const {
 // Whether a create_vm that nobody heard the end of made a VM is learnt by asking for it again:
 // it is the same VM then. When even that fails, there is none.
 std::optional<VmCid> VmSteps::find_unfinished(const VmRecord& vm) {
+  bool may_exist = false;
   try {
-    return ask_cpi(order_of(vm), vm).vm;
+    return ask_cpi(order_of(vm), vm, may_exist).vm;
   } catch (const CpiError& error) {
     if (error.fault() == Fault::outcome_unknown) throw;
     return std::nullopt;
   }
 }
 
-cpi::CreatedVm VmSteps::ask_cpi(const VmOrder& order, const VmRecord& vm) {
+cpi::CreatedVm VmSteps::ask_cpi(const VmOrder& order, const VmRecord& vm, bool& may_exist) {
   const Json intent = {{"agent", vm.agent.value}, {"instance", order.instance_name}, {"cpi", order.cpi}};
   const auto step = services_.stores.journal.begin(task_.task().id, "create_vm", vm.agent.value, intent,
                                                    services_.clock.now());
   const auto cloud = cpi(order.cpi);
   std::optional<VmCid> made;
   try {
-    auto created = ask_cloud(order, vm, *cloud);
+    auto created = ask_cloud(order, vm, *cloud, may_exist);
     made = created.vm;
     services_.stores.journal.finish(step.id, {{"vm_cid", created.vm.value}}, services_.clock.now());
     return created;
@@ -147,7 +154,7 @@ cpi::CreatedVm VmSteps::ask_cpi(const VmOrder& order, const VmRecord& vm) {
   }
 }
 
-cpi::CreatedVm VmSteps::ask_cloud(const VmOrder& order, const VmRecord& vm, cpi::Cpi& cloud) {
+cpi::CreatedVm VmSteps::ask_cloud(const VmOrder& order, const VmRecord& vm, cpi::Cpi& cloud, bool& may_exist) {
   cpi::CreateVm request;
   request.agent = vm.agent;
   request.stemcell = find_stemcell(order).cid;
@@ -165,6 +172,7 @@ cpi::CreatedVm VmSteps::ask_cloud(const VmOrder& order, const VmRecord& vm, cpi:
       // The same agent id again is the same VM: asking once more also finds the VM of a call that
       // failed only after it had made one. Where it may not be asked often, twice has to do.
       const bool worth_it = error.ok_to_retry() || error.fault() == Fault::outcome_unknown;
+      may_exist = may_exist || error.fault() == Fault::outcome_unknown || !cleans_up(error.type());
       if (left <= 0) throw;
       if (!worth_it) left = std::min(left, 1);
       task_.debug("create_vm for " + order.instance_name + " is asked again: " + error.what());
@@ -185,11 +193,12 @@ VmRecord VmSteps::create(const VmOrder& order) {
   return with_context("creating VM of " + order.instance_name, [&] {
     auto vm = begin(order);
     auto& vms = services_.stores.vms;
+    bool may_exist = false;
     try {
       if (!vm.cid) {
         EventSubject subject{"create", "vm", "", order.deployment, order.instance_name};
         recorded(services_, task_, subject, [&](EventSubject& made) {
-          const auto created = ask_cpi(order, vm);
+          const auto created = ask_cpi(order, vm, may_exist);
           made.object_name = created.vm.value;
           vm.cid = created.vm;
           vms.set_created(vm.agent, created.vm, order.networks);
@@ -205,7 +214,7 @@ VmRecord VmSteps::create(const VmOrder& order) {
       if (error.fault() == Fault::cancelled) throw;
       if (vm.cid && !services_.settings.keep_unreachable_vms) {
         remove(vm);
-      } else if (!vm.cid && error.fault() != Fault::outcome_unknown) {
+      } else if (!vm.cid && !may_exist) {
         services_.access.forbid(vm.agent);
         vms.remove(vm.agent);
       }

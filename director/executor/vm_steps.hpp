@@ -56,8 +56,9 @@ class VmSteps {
 
  private:
   VmRecord begin(const VmOrder& order);
-  cpi::CreatedVm ask_cpi(const VmOrder& order, const VmRecord& vm);
-  cpi::CreatedVm ask_cloud(const VmOrder& order, const VmRecord& vm, cpi::Cpi& cloud);
+  // `may_exist`: an error was met that may have come after the VM was made.
+  cpi::CreatedVm ask_cpi(const VmOrder& order, const VmRecord& vm, bool& may_exist);
+  cpi::CreatedVm ask_cloud(const VmOrder& order, const VmRecord& vm, cpi::Cpi& cloud, bool& may_exist);
   void give_back_unless_known(const AgentId& agent, const std::optional<VmCid>& vm, cpi::Cpi& cloud);
   StemcellRecord find_stemcell(const VmOrder& order) const;
   VmOrder order_of(const VmRecord& vm) const;

@@ -50,4 +50,12 @@ std::vector<StepRecord> Journal::of_task(TaskId task) {
   return rows::all(db_.run(std::string(columns) + "WHERE task_id = :1 ORDER BY id", {task}), read);
 }
 
+std::vector<StepRecord> Journal::left_unfinished(const std::string& kind, const std::string& deployment) {
+  return rows::all(db_.run(std::string(columns) +
+                               "WHERE kind = :1 AND outcome IS NULL AND task_id IN (SELECT id FROM tasks WHERE "
+                               "deployment = :2 AND state IN ('done', 'error', 'cancelled', 'timeout')) ORDER BY id",
+                           {kind, deployment}),
+                   read);
+}
+
 }  // namespace slipway::director

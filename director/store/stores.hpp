@@ -260,6 +260,8 @@ class Journal {
   void finish(std::int64_t step, const Json& outcome, Timestamp now);
   std::vector<StepRecord> unfinished(TaskId task);
   std::vector<StepRecord> of_task(TaskId task);
+  // Of tasks of this deployment that are over: nobody knows what came of these steps.
+  std::vector<StepRecord> left_unfinished(const std::string& kind, const std::string& deployment);
 
  private:
   sql::Database& db_;

@@ -277,6 +277,29 @@ TEST_CASE("a create_vm whose answer is lost makes no second VM") {
   CHECK(world.inconsistencies() == std::vector<std::string>{});
 }
 
+// Found by the simulation: the row was dropped, the VM stayed and kept the address.
+TEST_CASE("a VM that a failed create_vm made all the same is found again by the next deploy") {
+  DirectorWorld world;
+  world.cpi.fail_next("create_vm", cpi::CallFault::error_after);
+  world.cpi.fail_next("create_vm", cpi::CallFault::error_before);
+  CHECK_THROWS_AS(world.deploy(simple_manifest(1)), Error);
+  world.deploy(simple_manifest(1));
+  CHECK(world.cloud.vms().size() == 1);
+  CHECK(world.inconsistencies() == std::vector<std::string>{});
+}
+
+// Found by the simulation: one of another size was made, and nobody knew of the first.
+TEST_CASE("a disk that a failed create_disk made all the same goes when another size is wanted") {
+  DirectorWorld world;
+  world.database.run("INSERT INTO tasks (id, type, state, description, result, username, deployment, context_id, "
+                     "arguments, created_at) VALUES (77, 'create_deployment', 'error', '', '', '', 'dep', '', '{}', 0)");
+  world.cpi.fail_next("create_disk", cpi::CallFault::error_after);
+  CHECK_THROWS_AS(world.deploy(simple_manifest(1), {}, 77), Error);
+  world.deploy(simple_manifest(1, "one", 2048));
+  CHECK(world.cloud.disks().size() == 1);
+  CHECK(world.inconsistencies() == std::vector<std::string>{});
+}
+
 TEST_CASE("a disk whose making was not heard of is found again by the next deploy") {
   for (const auto fault : {cpi::CallFault::error_after, cpi::CallFault::unknown_after}) {
     DirectorWorld world;
