@@ -85,7 +85,7 @@ void SimulatedCloud::check_addresses(const CreateVm& request) {
 // Remembered only: which instance a VM is for is what the director says, no cloud knows.
 void SimulatedCloud::check_identity(const VmCid& described, const Json& metadata) {
   const auto instance = metadata.value("id", std::string());
-  if (!watched_closely_ || instance.empty() || vms_.at(described).ghost) return;
+  if (!identities_watched_ || instance.empty() || vms_.at(described).ghost) return;
   for (const auto& [cid, vm] : vms_) {
     if (cid != described && !vm.ghost && vm.metadata.value("id", std::string()) == instance) {
       violations_.push_back("Instance " + instance + " has VMs '" + cid.value + "' and '" + described.value +
@@ -198,7 +198,9 @@ Json SimulatedCloud::attach_disk(const VmCid& vm, const DiskCid& disk) {
   require_vm(vm);
   auto& attached = disk_at(disk);
   if (attached.attached_to && *attached.attached_to != vm) {
-    violate(ErrorType::cloud_error, "Disk '" + disk.value + "' is attached to VM '" + attached.attached_to->value + "'");
+    const auto text = "Disk '" + disk.value + "' is attached to VM '" + attached.attached_to->value + "'";
+    if (vms_.at(*attached.attached_to).ghost) throw CpiError(ErrorType::cloud_error, text);
+    violate(ErrorType::cloud_error, text);
   }
   attached.attached_to = vm;
   return {{"id", disk.value}};

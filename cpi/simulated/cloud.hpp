@@ -80,7 +80,8 @@ class SimulatedCloud {
 
   // From now on it also remembers what a cloud permits and no director should do: two VMs that are
   // described as one instance, a VM deleted with a disk on it.
-  void watch_closely() { watched_closely_ = true; }
+  void watch_closely() { watched_closely_ = identities_watched_ = true; }
+  void watch_identities() { identities_watched_ = true; }  // only the first of these
 
   // Looking at the truth; tests may do so at any time.
   std::optional<SimulatedVm> find_vm(const VmCid& vm) const;
@@ -119,7 +120,7 @@ class SimulatedCloud {
   mutable std::mutex mutex_;
   std::uint64_t counter_ = 0;
   std::size_t vms_made_ = 0;
-  bool watched_closely_ = false;
+  bool watched_closely_ = false, identities_watched_ = false;
   std::map<StemcellCid, SimulatedStemcell> stemcells_;
   std::map<VmCid, SimulatedVm> vms_;
   std::map<DiskCid, SimulatedDisk> disks_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/digest.hpp"
+#include "base/tls.hpp"
 
 namespace slipway::director {
 namespace {
