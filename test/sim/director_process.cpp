@@ -194,6 +194,7 @@ struct DirectorProcess::Life : std::enable_shared_from_this<Life> {
   }
 
   void over_hosts(const cpi::CallOnItsWay& call, const std::function<void()>& action) {
+    process.referee_.cpi_asked(call);
     auto host = std::string();
     if (call.vm) {
       if (const auto vm = ground.cloud.find_vm(*call.vm)) host = Network::host_of(*vm);

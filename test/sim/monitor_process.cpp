@@ -157,6 +157,12 @@ void MonitorProcess::kill() {
   time_.wake_all(life_->name);
 }
 
+void MonitorProcess::kill_at(int request, bool after, std::function<void()> then) {
+  requests_left_ = request;
+  dies_after_ = after;
+  then_ = std::move(then);
+}
+
 // Requests and responses are lost, late and sent twice as everything is.
 http::ClientResponse MonitorProcess::send(Life& life, const http::ClientRequest& request) {
   auto& clock = life.clock;
@@ -166,9 +172,17 @@ http::ClientResponse MonitorProcess::send(Life& life, const http::ClientRequest&
     throw Error(Fault::retryable, "the director does not answer");
   }
   clock.sleep_for(dice_.chance(losses.late) ? dice_.between(100ms, 5s) : dice_.between(1ms, 10ms));
+  const bool dies = &life == life_.get() && requests_left_ > 0 && --requests_left_ == 0;
+  const auto die = [&] {
+    kill();
+    then_();
+    throw_death();
+  };
+  if (dies && !dies_after_) die();
   const bool answer_is_lost = dice_.chance(losses.lost / 2), twice = dice_.chance(losses.doubled);
   auto response = director_.serve(request, "monitor", "bosh.read slipway.health_monitor");
   if (twice) response = director_.serve(request, "monitor", "bosh.read slipway.health_monitor");
+  if (dies) die();
   if (answer_is_lost || network_.rest_cut[number_]) {
     clock.sleep_for(patience);
     throw Error(Fault::outcome_unknown, "the director's answer did not come");

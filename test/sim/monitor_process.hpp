@@ -18,6 +18,9 @@ class MonitorProcess {
 
   void start();
   void kill();
+  // It dies at its `request`-th request to the director from now on, before it is sent or after it is carried out;
+  // 0: it does not. `then` runs when it has died.
+  void kill_at(int request, bool after, std::function<void()> then);
   bool lives() const;
   health::Monitor::Figures figures() const;  // it lives
 
@@ -33,7 +36,9 @@ class MonitorProcess {
   const std::size_t number_;
   const std::uint64_t seed_;
   Dice dice_;
-  int lives_ = 0;
+  int lives_ = 0, requests_left_ = 0;
+  bool dies_after_ = false;
+  std::function<void()> then_;
   std::shared_ptr<Life> life_;
 };
 

@@ -53,8 +53,9 @@ std::string Operator::state_of(TaskId task) {
   return response && response->status == 200 ? response->json().value("state", "") : "";
 }
 
-bool Operator::deploy(const std::string& deployment) {
-  const auto task = ask("POST", "/deployments", manifest_of(deployment), "deploy " + deployment);
+bool Operator::deploy(const std::string& deployment, bool fix) {
+  const auto task = ask("POST", std::string("/deployments") + (fix ? "?fix=true" : ""), manifest_of(deployment),
+                        (fix ? "deploy and fix " : "deploy ") + deployment);
   if (!task) return false;
   for (;;) {
     clock_.sleep_for(5s);
@@ -119,6 +120,7 @@ void Operator::work_until(Instant until) {
 }
 
 void Operator::put_in_order(Instant until) {
+  bool fix = false;
   while (time_.now() < until) {
     bool all = true;
     if (!wanted_.contains("other")) {
@@ -130,7 +132,9 @@ void Operator::put_in_order(Instant until) {
         all = false;
       }
     }
-    for (const auto& [deployment, wanted] : wanted_) all = deploy(deployment) && all;
+    for (const auto& [deployment, wanted] : wanted_) all = deploy(deployment, fix) && all;
+    // An instance that nobody has ever brought up is replaced only when that is asked for.
+    fix = true;
     if (all) {
       content_ = true;
       trace_.line(time_.now(), "operator", "is content");

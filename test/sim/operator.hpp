@@ -31,7 +31,7 @@ class Operator {
                                       const std::string& what);
   std::optional<http::ClientResponse> send(http::ClientRequest request);
   std::string state_of(director::TaskId task);
-  bool deploy(const std::string& deployment);
+  bool deploy(const std::string& deployment, bool fix);
   void do_something();
 
   VirtualTime& time_;

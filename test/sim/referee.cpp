@@ -20,7 +20,7 @@ bool is_repair(const std::string& type) { return type == "scan_and_fix"; }
 
 Referee::Referee(VirtualTime& time, Trace& trace, test::DirectorWorld& ground, Network& network)
     : time_(time), trace_(trace), ground_(ground), network_(network) {
-  ground_.cloud.watch_closely();
+  ground_.cloud.watch_identities();
   remember_data();
 }
 
@@ -89,8 +89,18 @@ void Referee::remember_data() {
   }
 }
 
+// A host that is down is asked in vain.
+void Referee::cpi_asked(const cpi::CallOnItsWay& call) {
+  if (call.method == "detach_disk") taken_off_.emplace(*call.vm, *call.disk);
+  if (call.method == "attach_disk") taken_off_.erase({*call.vm, *call.disk});
+  if (call.method == "get_disks") {
+    for (const auto& disk : ground_.cloud.disks_of(*call.vm)) taken_off_.emplace(*call.vm, disk);
+  }
+}
+
 void Referee::cpi_called(const cpi::CallOnItsWay& call) {
   if (call.method == "delete_vm" || call.method == "reboot_vm") expect_audible_is_spared(call);
+  if (call.method == "delete_vm") expect_disks_were_to_go(*call.vm);
   if (call.method == "delete_disk") expect_disk_is_free(*call.disk);
 }
 
@@ -103,6 +113,15 @@ void Referee::expect_audible_is_spared(const cpi::CallOnItsWay& call) {
     (is_repair(row.text("type")) ? repairs : others) = true;
   if (repairs && !others)
     throw Broken(call.method + " of " + call.vm->value + ", which everybody could hear for the last minute");
+}
+
+// A cloud spares the disks of a VM that it deletes, and one that nobody hears may hold them fast: but they are
+// not left on it without a try.
+void Referee::expect_disks_were_to_go(const cpi::VmCid& vm) {
+  for (const auto& disk : ground_.cloud.disks_of(vm)) {
+    if (!taken_off_.contains({vm, disk}))
+      throw Broken("VM " + vm.value + " is deleted with disk " + disk.value + " on it, which nobody tried to take off");
+  }
 }
 
 void Referee::expect_disk_is_free(const cpi::DiskCid& disk) {

@@ -28,6 +28,7 @@ class Referee {
 
   // Told by the director's wires.
   void store_changed(std::string_view statement);
+  void cpi_asked(const cpi::CallOnItsWay& call);   // whether it can reach the cloud or not
   void cpi_called(const cpi::CallOnItsWay& call);  // right before its effect
   // A client has the number of a task.
   void acknowledged(director::TaskId task, const std::string& what);
@@ -48,6 +49,7 @@ class Referee {
   void look_at_disks();
   void remember_data();
   void expect_audible_is_spared(const cpi::CallOnItsWay& call);
+  void expect_disks_were_to_go(const cpi::VmCid& vm);
   void expect_disk_is_free(const cpi::DiskCid& disk);
   void look_for_secrets(std::vector<std::string>& found);
 
@@ -59,6 +61,7 @@ class Referee {
   std::map<director::TaskId, Known> tasks_;
   std::map<std::string, std::string> origins_;  // by instance: the disk its data were first written to
   std::set<std::string> given_up_;
+  std::set<std::pair<cpi::VmCid, cpi::DiskCid>> taken_off_;  // or tried to
 };
 
 }  // namespace slipway::sim

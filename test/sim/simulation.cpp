@@ -30,6 +30,7 @@ std::unique_ptr<test::DirectorWorld> first_ground() {
   static std::mutex mutex;
   static const auto made = [] {
     auto ground = std::make_unique<test::DirectorWorld>();
+    ground->services.settings.max_parallel = 1;  // who gets which id is as the seed says
     ground->set_cloud_config(cloud_config);
     ground->deploy(test::simple_manifest(3, "p0"));
     return ground;

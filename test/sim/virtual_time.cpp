@@ -1,6 +1,7 @@
 #include "test/sim/virtual_time.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.hpp"
 
@@ -10,8 +11,15 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Nobody is told of notifications; who waits for one looks again so often.
+// Nobody is told of notifications: who waits for one looks again, soon at first, and less and less often. Most wait
+// for nothing but the deadline.
 constexpr auto look_again = 500ms;
+thread_local Instant last_deadline{}, last_begun{};
+
+Instant next_look(Instant now, Instant deadline) {
+  if (std::exchange(last_deadline, deadline) != deadline) last_begun = now;
+  return std::min(deadline, now + std::max<Duration>(look_again, now - last_begun));
+}
 
 thread_local void* current_thread = nullptr;
 
@@ -130,7 +138,7 @@ void ProcessClock::wait_until(std::unique_lock<std::mutex>& lock, std::condition
   require_alive_();
   lock.unlock();
   try {
-    time_.sleep_until(std::min(deadline, time_.now() + look_again));
+    time_.sleep_until(next_look(time_.now(), deadline));
   } catch (...) {
     lock.lock();
     throw;

@@ -38,7 +38,9 @@ const std::vector<Weather::Fault>& Weather::faults() {
       {"VM is lost", &Weather::vm_is_lost},
       {"VM haunts", &Weather::vm_haunts},
       {"VM is cut off", &Weather::vm_is_cut_off},
+      {"VM reboots", &Weather::vm_reboots},
       {"host goes down", &Weather::host_goes_down},
+      {"host is lost", &Weather::host_is_lost},
       {"zone goes down", &Weather::zone_goes_down},
       {"bus stops", &Weather::bus_stops},
       {"bus blinks", &Weather::bus_blinks},
@@ -51,6 +53,7 @@ const std::vector<Weather::Fault>& Weather::faults() {
       {"director dies soon", &Weather::director_dies_soon},
       {"director dies soon", &Weather::director_dies_soon},  // what is found most by
       {"monitor dies", &Weather::monitor_dies},
+      {"monitor dies soon", &Weather::monitor_dies_soon},
       {"clock jumps", &Weather::clock_jumps},
   };
   return all;
@@ -93,7 +96,10 @@ void Weather::heal() {
   director_.kill_at(0, false);
   for (const auto& [cid, vm] : ground_.cloud.vms())
     if (vm.ghost) ground_.cloud.lose_vm(cid);
-  for (auto& monitor : monitors_) monitor->start();
+  for (auto& monitor : monitors_) {
+    monitor->kill_at(0, false, {});
+    monitor->start();
+  }
 }
 
 std::optional<AgentId> Weather::some_agent() {
@@ -159,6 +165,14 @@ void Weather::vm_is_cut_off() {
   undo_after(span, [this, agent] { network_.cut(*agent, Network::Cut::none); });
 }
 
+// By itself, and its agent is back before long.
+void Weather::vm_reboots() {
+  const auto agent = some_agent();
+  if (!agent) return;
+  trace_.fault(time_.now(), "VM reboots", agent->value);
+  ground_.cloud.reboot_vm(VmCid{"vm-" + agent->value});
+}
+
 void Weather::host_goes_down() {
   const auto hosts = Network::hosts();
   const auto host = hosts[dice_.pick(hosts.size())];
@@ -166,6 +180,15 @@ void Weather::host_goes_down() {
   trace_.fault(time_.now(), "host goes down", host + " for " + shown(span));
   network_.host_down(host, true);
   undo_after(span, [this, host] { network_.host_down(host, false); });
+}
+
+// Its VMs are gone for good, and another host stands in for it.
+void Weather::host_is_lost() {
+  const auto hosts = Network::hosts();
+  const auto host = hosts[dice_.pick(hosts.size())];
+  trace_.fault(time_.now(), "host is lost", host);
+  for (const auto& [cid, vm] : ground_.cloud.vms())
+    if (Network::host_of(vm) == host) ground_.cloud.lose_vm(cid);
 }
 
 void Weather::zone_goes_down() {
@@ -258,6 +281,16 @@ void Weather::monitor_dies() {
   trace_.fault(time_.now(), "monitor dies", std::to_string(number + 1));
   monitors_[number]->kill();
   undo_after(dice_.between(100ms, 90s), [this, number] { monitors_[number]->start(); });
+}
+
+// In the middle of what it orders, or has just ordered.
+void Weather::monitor_dies_soon() {
+  const auto number = dice_.pick(monitors_.size());
+  const auto request = static_cast<int>(1 + dice_.below(40));
+  trace_.fault(time_.now(), "monitor dies soon", std::to_string(number + 1) + " at request " + std::to_string(request));
+  monitors_[number]->kill_at(request, dice_.chance(0.5), [this, number] {
+    undo_after(dice_.between(100ms, 90s), [this, number] { monitors_[number]->start(); });
+  });
 }
 
 void Weather::clock_jumps() {

@@ -35,7 +35,9 @@ class Weather {
   void vm_is_lost();
   void vm_haunts();
   void vm_is_cut_off();
+  void vm_reboots();
   void host_goes_down();
+  void host_is_lost();
   void zone_goes_down();
   void bus_stops();
   void bus_blinks();
@@ -47,6 +49,7 @@ class Weather {
   void director_dies();
   void director_dies_soon();
   void monitor_dies();
+  void monitor_dies_soon();
   void clock_jumps();
 
   VirtualTime& time_;
