@@ -122,6 +122,7 @@ DiskRecord InstanceSteps::create_disk(const PlannedInstance& instance, const std
       task_.task().id, "create_disk", key,
       {{"instance", instance.id.value},
        {"size_mib", instance.disk_size_mib},
+       {"cloud_properties", instance.disk_cloud_properties},
        {"cpi", instance.cpi},
        {"idempotency_key", services_.settings.director_uuid + "/" + key + "/" + std::to_string(newest)}},
       services_.clock.now());
@@ -161,16 +162,19 @@ DiskRecord InstanceSteps::create_disk(const PlannedInstance& instance, const std
   return disk;
 }
 
-// Asked again with the same key, the cloud names the disk that it made, or makes one now: both go.
 void InstanceSteps::remove_unknown_disks(const std::string& deployment) {
+  for (const auto& step : services_.stores.journal.left_unfinished("create_disk", deployment)) remove_unknown_disk(step);
+}
+
+// Asked again with the same key, the cloud names the disk that it made, or makes one now: both go.
+void InstanceSteps::remove_unknown_disk(const StepRecord& step) {
   auto& stores = services_.stores;
-  for (const auto& step : stores.journal.left_unfinished("create_disk", deployment)) {
-    const auto cloud = vms_.cpi(step.intent.value("cpi", ""));
-    const auto cid = cloud->create_disk(step.intent.value("size_mib", std::int64_t{0}), Json::object(), std::nullopt,
-                                        step.intent.value("idempotency_key", ""));
-    if (!stores.disks.find(cid)) cloud->delete_disk(cid);
-    stores.journal.finish(step.id, {{"disk_cid", ""}}, services_.clock.now());
-  }
+  const auto cloud = vms_.cpi(step.intent.value("cpi", ""));
+  const auto cid = cloud->create_disk(step.intent.value("size_mib", std::int64_t{0}),
+                                      step.intent.value("cloud_properties", Json::object()), std::nullopt,
+                                      step.intent.value("idempotency_key", ""));
+  if (!stores.disks.find(cid)) cloud->delete_disk(cid);
+  stores.journal.finish(step.id, {{"disk_cid", ""}}, services_.clock.now());
 }
 
 void InstanceSteps::attach(const VmRecord& vm, const DiskRecord& disk) {

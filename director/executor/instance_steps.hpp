@@ -36,9 +36,10 @@ class InstanceSteps {
   void apply(const VmRecord& vm, const Json& spec);
   void run_script(const AgentId& agent, const std::string& script, const Json& environment = Json::object());
 
-  // A new disk for an instance: the row is there as soon as the disk is.
   // A create_disk that ended with an error may have made a disk all the same. One that no row knows is deleted.
   void remove_unknown_disks(const std::string& deployment);
+  void remove_unknown_disk(const StepRecord& step);
+  // A new disk for an instance: the row is there as soon as the disk is.
   DiskRecord create_disk(const PlannedInstance& instance, const std::string& deployment, const VmRecord& vm);
   void attach(const VmRecord& vm, const DiskRecord& disk);
   void detach(const VmRecord& vm, const DiskRecord& disk, bool agent_answers);

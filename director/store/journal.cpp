@@ -51,10 +51,18 @@ std::vector<StepRecord> Journal::of_task(TaskId task) {
 }
 
 std::vector<StepRecord> Journal::left_unfinished(const std::string& kind, const std::string& deployment) {
-  return rows::all(db_.run(std::string(columns) +
-                               "WHERE kind = :1 AND outcome IS NULL AND task_id IN (SELECT id FROM tasks WHERE "
-                               "deployment = :2 AND state IN ('done', 'error', 'cancelled', 'timeout')) ORDER BY id",
+  return rows::all(db_.run(std::string(columns) + "WHERE kind = :1 AND outcome IS NULL AND task_id IN (SELECT id FROM tasks "
+                                                  "WHERE deployment = :2 AND state IN ('done', 'error', 'cancelled', "
+                                                  "'timeout')) ORDER BY id",
                            {kind, deployment}),
+                   read);
+}
+
+std::vector<StepRecord> Journal::left_by_deleted(const std::string& kind) {
+  return rows::all(db_.run(std::string(columns) + "WHERE kind = :1 AND outcome IS NULL AND task_id IN (SELECT id FROM tasks "
+                                                  "WHERE deployment NOT IN (SELECT name FROM deployments) AND state IN "
+                                                  "('done', 'error', 'cancelled', 'timeout')) ORDER BY id",
+                           {kind}),
                    read);
 }
 

@@ -262,6 +262,8 @@ class Journal {
   std::vector<StepRecord> of_task(TaskId task);
   // Of tasks of this deployment that are over: nobody knows what came of these steps.
   std::vector<StepRecord> left_unfinished(const std::string& kind, const std::string& deployment);
+  // The same of deployments that are gone.
+  std::vector<StepRecord> left_by_deleted(const std::string& kind);
 
  private:
   sql::Database& db_;

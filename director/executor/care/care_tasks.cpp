@@ -22,7 +22,10 @@ std::vector<RecurringTask> recurring_care(Services& services) {
   return {{"scheduled_orphaned_vm_cleanup", "clean up orphaned vms", 5min,
            [&services] { return !services.stores.orphaned_vms.all().empty(); }},
           {"scheduled_orphaned_disk_cleanup", "clean up orphan disks", 30min,
-           [&services] { return !orphans_past_lifetime(services).empty(); }}};
+           [&services] {
+             return !orphans_past_lifetime(services).empty() ||
+                    !services.stores.journal.left_by_deleted("create_disk").empty();
+           }}};
 }
 
 }  // namespace slipway::director

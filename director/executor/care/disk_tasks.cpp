@@ -154,8 +154,20 @@ std::vector<DiskRecord> orphans_past_lifetime(Services& services) {
 std::string clean_up_orphan_disks(Services& services, TaskContext& task) {
   const auto limit = services.clock.now() - services.settings.orphan_lifetime;
   const auto over = orphans_past_lifetime(services);
+  const auto unknown = services.stores.journal.left_by_deleted("create_disk");
   std::atomic<int> failed{0};
-  TaskContext::Stage stage(task, "Deleting orphan disks", static_cast<int>(over.size()));
+  TaskContext::Stage stage(task, "Deleting orphan disks", static_cast<int>(over.size() + unknown.size()));
+  for (const auto& step : unknown) {
+    task.checkpoint();
+    try {
+      stage.run("Disk of a creation that failed", [&](TaskContext::Step&) {
+        InstanceSteps(services, task).remove_unknown_disk(step);
+      });
+    } catch (const Error& error) {
+      if (error.fault() == Fault::cancelled) throw;
+      ++failed;
+    }
+  }
   parallel_for(over.size(), services.settings.max_parallel, [&](std::size_t i) {
     task.checkpoint();
     try {
@@ -165,7 +177,7 @@ std::string clean_up_orphan_disks(Services& services, TaskContext& task) {
       ++failed;
     }
   });
-  const auto text = "Deleted " + std::to_string(static_cast<int>(over.size()) - failed) + " orphaned disk(s) older than " +
+  const auto text = "Deleted " + std::to_string(static_cast<int>(over.size() + unknown.size()) - failed) + " orphaned disk(s) older than " +
                     to_rfc3339(limit) + ". Failed to delete " + std::to_string(failed) + " disk(s).";
   if (failed > 0) throw Error(Fault::internal, text);
   return text;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "director/executor/bodies.hpp"
 #include "director/executor/instance_steps.hpp"
 #include "test/scenario/director/director_world.hpp"
 
@@ -196,6 +197,27 @@ TEST_CASE("an orphan whose deletion fails is told of, keeps no other, and is tri
   CHECK(world.stores.disks.orphaned().size() == 1);
   world.run_body(director::clean_up_orphan_disks, Json::object());
   CHECK(world.cloud.disks().size() == 1);
+}
+
+// Found by the simulation (seed 93): the deletion was forced and could not look, and nobody looked later.
+TEST_CASE("a disk that a failed create_disk made is deleted in time when its deployment is gone") {
+  DirectorWorld world;
+  world.database.run("INSERT INTO tasks (id, type, state, description, result, username, deployment, context_id, "
+                     "arguments, created_at) VALUES (77, 'create_deployment', 'error', '', '', '', 'dep', '', '{}', 0)");
+  world.cpi.fail_next("create_disk", cpi::CallFault::error_after);
+  CHECK_THROWS_AS(world.deploy(simple_manifest(1), {}, 77), Error);
+  world.cpi.fail_next("create_disk", cpi::CallFault::error_before);
+  world.run(0, [&](director::TaskContext& task) {
+    director::delete_deployment(world.services, task, {.deployment = "dep", .force = true});
+  });
+  CHECK(world.cloud.disks().size() == 1);
+  const auto care = director::recurring_care(world.services);
+  CHECK(std::any_of(care.begin(), care.end(), [](const director::RecurringTask& task) {
+    return task.type == "scheduled_orphaned_disk_cleanup" && task.has_work();
+  }));
+  CHECK(world.run_body(director::clean_up_orphan_disks, Json::object()).starts_with("Deleted 1 orphaned disk(s)"));
+  CHECK(world.cloud.disks().empty());
+  CHECK(world.run_body(director::clean_up_orphan_disks, Json::object()).starts_with("Deleted 0 orphaned disk(s)"));
 }
 
 TEST_CASE("a deleted VM leaves its instance, disk and addresses, and the next repair makes another") {
