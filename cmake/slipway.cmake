@@ -85,12 +85,15 @@ endfunction()
 
 # doctest's main and what every test includes. Tests are compiled longer than they run: nothing in them is optimised.
 set(SLIPWAY_TEST_OPTIONS ${SLIPWAY_COMPILE_OPTIONS} -O0)
+add_library(slipway_test_support STATIC ${PROJECT_SOURCE_DIR}/test/authority.cpp ${PROJECT_SOURCE_DIR}/test/free_port.cpp)
+target_compile_options(slipway_test_support PRIVATE ${SLIPWAY_TEST_OPTIONS})
+target_link_libraries(slipway_test_support PUBLIC slipway_base)
 add_library(slipway_doctest STATIC
   ${PROJECT_SOURCE_DIR}/test/doctest_main.cpp ${PROJECT_SOURCE_DIR}/test/doctest_json.cpp)
 set_source_files_properties(${PROJECT_SOURCE_DIR}/test/doctest_main.cpp
   TARGET_DIRECTORY slipway_doctest PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 target_compile_options(slipway_doctest PRIVATE ${SLIPWAY_TEST_OPTIONS})
-target_link_libraries(slipway_doctest PUBLIC doctest::doctest slipway_base)
+target_link_libraries(slipway_doctest PUBLIC doctest::doctest slipway_test_support slipway_base)
 target_precompile_headers(slipway_doctest PRIVATE ${SLIPWAY_PRECOMPILED} <test/doctest_json.hpp>)
 
 # slipway_test(base_test SUITE unit SOURCES a_test.cpp … DEPENDS targets…)

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -63,5 +64,7 @@ class Client {
 
 std::string url_encode(std::string_view text);  // for one path segment or query value
 std::string url_decode(std::string_view text);
+// What stands behind the "?" of a request's target, decoded.
+std::multimap<std::string, std::string> parse_query(std::string_view text);
 
 }  // namespace slipway::http

@@ -42,20 +42,6 @@ class ConnectionBody final : public BodyReader {
   std::optional<std::uint64_t> length_;
 };
 
-std::multimap<std::string, std::string> parse_query(std::string_view text) {
-  std::multimap<std::string, std::string> query;
-  while (!text.empty()) {
-    std::string pair(text.substr(0, text.find('&')));
-    text.remove_prefix(std::min(text.size(), pair.size() + 1));
-    std::replace(pair.begin(), pair.end(), '+', ' ');
-    const auto equals = std::min(pair.find('='), pair.size());
-    if (pair.empty()) continue;
-    query.emplace(url_decode(pair.substr(0, equals)),
-                  url_decode(pair.substr(std::min(equals + 1, pair.size()))));
-  }
-  return query;
-}
-
 }  // namespace
 
 Connection::Connection(std::shared_ptr<const ConnectionContext> context, std::unique_ptr<Transport> transport,

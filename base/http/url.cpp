@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 
 #include "base/error.hpp"
@@ -40,6 +41,20 @@ std::string url_decode(std::string_view text) {
     i += 2;
   }
   return out;
+}
+
+std::multimap<std::string, std::string> parse_query(std::string_view text) {
+  std::multimap<std::string, std::string> query;
+  while (!text.empty()) {
+    std::string pair(text.substr(0, text.find('&')));
+    text.remove_prefix(std::min(text.size(), pair.size() + 1));
+    std::replace(pair.begin(), pair.end(), '+', ' ');
+    const auto equals = std::min(pair.find('='), pair.size());
+    if (pair.empty()) continue;
+    query.emplace(url_decode(pair.substr(0, equals)),
+                  url_decode(pair.substr(std::min(equals + 1, pair.size()))));
+  }
+  return query;
 }
 
 }  // namespace slipway::http

@@ -49,16 +49,10 @@ std::string event(const std::string& stage, const std::string& step, int index, 
 
 FakeDirector::FakeDirector()
     : folder_((std::filesystem::temp_directory_path() / ("fake-director-" + SystemRandom().hex(8))).string()),
-      ca_(tls::create_ca({.common_name = "director CA"}, std::chrono::hours{24}, clock_.now(), 2048, nullptr,
-                         tls::KeyType::ec_p256)),
       cluster_ca_(tls::create_ca({.common_name = "cluster CA"}, std::chrono::hours{24}, clock_.now(), 2048,
                                  nullptr, tls::KeyType::ec_p256)) {
   std::filesystem::create_directories(folder_);
-  tls::CertificateRequest request;
-  request.subject = {.common_name = "127.0.0.1"};
-  request.alternative_names = {"127.0.0.1"};
-  request.key = tls::KeyType::ec_p256;
-  const auto pair = tls::issue(ca_, request, clock_.now());
+  const auto pair = authority_.issue("127.0.0.1");
   write_file_atomically(folder_ + "/crt", pair.certificate_pem);
   write_file_atomically(folder_ + "/key", pair.private_key_pem.reveal(), 0600);
 

@@ -11,6 +11,7 @@
 #include "base/clock.hpp"
 #include "base/http/server.hpp"
 #include "base/tls.hpp"
+#include "test/authority.hpp"
 
 namespace slipway::cli {
 
@@ -26,7 +27,7 @@ class FakeDirector {
   FakeDirector();
   ~FakeDirector();
   std::string url() const;
-  std::string ca_pem() const { return ca_.certificate_pem; }
+  std::string ca_pem() const { return authority_.ca().certificate_pem; }
 
   void hold(bool on);                              // tasks stand still
   void hold_begun(bool on);                        // tasks stand still once their first instance has begun
@@ -83,7 +84,8 @@ class FakeDirector {
 
   std::string folder_;
   SystemClock clock_;
-  tls::KeyPair ca_, cluster_ca_;
+  const test::Authority authority_{"director CA"};
+  tls::KeyPair cluster_ca_;
   std::map<std::string, Json> certificates_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -1,28 +1,15 @@
 #include "cli/scenario/pks_lab.hpp"
 
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/yaml.hpp"
+#include "test/free_port.hpp"
 
 namespace slipway::cli {
 
 namespace fs = std::filesystem;
-
-int free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  REQUIRE(::bind(socket, reinterpret_cast<sockaddr*>(&address), length) == 0);
-  REQUIRE(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length) == 0);
-  ::close(socket);
-  return ntohs(address.sin_port);
-}
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -82,7 +69,7 @@ void User::set_creds(const Json& creds) const {
   write_file_atomically(home() / "creds.yml", to_yaml(creds), 0600);
 }
 
-Lab::Lab() : port_(free_port()), identity_port_(free_port()) {
+Lab::Lab() : port_(test::free_port()), identity_port_(test::free_port()) {
   write_file_atomically(folder_.path() / "director.ca", director.ca_pem());
   write_file_atomically(folder_.path() / "director.pw", std::string(FakeDirector::password) + "\n", 0600);
   ProcessSpec spec;

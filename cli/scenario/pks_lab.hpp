@@ -69,7 +69,6 @@ class Lab {
   std::unique_ptr<ChildProcess> daemon_;
 };
 
-int free_port();
 bool contains(const std::string& text, const std::string& part);
 // The words of a create-cluster by plan "small".
 std::vector<std::string> create(const std::string& name, bool wait = true, const std::string& plan = "small");

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "cli/scenario/pks_lab.hpp"
+#include "test/free_port.hpp"
 
 namespace slipway::cli {
 
@@ -38,17 +39,10 @@ bool answers(int port) {
 
 }  // namespace
 
-Slapd::Slapd() : port_(free_port()), plain_port_(free_port()) {
-  const SystemClock clock;
-  ca_ = tls::create_ca({.common_name = "LDAP CA"}, std::chrono::hours{24}, clock.now(), 2048, nullptr,
-                       tls::KeyType::ec_p256);
-  tls::CertificateRequest request;
-  request.subject = {.common_name = "127.0.0.1"};
-  request.alternative_names = {"127.0.0.1"};
-  request.key = tls::KeyType::ec_p256;
-  const auto pair = tls::issue(ca_, request, clock.now());
+Slapd::Slapd() : port_(test::free_port()), plain_port_(test::free_port()) {
+  const auto pair = authority_.issue("127.0.0.1");
   const auto& folder = folder_.path();
-  write_file_atomically(folder / "ca", ca_.certificate_pem);
+  write_file_atomically(folder / "ca", ca_pem());
   write_file_atomically(folder / "crt", pair.certificate_pem);
   write_file_atomically(folder / "key", pair.private_key_pem.reveal(), 0600);
   const auto at = [&](const char* name) { return (folder / name).string(); };

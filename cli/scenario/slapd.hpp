@@ -6,6 +6,7 @@
 #include "base/file.hpp"
 #include "base/process.hpp"
 #include "base/tls.hpp"
+#include "test/authority.hpp"
 
 namespace slipway::cli {
 
@@ -25,14 +26,14 @@ class Slapd {
   std::string url() const { return "ldaps://127.0.0.1:" + std::to_string(port_); }
   // Without TLS at first, and no password is taken until it is there.
   std::string start_tls_url() const { return "ldap://127.0.0.1:" + std::to_string(plain_port_); }
-  std::string ca_pem() const { return ca_.certificate_pem; }
+  std::string ca_pem() const { return authority_.ca().certificate_pem; }
 
  private:
   void load(const std::string& ldif);
   void give_to_nobody() const;
   TempDir folder_{"slapd"};
   int port_ = 0, plain_port_ = 0;
-  tls::KeyPair ca_;
+  const test::Authority authority_{"LDAP CA"};
   std::string operators_ = "alana";
   std::unique_ptr<ChildProcess> process_;
 };

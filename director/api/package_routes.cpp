@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/json_text.hpp"
 #include "base/yaml.hpp"
 #include "director/api/routes.hpp"
 #include "director/domain/dependency_key.hpp"
@@ -15,11 +16,6 @@ struct ListedPackage {
   std::vector<std::string> dependencies;
 };
 
-std::string text_of(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 // A package that is described badly matches nothing; the upload will say what is wrong with it.
 std::vector<ListedPackage> listed_packages(Request& request, const char* key) {
   const auto manifest = parse_yaml(text_body(request), "release manifest");
@@ -32,8 +28,8 @@ std::vector<ListedPackage> listed_packages(Request& request, const char* key) {
     throw Error(Fault::invalid, std::string("release manifest: '") + key + "' has to be a list", code::bad_manifest);
   for (const auto& item : *listed) {
     if (!item.is_object()) continue;
-    ListedPackage package{text_of(item, "name"), text_of(item, "version"), text_of(item, "fingerprint"),
-                          text_of(item, "stemcell"), {}};
+    ListedPackage package{text_or_empty(item, "name"), text_or_empty(item, "version"), text_or_empty(item, "fingerprint"),
+                          text_or_empty(item, "stemcell"), {}};
     if (package.version.empty()) package.version = package.fingerprint;
     if (const auto names = item.find("dependencies"); names != item.end() && names->is_array())
       for (const auto& name : *names)

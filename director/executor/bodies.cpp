@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "base/json_text.hpp"
 #include "director/domain/error_codes.hpp"
 #include "director/domain/reader.hpp"
 #include "director/executor/deploy.hpp"
@@ -12,11 +13,6 @@
 namespace slipway::director {
 
 namespace {
-
-std::string text_of(const Json& arguments, const char* key) {
-  const auto found = arguments.find(key);
-  return found == arguments.end() || !found->is_string() ? "" : found->get<std::string>();
-}
 
 bool truth(const Json& query, const char* key) {
   const auto found = query.find(key);
@@ -60,7 +56,7 @@ DeployRequest converging(const DeploymentRecord& deployment) {
 // What a diff answered and `bosh deploy` sends back: the configs the operator was shown.
 ConfigChoice shown_configs(const Json& query) {
   ConfigChoice choice;
-  const auto text = text_of(query, "context");
+  const auto text = text_or_empty(query, "context");
   if (text.empty()) return choice;
   const Json context = parse_json(text, "context");
   Problems problems;
@@ -107,10 +103,10 @@ std::string act(Services& services, TaskContext& task, const std::string& deploy
   const auto options = options_of(arguments);
   return act_on_instance(services, task,
                          {.deployment = deployment,
-                          .instance = InstanceId{text_of(arguments, "instance")},
-                          .action = text_of(arguments, "action"),
+                          .instance = InstanceId{text_or_empty(arguments, "instance")},
+                          .action = text_or_empty(arguments, "action"),
                           .hard = truth(options, "hard"),
-                          .skip_drain = truth(options, "skip_drain") || text_of(options, "skip_drain") == "*",
+                          .skip_drain = truth(options, "skip_drain") || text_or_empty(options, "skip_drain") == "*",
                           .ignore_unresponsive_agent = truth(options, "ignore_unresponsive_agent")});
 }
 
@@ -118,7 +114,7 @@ std::string act(Services& services, TaskContext& task, const std::string& deploy
 
 std::string change_instances(Services& services, JobTemplateCache& templates, TaskContext& task) {
   const auto& arguments = task.task().arguments;
-  const auto deployment = existing(services, text_of(arguments, "deployment"));
+  const auto deployment = existing(services, text_or_empty(arguments, "deployment"));
   if (truth(options_of(arguments), "no_converge")) return act(services, task, deployment.name);
   if (deployment.manifest.empty()) {
     throw Error(
@@ -129,9 +125,9 @@ std::string change_instances(Services& services, JobTemplateCache& templates, Ta
   auto request = converging(deployment);
   request.options = deploy_options(options_of(arguments));
   auto& options = request.options;
-  options.only_group = text_of(arguments, "group") == "*" ? "" : text_of(arguments, "group");
-  options.only_instance = text_of(arguments, "instance");
-  const auto state = text_of(arguments, "state");
+  options.only_group = text_or_empty(arguments, "group") == "*" ? "" : text_or_empty(arguments, "group");
+  options.only_instance = text_or_empty(arguments, "instance");
+  const auto state = text_or_empty(arguments, "state");
   if (state == "recreate") {
     options.recreate = true;
   } else if (state == "restart") {
@@ -149,17 +145,17 @@ DeployOptions deploy_options(const Json& query) {
   options.fix = truth(query, "fix");
   options.dry_run = truth(query, "dry_run");
   options.recreate_persistent_disks = truth(query, "recreate_persistent_disks");
-  options.skip_drain = comma_list(text_of(query, "skip_drain"));
+  options.skip_drain = comma_list(text_or_empty(query, "skip_drain"));
   Problems problems;
   for (auto [key, target] :
        {std::pair{"canaries", &options.canaries}, std::pair{"max_in_flight", &options.max_in_flight}}) {
-    const auto text = text_of(query, key);
+    const auto text = text_or_empty(query, key);
     if (text.empty()) continue;
     if (!Amount::parse(text))
       problems.add(key, "is '" + text + "'; a number or a percentage such as 2 or 30% is allowed", 40005);
     *target = text;
   }
-  if (const auto before = text_of(query, "recreate_vms_created_before"); !before.empty()) {
+  if (const auto before = text_or_empty(query, "recreate_vms_created_before"); !before.empty()) {
     options.recreate_vms_created_before = parse_rfc3339(before);
   }
   problems.throw_if_any("options");
@@ -169,14 +165,14 @@ DeployOptions deploy_options(const Json& query) {
 void register_deployment_tasks(TaskQueue& queue, Services& all, JobTemplateCache& templates) {
   const auto add = held_types(queue, all);
   add("create_deployment", [&](Services& services, TaskContext& task) {
-    DeployRequest request{.manifest = text_of(task.task().arguments, "manifest"),
+    DeployRequest request{.manifest = text_or_empty(task.task().arguments, "manifest"),
                           .options = deploy_options(options_of(task.task().arguments)),
                           .configs = shown_configs(options_of(task.task().arguments))};
     return deploy(services, templates, task, std::move(request));
   });
   add("delete_deployment", [](Services& services, TaskContext& task) {
     const auto& arguments = task.task().arguments;
-    const DeleteRequest request{.deployment = text_of(arguments, "name"),
+    const DeleteRequest request{.deployment = text_or_empty(arguments, "name"),
                                 .force = truth(arguments, "force"),
                                 .delete_disks = truth(arguments, "delete_disks")};
     return recorded(services, task, {"delete", "deployment", request.deployment, request.deployment},
@@ -187,11 +183,11 @@ void register_deployment_tasks(TaskQueue& queue, Services& all, JobTemplateCache
   add("export_release", [](Services& services, TaskContext& task) {
     const auto& arguments = task.task().arguments;
     return export_release(services, task,
-                          {.deployment = text_of(arguments, "deployment"),
-                           .release = text_of(arguments, "release"),
-                           .version = text_of(arguments, "version"),
-                           .stemcell_os = text_of(arguments, "stemcell_os"),
-                           .stemcell_version = text_of(arguments, "stemcell_version"),
+                          {.deployment = text_or_empty(arguments, "deployment"),
+                           .release = text_or_empty(arguments, "release"),
+                           .version = text_or_empty(arguments, "version"),
+                           .stemcell_os = text_or_empty(arguments, "stemcell_os"),
+                           .stemcell_version = text_or_empty(arguments, "stemcell_version"),
                            .sha256 = truth(arguments, "sha256"),
                            .jobs = arguments.value("jobs", std::vector<std::string>())});
   });
@@ -199,7 +195,7 @@ void register_deployment_tasks(TaskQueue& queue, Services& all, JobTemplateCache
       "fetch_instances",
       [](Services& services, TaskContext& task) {
         const auto& arguments = task.task().arguments;
-        list_instances(services, task, existing(services, text_of(arguments, "deployment")).name,
+        list_instances(services, task, existing(services, text_or_empty(arguments, "deployment")).name,
                        truth(arguments, "only_with_vm"));
         return std::string();
       },

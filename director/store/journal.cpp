@@ -51,18 +51,20 @@ std::vector<StepRecord> Journal::of_task(TaskId task) {
 }
 
 std::vector<StepRecord> Journal::left_unfinished(const std::string& kind, const std::string& deployment) {
-  return rows::all(db_.run(std::string(columns) + "WHERE kind = :1 AND outcome IS NULL AND task_id IN (SELECT id FROM tasks "
-                                                  "WHERE deployment = :2 AND state IN ('done', 'error', 'cancelled', "
-                                                  "'timeout')) ORDER BY id",
-                           {kind, deployment}),
-                   read);
+  return left(kind, "deployment = :2", {deployment});
 }
 
 std::vector<StepRecord> Journal::left_by_deleted(const std::string& kind) {
+  return left(kind, "deployment NOT IN (SELECT name FROM deployments)", {});
+}
+
+// `which`: a condition on tasks; `values` are those it names, from :2 on.
+std::vector<StepRecord> Journal::left(const std::string& kind, const std::string& which,
+                                      std::vector<sql::Value> values) {
+  values.insert(values.begin(), kind);
   return rows::all(db_.run(std::string(columns) + "WHERE kind = :1 AND outcome IS NULL AND task_id IN (SELECT id FROM tasks "
-                                                  "WHERE deployment NOT IN (SELECT name FROM deployments) AND state IN "
-                                                  "('done', 'error', 'cancelled', 'timeout')) ORDER BY id",
-                           {kind}),
+                               "WHERE " + which + " AND state IN " + std::string(rows::final_task_states) + ") ORDER BY id",
+                           values),
                    read);
 }
 

@@ -13,6 +13,9 @@
 // 0 and 1, structures as JSON text.
 namespace slipway::director::rows {
 
+// The states of tasks that are over, as a list of SQL: is_final() of director/tasks/task.hpp.
+inline constexpr std::string_view final_task_states = "('done', 'error', 'cancelled', 'timeout')";
+
 inline sql::Value value(Timestamp time) { return std::int64_t{time.time_since_epoch().count()}; }
 inline sql::Value value(const std::optional<Timestamp>& time) {
   if (!time) return nullptr;

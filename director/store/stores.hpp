@@ -266,6 +266,7 @@ class Journal {
   std::vector<StepRecord> left_by_deleted(const std::string& kind);
 
  private:
+  std::vector<StepRecord> left(const std::string& kind, const std::string& which, std::vector<sql::Value> values);
   sql::Database& db_;
 };
 

@@ -147,7 +147,7 @@ struct Locks::State {
   void forget_left_behind() {
     try {
       db.run("DELETE FROM locks WHERE expires_at < :1 AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.id = task_id AND "
-             "t.state NOT IN ('done', 'error', 'cancelled', 'timeout'))",
+             "t.state NOT IN " + std::string(rows::final_task_states) + ")",
              {rows::value(clock.now())});
     } catch (const std::exception&) {
       // There is another time.
@@ -239,8 +239,8 @@ std::unique_ptr<Locks::Held> Locks::acquire(const std::string& name, TaskId task
 
 std::vector<LockRecord> Locks::all() {
   return rows::all(state_->db.run("SELECT l.name, l.task_id, l.holder, l.expires_at FROM locks l LEFT JOIN tasks t ON "
-                                  "t.id = l.task_id WHERE t.state IS NULL OR t.state NOT IN ('done', 'error', "
-                                  "'cancelled', 'timeout') ORDER BY l.name"),
+                                  "t.id = l.task_id WHERE t.state IS NULL OR t.state NOT IN " +
+                                  std::string(rows::final_task_states) + " ORDER BY l.name"),
                    [](const sql::Row& row) {
                      return LockRecord{row.text("name"), row.integer("task_id"), row.text("holder"),
                                        rows::time(row, "expires_at")};

@@ -201,7 +201,7 @@ void Tasks::let_go(const std::string& director) {
 }
 
 std::size_t Tasks::remove_old(std::size_t keep_per_type, std::optional<Timestamp> older_than) {
-  constexpr std::string_view finished = "state IN ('done', 'error', 'cancelled', 'timeout')";
+  const auto finished = "state IN " + std::string(rows::final_task_states);
   std::vector<sql::Value> values = {static_cast<std::int64_t>(keep_per_type)};
   std::string age;
   if (older_than) {
@@ -211,7 +211,7 @@ std::size_t Tasks::remove_old(std::size_t keep_per_type, std::optional<Timestamp
   const auto ids = rows::all(
       db_.run("SELECT id FROM (SELECT id, finished_at, ROW_NUMBER() OVER (PARTITION BY type ORDER BY id DESC) AS place "
               "FROM tasks WHERE " +
-                  std::string(finished) + ") AS ranked WHERE place > :1" + age + " ORDER BY id LIMIT 10000",
+                  finished + ") AS ranked WHERE place > :1" + age + " ORDER BY id LIMIT 10000",
               values),
       [](const sql::Row& row) { return row.integer("id"); });
   for (const auto id : ids) {
@@ -220,7 +220,7 @@ std::size_t Tasks::remove_old(std::size_t keep_per_type, std::optional<Timestamp
     std::filesystem::remove_all(std::filesystem::path(output_path(id, "event")).parent_path(), ignored);
     db_.transaction([&](sql::Session& session) {
       session.run("DELETE FROM steps WHERE task_id = :1", {id});
-      session.run("DELETE FROM tasks WHERE id = :1 AND " + std::string(finished), {id});
+      session.run("DELETE FROM tasks WHERE id = :1 AND " + finished, {id});
     });
   }
   return ids.size();

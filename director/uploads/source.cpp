@@ -6,6 +6,7 @@
 
 #include "base/digest.hpp"
 #include "base/http/client.hpp"
+#include "base/json_text.hpp"
 
 namespace slipway::director {
 namespace {
@@ -15,11 +16,6 @@ namespace fs = std::filesystem;
 constexpr int max_redirects = 9;
 constexpr int download_failed = 100001;
 constexpr int nothing_there = 100002;
-
-std::string text_of(const Json& arguments, const char* key) {
-  const auto found = arguments.find(key);
-  return found != arguments.end() && found->is_string() ? found->get<std::string>() : "";
-}
 
 // user:password@ goes into a header and is never shown.
 struct Url {
@@ -124,7 +120,7 @@ fs::path fetch_location(TaskContext& task, const std::string& location, const st
 }  // namespace
 
 UploadedFile::~UploadedFile() {
-  const auto path = text_of(task_.task().arguments, "path");
+  const auto path = text_or_empty(task_.task().arguments, "path");
   if (path.empty() || task_.cancelled()) return;
   std::error_code ignored;
   fs::remove_all(path, ignored);
@@ -133,10 +129,10 @@ UploadedFile::~UploadedFile() {
 fs::path fetch_source(TaskContext& task, const fs::path& folder, TaskContext::Stage& stage, const std::string& what,
                       int mismatch) {
   const auto& arguments = task.task().arguments;
-  const auto location = text_of(arguments, "location");
+  const auto location = text_or_empty(arguments, "location");
   if (!location.empty())
-    return fetch_location(task, location, text_of(arguments, "sha1"), folder, stage, what, mismatch);
-  fs::path path = text_of(arguments, "path");
+    return fetch_location(task, location, text_or_empty(arguments, "sha1"), folder, stage, what, mismatch);
+  fs::path path = text_or_empty(arguments, "path");
   if (!fs::exists(path)) throw Error(Fault::invalid, "the uploaded file is gone; upload it again");
   return path;
 }

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/digest.hpp"
+#include "base/json_text.hpp"
 #include "base/yaml.hpp"
 
 namespace slipway::health {
@@ -17,11 +18,6 @@ Fault fault_of(int status) {
   if (status == 404) return Fault::not_found;
   if (status == 429 || status >= 500) return Fault::retryable;
   return Fault::invalid;
-}
-
-std::string text_or_empty(const Json& object, const char* key) {
-  const auto value = object.find(key);
-  return value != object.end() && value->is_string() ? value->get<std::string>() : "";
 }
 
 std::string description_of(const http::ClientResponse& response) {

@@ -98,10 +98,8 @@ http::Response ApiFixture::send(const std::string& user, const std::string& meth
   request.method = method;
   request.target = target;
   request.path = http::url_decode(target.substr(0, target.find('?')));
-  if (const auto question = target.find('?'); question != std::string::npos) {
-    const auto pair = target.substr(question + 1);
-    request.query.emplace(pair.substr(0, pair.find('=')), pair.substr(pair.find('=') + 1));
-  }
+  if (const auto question = target.find('?'); question != std::string::npos)
+    request.query = http::parse_query(target.substr(question + 1));
   request.remote_address = "10.0.0.9";
   if (!user.empty()) request.headers["Authorization"] = "Bearer " + parts_->tokens_by_user.at(user);
   request.body = std::make_shared<TextBody>(body.is_null() ? "" : dump(body));

@@ -30,6 +30,18 @@ struct Fixture {
   AuditLog::Verdict verdict() { return AuditLog::verify(file, database); }
 };
 
+// From four threads at once.
+void append_a_hundred(AuditLog& one, AuditLog& other) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 25; ++i)
+        (t % 2 == 0 ? one : other).append({"u", "", "GET /x", "", "done", 200}, i % 5 == 0);
+    });
+  }
+  for (auto& thread : threads) thread.join();
+}
+
 }  // namespace
 
 TEST_CASE("what was done is a chain of lines that holds, over restarts as well") {
@@ -113,14 +125,7 @@ TEST_CASE("a line torn by a crash is taken off and that is noted, and an end tha
 TEST_CASE("several writers at once, in this process and others, make one chain") {
   Fixture f;
   AuditLog one(f.file, f.database, f.clock), other(f.file, f.database, f.clock);
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&, t] {
-      for (int i = 0; i < 25; ++i)
-        (t % 2 == 0 ? one : other).append({"u", "", "GET /x", "", "done", 200}, i % 5 == 0);
-    });
-  }
-  for (auto& thread : threads) thread.join();
+  append_a_hundred(one, other);
   CHECK(f.verdict().problem == "");
   CHECK(f.verdict().entries == 100);
 }
@@ -176,14 +181,7 @@ TEST_CASE("a log that has become large goes on in another file, and the chain wi
 TEST_CASE("several writers begin new files at the same time, and none of their lines is lost") {
   Fixture f;
   AuditLog one(f.file, f.database, f.clock, 1500), other(f.file, f.database, f.clock, 1500);
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&, t] {
-      for (int i = 0; i < 25; ++i)
-        (t % 2 == 0 ? one : other).append({"u", "", "GET /x", "", "done", 200}, i % 5 == 0);
-    });
-  }
-  for (auto& thread : threads) thread.join();
+  append_a_hundred(one, other);
   CHECK(f.verdict().problem == "");
   CHECK(f.verdict().entries == 100);
 }

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/digest.hpp"
+#include "base/json_text.hpp"
 
 namespace slipway::pks {
 
@@ -39,11 +40,6 @@ std::int64_t task_in_location(const http::ClientResponse& response) {
   }
   if (id == 0) throw Error(Fault::outcome_unknown, "the director did not name its task");
   return id;
-}
-
-std::string text_or_empty(const Json& object, const char* key) {
-  const auto value = object.find(key);
-  return value != object.end() && value->is_string() ? value->get<std::string>() : "";
 }
 
 DirectorTask task_of(const Json& json) {

@@ -97,6 +97,12 @@ struct Entry {
   std::string dn, name;
 };
 
+Connection searcher(const DirectorySettings& settings, const Secret& password) {
+  auto connection = connected(settings);
+  require(bound(connection.get(), settings.bind_dn, password), "logging in as ldap.bind_dn");
+  return connection;
+}
+
 std::optional<Entry> only_user(LDAP* connection, const DirectorySettings& settings, const std::string& name) {
   const auto found = searched(connection, settings.user_base, filled(settings.user_filter, "{username}", name),
                               settings.user_attribute.c_str(), 2, "looking for a user");
@@ -171,9 +177,8 @@ Directory::Directory(DirectorySettings settings) : settings_(std::move(settings)
 std::optional<DirectoryUser> Directory::authenticate(const std::string& name, const Secret& password) const {
   // A bind with an empty password succeeds and proves nothing (RFC 4513, 5.1.2).
   if (name.empty() || password.empty()) return std::nullopt;
-  const auto searcher = connected(settings_);
-  require(bound(searcher.get(), settings_.bind_dn, bind_password_), "logging in as ldap.bind_dn");
-  const auto user = only_user(searcher.get(), settings_, name);
+  const auto connection = searcher(settings_, bind_password_);
+  const auto user = only_user(connection.get(), settings_, name);
   if (!user) return std::nullopt;
   const auto code = bound(connected(settings_).get(), user->dn, password);
   // What a server says of an account that is locked, or of a password policy, is a refusal as well.
@@ -181,16 +186,15 @@ std::optional<DirectoryUser> Directory::authenticate(const std::string& name, co
       code == LDAP_INSUFFICIENT_ACCESS || code == LDAP_CONSTRAINT_VIOLATION || code == LDAP_NO_SUCH_OBJECT)
     return std::nullopt;
   require(code, "logging in as a user");
-  return rights_of(searcher.get(), settings_, *user);
+  return rights_of(connection.get(), settings_, *user);
 }
 
 std::optional<DirectoryUser> Directory::find(const std::string& name) const {
   if (name.empty()) return std::nullopt;
-  const auto searcher = connected(settings_);
-  require(bound(searcher.get(), settings_.bind_dn, bind_password_), "logging in as ldap.bind_dn");
-  const auto user = only_user(searcher.get(), settings_, name);
+  const auto connection = searcher(settings_, bind_password_);
+  const auto user = only_user(connection.get(), settings_, name);
   if (!user) return std::nullopt;
-  return rights_of(searcher.get(), settings_, *user);
+  return rights_of(connection.get(), settings_, *user);
 }
 
 }  // namespace slipway::pks

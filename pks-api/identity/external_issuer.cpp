@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/file.hpp"
+#include "base/json_text.hpp"
 #include "pks-api/identity/identity.hpp"
 #include "pks-api/identity/jws.hpp"
 
@@ -12,11 +13,6 @@ namespace {
 
 constexpr std::size_t max_token_bytes = 16u << 10;  // some issuers name hundreds of groups
 constexpr std::int64_t clock_skew_seconds = 60;     // for what is to begin; what ends has ended
-
-std::string text(const Json& object, const std::string& key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
 
 // RFC 7519: one text or a list of them.
 std::vector<std::string> texts(const Json& object, const std::string& key) {
@@ -84,14 +80,14 @@ std::optional<ExternalIssuer::User> ExternalIssuer::user_of(const std::string& c
   }
   const auto& claims = token.body;
   const auto audiences = texts(claims, "aud");
-  const auto name = text(claims, settings_.user_claim);
+  const auto name = text_or_empty(claims, settings_.user_claim);
   // An address that nobody has proved is anybody's.
   const bool is_proved = settings_.user_claim != "email" || claims.value("email_verified", Json(true)) == Json(true);
-  if (text(claims, "iss") != settings_.url || !is_valid_now(claims) || !is_proved || !may_be_user(name) ||
+  if (text_or_empty(claims, "iss") != settings_.url || !is_valid_now(claims) || !is_proved || !may_be_user(name) ||
       std::find(audiences.begin(), audiences.end(), settings_.audience) == audiences.end()) {
     return std::nullopt;
   }
-  const auto keys = keys_.with_id(text(token.header, "kid"));
+  const auto keys = keys_.with_id(text_or_empty(token.header, "kid"));
   const bool is_signed = std::any_of(keys.begin(), keys.end(), [&](const Json& key) {
     try {
       return is_signed_by(token, key);

@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/http/client.hpp"
+#include "base/json_text.hpp"
 
 namespace slipway::pks {
 
@@ -24,11 +25,6 @@ std::vector<Json> chosen(const std::vector<Json>& keys, const std::string& id) {
   std::copy_if(keys.begin(), keys.end(), std::back_inserter(found),
                [&](const Json& key) { return key.value("kid", Json()) == Json(id); });
   return found;
-}
-
-std::string text(const Json& object, const char* key) {
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 }  // namespace
@@ -77,9 +73,9 @@ IssuerKeys::Snapshot IssuerKeys::fetch() const {
   auto base = issuer_url_;
   while (base.ends_with('/')) base.pop_back();
   const auto discovery = get(base + "/.well-known/openid-configuration");
-  if (text(discovery, "issuer") != issuer_url_)
+  if (text_or_empty(discovery, "issuer") != issuer_url_)
     throw Error(Fault::invalid, "the document of " + issuer_url_ + " is of another issuer");
-  const auto document = get(text(discovery, "jwks_uri"));
+  const auto document = get(text_or_empty(discovery, "jwks_uri"));
   const auto keys = document.is_object() ? document.find("keys") : document.end();
   if (keys == document.end() || !keys->is_array() || keys->size() > max_keys)
     throw Error(Fault::invalid, "the issuer's jwks_uri has no list of at most " + std::to_string(max_keys) + " keys");

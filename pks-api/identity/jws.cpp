@@ -6,6 +6,7 @@
 
 #include "base/digest.hpp"
 #include "base/error.hpp"
+#include "base/json_text.hpp"
 
 namespace slipway::pks {
 
@@ -18,15 +19,10 @@ struct Release {
   void operator()(cjose_jws_t* token) const { cjose_jws_release(token); }
 };
 
-std::string text(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 std::string algorithm_of(const Json& key) {
-  if (text(key, "kty") == "EC") return text(key, "crv") == "P-256" ? "ES256" : "";
-  if (text(key, "kty") != "RSA") return "";
-  auto modulus = base64url_decode(text(key, "n"));
+  if (text_or_empty(key, "kty") == "EC") return text_or_empty(key, "crv") == "P-256" ? "ES256" : "";
+  if (text_or_empty(key, "kty") != "RSA") return "";
+  auto modulus = base64url_decode(text_or_empty(key, "n"));
   modulus.erase(0, modulus.find_first_not_of('\0'));
   return modulus.size() >= least_modulus_bytes ? "RS256" : "";
 }
@@ -52,9 +48,9 @@ UnverifiedJws parse_jws(const std::string& compact) {
 
 bool is_signed_by(const UnverifiedJws& token, const Json& key) {
   const auto algorithm = algorithm_of(key);
-  if (algorithm.empty() || text(token.header, "alg") != algorithm) return false;
-  if (key.contains("alg") && text(key, "alg") != algorithm) return false;
-  if (key.contains("use") && text(key, "use") != "sig") return false;
+  if (algorithm.empty() || text_or_empty(token.header, "alg") != algorithm) return false;
+  if (key.contains("alg") && text_or_empty(key, "alg") != algorithm) return false;
+  if (key.contains("use") && text_or_empty(key, "use") != "sig") return false;
   // The library gets what the signature needs and nothing else of what the issuer wrote.
   Json needed = {{"kty", key.at("kty")}};
   for (const auto* name : {"n", "e", "crv", "x", "y"}) {

@@ -21,14 +21,7 @@ std::string TestKey::sign(const Json& claims, const Json& header) const {
 }
 
 TestIssuer::TestIssuer() {
-  const SystemClock clock;
-  ca_ = tls::create_ca({.common_name = "issuer CA"}, std::chrono::hours{24}, clock.now(), 2048, nullptr,
-                       tls::KeyType::ec_p256);
-  tls::CertificateRequest request;
-  request.subject = {.common_name = "127.0.0.1"};
-  request.alternative_names = {"127.0.0.1"};
-  request.key = tls::KeyType::ec_p256;
-  const auto pair = tls::issue(ca_, request, clock.now());
+  const auto pair = authority_.issue("127.0.0.1");
   http::ServerConfig config;
   config.certificate_file = (folder_.path() / "crt").string();
   config.private_key_file = (folder_.path() / "key").string();

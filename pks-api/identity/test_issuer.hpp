@@ -8,6 +8,7 @@
 #include "base/file.hpp"
 #include "base/http/server.hpp"
 #include "base/tls.hpp"
+#include "test/authority.hpp"
 
 namespace slipway::pks {
 
@@ -31,7 +32,7 @@ class TestIssuer {
   TestIssuer();
   ~TestIssuer();
   std::string url() const { return "https://127.0.0.1:" + std::to_string(server_->port()) + "/realms/lab"; }
-  std::string ca_pem() const { return ca_.certificate_pem; }
+  std::string ca_pem() const { return authority_.ca().certificate_pem; }
   void publish(std::vector<Json> keys);
   void be_away(bool on);
   void claim_to_be(const std::string& issuer);  // in its document
@@ -42,7 +43,7 @@ class TestIssuer {
  private:
   http::Response answer(http::Request& request);
 
-  tls::KeyPair ca_;
+  const test::Authority authority_{"issuer CA"};
   TempDir folder_{"issuer"};
   std::mutex mutex_;
   std::vector<Json> keys_;

@@ -1,7 +1,5 @@
 #include <doctest/doctest.h>
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -17,6 +15,8 @@
 #include "director/templates/renderer.hpp"
 #include "releases/format/create.hpp"
 #include "releases/format/tarball.hpp"
+#include "test/authority.hpp"
+#include "test/free_port.hpp"
 
 // The job as the director renders it, driven by its scripts, sends to a real rsyslogd: ours by OpenSSL, the server by
 // GnuTLS.
@@ -48,37 +48,13 @@ void wait_until(const std::string& what, const std::function<bool()>& is_so) {
   REQUIRE(is_so());
 }
 
-int free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  REQUIRE(::bind(socket, reinterpret_cast<sockaddr*>(&address), length) == 0);
-  REQUIRE(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length) == 0);
-  ::close(socket);
-  return ntohs(address.sin_port);
-}
-
-struct Authority {
-  tls::KeyPair ca = tls::create_ca({.common_name = "syslog CA"}, std::chrono::hours{24}, SystemClock().now(), 2048,
-                                   nullptr, tls::KeyType::ec_p256);
-  tls::KeyPair issue(const std::string& name) const {
-    tls::CertificateRequest request;
-    request.subject = {.common_name = name};
-    request.alternative_names = {name};
-    request.key = tls::KeyType::ec_p256;
-    return tls::issue(ca, request, SystemClock().now());
-  }
-};
-
 // A syslog server of a certificate on a port of the loopback; it keeps what it was sent, a message a line.
 class Server {
  public:
-  Server(int port, const Authority& authority, const std::string& name) {
+  Server(int port, const test::Authority& authority, const std::string& name) {
     const auto pair = authority.issue(name);
     const auto at = [this](const char* file) { return (folder_.path() / file).string(); };
-    write_file_atomically(at("ca"), authority.ca.certificate_pem);
+    write_file_atomically(at("ca"), authority.ca().certificate_pem);
     write_file_atomically(at("crt"), pair.certificate_pem);
     write_file_atomically(at("key"), pair.private_key_pem.reveal(), 0600);
     write_file_atomically(at("conf"), "global(workDirectory=\"" + folder_.path().string() +
@@ -172,15 +148,15 @@ class Node {
   TempDir folder_{"syslog-node"};
 };
 
-Json settings(int port, const Authority& authority) {
-  return {{"address", "127.0.0.1"}, {"port", port}, {"ca_cert", authority.ca.certificate_pem}, {"permitted_peer", "logs.lab"}};
+Json settings(int port, const test::Authority& authority) {
+  return {{"address", "127.0.0.1"}, {"port", port}, {"ca_cert", authority.ca().certificate_pem}, {"permitted_peer", "logs.lab"}};
 }
 
 }  // namespace
 
 TEST_CASE("what jobs write arrives, with where it is from") {
-  const Authority authority;
-  const auto port = free_port();
+  const test::Authority authority("syslog CA");
+  const auto port = test::free_port();
   const Server server(port, authority, "logs.lab");
   Node node(settings(port, authority));
   node.log("etcd", "a member \"joined\" \\ ]");
@@ -199,8 +175,8 @@ TEST_CASE("what jobs write arrives, with where it is from") {
 }
 
 TEST_CASE("what the server does not take waits, over a restart too") {
-  const Authority authority;
-  const auto port = free_port();
+  const test::Authority authority("syslog CA");
+  const auto port = test::free_port();
   Node node(settings(port, authority));
   node.log("etcd", "first");
   node.stop();
@@ -215,11 +191,11 @@ TEST_CASE("what the server does not take waits, over a restart too") {
 }
 
 TEST_CASE("a server of another CA, or of another name, is told nothing") {
-  const Authority authority, stranger;
-  const auto port = free_port();
+  const test::Authority authority("syslog CA"), stranger("another CA");
+  const auto port = test::free_port();
   Node node(settings(port, authority));
   node.log("etcd", "only for logs.lab");
-  const auto refused = [&](const Authority& who, const std::string& name) {
+  const auto refused = [&](const test::Authority& who, const std::string& name) {
     const Server impostor(port, who, name);
     wait_until("it was tried", [&] { return impostor.was_broken_off(); });
     CHECK(impostor.received() == "");
@@ -231,7 +207,7 @@ TEST_CASE("a server of another CA, or of another name, is told nothing") {
 }
 
 TEST_CASE("settings that cannot be meant fail before anything is touched") {
-  const Authority authority;
+  const test::Authority authority("syslog CA");
   const auto refused = [&](const char* key, const Json& value, const std::string& part) {
     auto given = settings(6514, authority);
     given[key] = value;

@@ -6,9 +6,7 @@
 // Each agent beats once a second and dies at a moment of its own; of beats, probes and answers the share
 // is lost. Prints in milliseconds: median, 99th percentile and longest time from death to call, the floor
 // (3 x 1 s), and how many were called that were not dead.
-#include <arpa/inet.h>
 #include <nats/nats.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +19,7 @@
 #include "health-monitor/detect/heartbeat_intake.hpp"
 #include "health-monitor/worker.hpp"
 #include "stemcells/agent/protocol/protocol.hpp"
+#include "test/free_port.hpp"
 
 using namespace slipway;
 using namespace slipway::health;
@@ -35,18 +34,6 @@ constexpr auto deaths_within = 10s;
 
 void check(natsStatus status) {
   if (status != NATS_OK) throw Error(Fault::internal, natsStatus_GetText(status));
-}
-
-int free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), length) != 0) throw Error(Fault::internal, "no port");
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
-  ::close(fd);
-  return ntohs(address.sin_port);
 }
 
 // All agents on one connection, on one thread but for the answers to probes.
@@ -148,7 +135,7 @@ struct CountingHands final : Hands {
 };
 
 int measure(int count, int loss_percent) {
-  const int port = free_port();
+  const int port = test::free_port();
   ChildProcess::Options options;
   options.argv = {"/usr/sbin/nats-server", "-a", "127.0.0.1", "-p", std::to_string(port)};
   options.pipe_stdio = false;

@@ -6,10 +6,8 @@
 // Prints the processor time in milliseconds of monitor, bare subscriber and Ruby's parser (the latter
 // only parses), for the same heartbeats; and the monitor's share of a core, in percent, while the agents
 // beat once a second for ten seconds.
-#include <arpa/inet.h>
 #include <nats/nats.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +23,7 @@
 #include "health-monitor/detect/heartbeat_intake.hpp"
 #include "health-monitor/worker.hpp"
 #include "stemcells/agent/protocol/protocol.hpp"
+#include "test/free_port.hpp"
 
 using namespace slipway;
 using namespace slipway::health;
@@ -45,18 +44,6 @@ double processor_ms() {
 
 void check(natsStatus status) {
   if (status != NATS_OK) fail(natsStatus_GetText(status));
-}
-
-int free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), length) != 0) fail("no port");
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
-  ::close(fd);
-  return ntohs(address.sin_port);
 }
 
 std::string id_of(int agent) {
@@ -112,7 +99,7 @@ struct Sender {
 
 class Bench {
  public:
-  Bench(int agents, long messages) : agents_(agents), messages_(messages), port_(free_port()) {
+  Bench(int agents, long messages) : agents_(agents), messages_(messages), port_(test::free_port()) {
     ChildProcess::Options options;
     options.argv = {"/usr/sbin/nats-server", "-a", "127.0.0.1", "-p", std::to_string(port_)};
     options.pipe_stdio = false;

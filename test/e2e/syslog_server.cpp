@@ -1,9 +1,8 @@
 #include "test/e2e/syslog_server.hpp"
 
-#include "base/clock.hpp"
 #include "base/file.hpp"
-#include "base/tls.hpp"
 #include "base/yaml.hpp"
+#include "test/authority.hpp"
 
 namespace slipway::test {
 
@@ -25,15 +24,9 @@ std::string SyslogServer::received() const {
 }
 
 void SyslogServer::start() {
-  const auto now = SystemClock().now();
-  const auto ca = tls::create_ca({.common_name = "syslog CA"}, std::chrono::hours{24}, now, 2048, nullptr,
-                                 tls::KeyType::ec_p256);
-  ca_pem_ = ca.certificate_pem;
-  tls::CertificateRequest request;
-  request.subject = {.common_name = "logs.lab"};
-  request.alternative_names = {"logs.lab"};
-  request.key = tls::KeyType::ec_p256;
-  const auto pair = tls::issue(ca, request, now);
+  const Authority authority("syslog CA");
+  ca_pem_ = authority.ca().certificate_pem;
+  const auto pair = authority.issue("logs.lab");
   const auto at = [this](const char* file) { return (folder_ / file).string(); };
   write_file_atomically(at("ca"), ca_pem_);
   write_file_atomically(at("crt"), pair.certificate_pem);

@@ -50,18 +50,7 @@ http::Request as_received(const http::ClientRequest& sent, const std::string& us
   request.target = sent.target;
   const auto question = sent.target.find('?');
   request.path = http::url_decode(sent.target.substr(0, question));
-  if (question != std::string::npos) {
-    const auto query = sent.target.substr(question + 1) + "&";
-    for (std::size_t at = 0; at < query.size();) {
-      const auto end = query.find('&', at);
-      const auto pair = query.substr(at, end - at);
-      const auto equals = pair.find('=');
-      if (!pair.empty())
-        request.query.emplace(pair.substr(0, equals),
-                              equals == std::string::npos ? "" : http::url_decode(pair.substr(equals + 1)));
-      at = end + 1;
-    }
-  }
+  if (question != std::string::npos) request.query = http::parse_query(sent.target.substr(question + 1));
   request.headers = sent.headers;
   request.headers["Authorization"] = "bearer " + cached_token(user, scope);
   request.body = std::make_shared<TextReader>(sent.body);

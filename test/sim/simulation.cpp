@@ -13,25 +13,13 @@ namespace {
 
 constexpr auto look_every = 20s;  // whether all is at rest
 
-constexpr const char* cloud_config = R"(
-azs: [{name: z1, cloud_properties: {host: h1}}, {name: z2, cloud_properties: {host: h2}}, {name: z3, cloud_properties: {host: h3}}]
-vm_types: [{name: small, cloud_properties: {cpu: 1, ram: 256}}]
-disk_types: []
-networks:
-- name: default
-  type: manual
-  subnets:
-  - {range: 10.9.0.0/24, gateway: 10.9.0.1, azs: [z1, z2, z3], dns: [10.9.0.1], reserved: [10.9.0.2 - 10.9.0.9], cloud_properties: {bridge: b0}}
-compilation: {workers: 1, az: z1, network: default, vm_type: small}
-)";
-
 // Three instances that run. Made once: every world begins as a copy of it.
 std::unique_ptr<test::DirectorWorld> first_ground() {
   static std::mutex mutex;
   static const auto made = [] {
     auto ground = std::make_unique<test::DirectorWorld>();
     ground->services.settings.max_parallel = 1;  // who gets which id is as the seed says
-    ground->set_cloud_config(cloud_config);
+    ground->set_cloud_config(test::three_zones(1));
     ground->deploy(test::simple_manifest(3, "p0"));
     return ground;
   }();

@@ -157,25 +157,23 @@ std::string clean_up_orphan_disks(Services& services, TaskContext& task) {
   const auto unknown = services.stores.journal.left_by_deleted("create_disk");
   std::atomic<int> failed{0};
   TaskContext::Stage stage(task, "Deleting orphan disks", static_cast<int>(over.size() + unknown.size()));
-  for (const auto& step : unknown) {
+  const auto attempt = [&](const std::string& name, const std::function<void(InstanceSteps&)>& removal) {
     task.checkpoint();
     try {
-      stage.run("Disk of a creation that failed", [&](TaskContext::Step&) {
-        InstanceSteps(services, task).remove_unknown_disk(step);
+      stage.run(name, [&](TaskContext::Step&) {
+        InstanceSteps steps(services, task);
+        removal(steps);
       });
     } catch (const Error& error) {
       if (error.fault() == Fault::cancelled) throw;
       ++failed;
     }
+  };
+  for (const auto& step : unknown) {
+    attempt("Disk of a creation that failed", [&](InstanceSteps& steps) { steps.remove_unknown_disk(step); });
   }
   parallel_for(over.size(), services.settings.max_parallel, [&](std::size_t i) {
-    task.checkpoint();
-    try {
-      stage.run(over[i].cid.value, [&](TaskContext::Step&) { InstanceSteps(services, task).delete_disk(over[i]); });
-    } catch (const Error& error) {
-      if (error.fault() == Fault::cancelled) throw;
-      ++failed;
-    }
+    attempt(over[i].cid.value, [&](InstanceSteps& steps) { steps.delete_disk(over[i]); });
   });
   const auto text = "Deleted " + std::to_string(static_cast<int>(over.size() + unknown.size()) - failed) + " orphaned disk(s) older than " +
                     to_rfc3339(limit) + ". Failed to delete " + std::to_string(failed) + " disk(s).";

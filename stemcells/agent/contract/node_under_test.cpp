@@ -1,8 +1,6 @@
 #include "stemcells/agent/contract/node_under_test.hpp"
 
-#include <arpa/inet.h>
 #include <nats/nats.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <thread>
@@ -11,6 +9,7 @@
 #include "base/clock.hpp"
 #include "base/digest.hpp"
 #include "base/random.hpp"
+#include "test/free_port.hpp"
 
 namespace slipway::agent::contract {
 
@@ -20,18 +19,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr const char* director_process = "director-process-1";
-
-int free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  ::bind(fd, reinterpret_cast<sockaddr*>(&address), length);
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
-  ::close(fd);
-  return ntohs(address.sin_port);
-}
 
 std::string agent_permissions(const std::string& id, bool probes) {
   return "permissions: {publish: [\"hm.agent.heartbeat." + id + "\", \"hm.agent.alert." + id + "\", \"hm.agent.shutdown." +
@@ -70,7 +57,7 @@ const tls::KeyPair& shared_certificate(const std::string& common_name, tls::Usag
 
 }  // namespace
 
-BusServer::BusServer(const std::string& id, bool probes) : port(free_port()) {
+BusServer::BusServer(const std::string& id, bool probes) : port(test::free_port()) {
   ca = shared_ca();
   const auto server = shared_certificate(nats_server_common_name, tls::Usage::server);
   const auto path = [&](const char* name) { return (folder.path() / name).string(); };

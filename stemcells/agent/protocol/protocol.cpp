@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/json_text.hpp"
+
 namespace slipway::agent {
 
 namespace {
@@ -25,11 +27,6 @@ Json parse_object(std::string_view payload, std::string_view source) {
   Json json = parse_json(payload, source, {.max_bytes = 2 * max_payload_bytes, .max_depth = 64});
   if (!json.is_object()) throw Error(Fault::invalid, std::string(source) + ": expected a JSON object");
   return json;
-}
-
-std::string text_or_empty(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 }  // namespace

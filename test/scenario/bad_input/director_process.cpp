@@ -1,10 +1,8 @@
 #include "test/scenario/bad_input/director_process.hpp"
 
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -14,6 +12,7 @@
 
 #include "base/digest.hpp"
 #include "base/yaml.hpp"
+#include "test/free_port.hpp"
 
 namespace slipway::test {
 
@@ -21,18 +20,6 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 namespace {
-
-int free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  REQUIRE(::bind(socket, reinterpret_cast<sockaddr*>(&address), length) == 0);
-  REQUIRE(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length) == 0);
-  ::close(socket);
-  return ntohs(address.sin_port);
-}
 
 // A mount namespace of this program's own, before any thread starts: nobody else sees what is
 // mounted here, and it ends with us.
@@ -62,13 +49,13 @@ bool until(std::chrono::milliseconds limit, const std::function<bool()>& conditi
   return true;
 }
 
-DirectorProcess::DirectorProcess(Options options) : port_(free_port()), nats_port_(free_port()) {
+DirectorProcess::DirectorProcess(Options options) : port_(test::free_port()), nats_port_(test::free_port()) {
   const auto here = (folder_.path() / "director").string();
   fs::create_directory(folder_.path() / "cloud");
   write_file_atomically(token_key_file(), token_key_.public_key_pem);
   ProcessSpec init;
   init.argv = {SLIPWAY_DIRECTOR, "init", "--folder", here, "--address", "127.0.0.1", "--port", std::to_string(port_),
-               "--blobstore-port", std::to_string(free_port()), "--nats-port", std::to_string(nats_port_),
+               "--blobstore-port", std::to_string(test::free_port()), "--nats-port", std::to_string(nats_port_),
                "--cpi=unset"};
   run_checked(init);
   if (options.disk_bytes != 0) {

@@ -202,8 +202,7 @@ TEST_CASE("an orphan whose deletion fails is told of, keeps no other, and is tri
 // Found by the simulation (seed 93): the deletion was forced and could not look, and nobody looked later.
 TEST_CASE("a disk that a failed create_disk made is deleted in time when its deployment is gone") {
   DirectorWorld world;
-  world.database.run("INSERT INTO tasks (id, type, state, description, result, username, deployment, context_id, "
-                     "arguments, created_at) VALUES (77, 'create_deployment', 'error', '', '', '', 'dep', '', '{}', 0)");
+  world.add_failed_deploy(77);
   world.cpi.fail_next("create_disk", cpi::CallFault::error_after);
   CHECK_THROWS_AS(world.deploy(simple_manifest(1), {}, 77), Error);
   world.cpi.fail_next("create_disk", cpi::CallFault::error_before);

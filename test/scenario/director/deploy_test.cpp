@@ -291,8 +291,7 @@ TEST_CASE("a VM that a failed create_vm made all the same is found again by the 
 // Found by the simulation: one of another size was made, and nobody knew of the first.
 TEST_CASE("a disk that a failed create_disk made all the same goes when another size is wanted") {
   DirectorWorld world;
-  world.database.run("INSERT INTO tasks (id, type, state, description, result, username, deployment, context_id, "
-                     "arguments, created_at) VALUES (77, 'create_deployment', 'error', '', '', '', 'dep', '', '{}', 0)");
+  world.add_failed_deploy(77);
   world.cpi.fail_next("create_disk", cpi::CallFault::error_after);
   CHECK_THROWS_AS(world.deploy(simple_manifest(1), {}, 77), Error);
   world.deploy(simple_manifest(1, "one", 2048));

@@ -31,18 +31,6 @@ class Lines final : public TaskOutput {
 
 const std::string blob_urls = "https://blobs/";
 
-constexpr const char* cloud_config = R"(
-azs: [{name: z1, cloud_properties: {host: h1}}, {name: z2, cloud_properties: {host: h2}}, {name: z3, cloud_properties: {host: h3}}]
-vm_types: [{name: small, cloud_properties: {cpu: 1, ram: 256}}]
-disk_types: []
-networks:
-- name: default
-  type: manual
-  subnets:
-  - {range: 10.9.0.0/24, gateway: 10.9.0.1, azs: [z1, z2, z3], dns: [10.9.0.1], reserved: [10.9.0.2 - 10.9.0.9], cloud_properties: {bridge: b0}}
-compilation: {workers: 2, az: z1, network: default, vm_type: small}
-)";
-
 // Ruby takes longer to start than most scenarios to run.
 Renderer& shared_renderer() {
   static Renderer renderer({.workers = 2});
@@ -130,7 +118,7 @@ DirectorWorld::DirectorWorld(TempDir place, Locks::Renewal renewal)
 }
 
 DirectorWorld::DirectorWorld() : DirectorWorld(TempDir("director", quick_folder()), Locks::Renewal::by_itself) {
-  set_cloud_config(cloud_config);
+  set_cloud_config(three_zones(2));
   add_stemcell("1.0");
   add_release();
 }
@@ -261,6 +249,12 @@ void DirectorWorld::remove(const std::string& deployment, bool delete_disks, Tas
   run(task, [&](TaskContext& context) {
     delete_deployment(services, context, {.deployment = deployment, .delete_disks = delete_disks});
   });
+}
+
+void DirectorWorld::add_failed_deploy(TaskId task) {
+  database.run("INSERT INTO tasks (id, type, state, description, result, username, deployment, context_id, arguments, "
+               "created_at) VALUES (:1, 'create_deployment', 'error', '', '', '', 'dep', '', '{}', 0)",
+               {task});
 }
 
 void DirectorWorld::change_instances(const std::string& deployment, Json arguments) {
@@ -401,6 +395,20 @@ std::vector<std::string> DirectorWorld::leaked_blobs() {
 bool DirectorWorld::nothing_left() {
   return cloud.vms().empty() && cloud.disks().empty() && stores.vms.all().empty() &&
          stores.ips.all().empty() && access.allowed().empty() && stores.deployments.all().empty();
+}
+
+std::string three_zones(int compilation_workers) {
+  return R"(
+azs: [{name: z1, cloud_properties: {host: h1}}, {name: z2, cloud_properties: {host: h2}}, {name: z3, cloud_properties: {host: h3}}]
+vm_types: [{name: small, cloud_properties: {cpu: 1, ram: 256}}]
+disk_types: []
+networks:
+- name: default
+  type: manual
+  subnets:
+  - {range: 10.9.0.0/24, gateway: 10.9.0.1, azs: [z1, z2, z3], dns: [10.9.0.1], reserved: [10.9.0.2 - 10.9.0.9], cloud_properties: {bridge: b0}}
+compilation: {workers: )" + std::to_string(compilation_workers) + R"(, az: z1, network: default, vm_type: small}
+)";
 }
 
 std::string simple_manifest(int instances, const std::string& property, int disk_mib) {

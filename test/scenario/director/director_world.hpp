@@ -57,6 +57,9 @@ class DirectorWorld {
   using ArtifactTask = std::string (*)(director::ArtifactServices&, director::TaskContext&);
   std::string run_artifact(ArtifactTask body, const Json& arguments);
 
+  // The row of a task that deployed "dep" and ended with an error; here a task has one only where it is asked for.
+  void add_failed_deploy(director::TaskId task);
+
   director::InstanceRecord instance(const std::string& group, int index);
   director::VmRecord vm(const std::string& group, int index);
   // What the instance was told to run: a file of its rendered templates, "job/path".
@@ -97,6 +100,9 @@ class DirectorWorld {
   director::BlobId add_blob(const std::string& content, const director::BlobId& id = {});
   director::TaskId next_task_ = 100;
 };
+
+// The cloud config of a world: three zones on one network.
+std::string three_zones(int compilation_workers);
 
 // A manifest with `instances` of job "server" that consume each other, with a disk.
 std::string simple_manifest(int instances, const std::string& property = "one", int disk_mib = 1024);
