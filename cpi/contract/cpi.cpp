@@ -68,4 +68,12 @@ CpiError::CpiError(ErrorType type, const std::string& message, bool ok_to_retry)
 CpiError::CpiError(ErrorType type, Fault fault, const std::string& message, bool ok_to_retry)
     : Error(fault, message), type_(type), ok_to_retry_(ok_to_retry) {}
 
+std::string Cpi::get_vm_logs(const VmCid&, std::int64_t) {
+  throw CpiError(ErrorType::not_implemented, "this cloud has no get_vm_logs");
+}
+
+void Cpi::power_off_vm(const VmCid&) {
+  throw CpiError(ErrorType::not_implemented, "this cloud has no power_off_vm");
+}
+
 }  // namespace slipway::cpi

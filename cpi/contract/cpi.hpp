@@ -126,6 +126,17 @@ class Cpi {
 
   virtual Json create_network(const Json& subnet_definition) = 0;  // [id, {range…}, cloud_properties]
   virtual void delete_network(const NetworkCid& network) = 0;
+
+  // Two methods that BOSH's contract does not have and no cloud has to: without them both are not_implemented.
+
+  // What can be learnt of a VM from outside it, whether it runs or not: its console's output, and where the cloud
+  // can read them the logs on its root and its journal. A gzip-compressed tar with at most `max_bytes` of content;
+  // of a file that is too long the end. On the wire: the tar in base64.
+  virtual std::string get_vm_logs(const VmCid& vm, std::int64_t max_bytes);
+  // Ends the VM at once and for good, without asking the guest: it uses neither processor nor network any more, does
+  // not start with its host, and reboot_vm of it is a cloud_error. It is still there, its disks can be detached, and
+  // delete_vm deletes it. Repeats safely.
+  virtual void power_off_vm(const VmCid& vm);
 };
 
 }  // namespace slipway::cpi

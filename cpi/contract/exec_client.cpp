@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/clock.hpp"
+#include "base/digest.hpp"
 #include "base/random.hpp"
 #include "cpi/contract/redaction.hpp"
 
@@ -45,6 +46,15 @@ std::string how_it_was_stopped(const ProcessResult& ended, const ExecOptions& op
     return "printed more than " + std::to_string(options.max_output_bytes) + " bytes and was killed";
   }
   return {};
+}
+
+// Logs do not hold other logs.
+Json shortened(Json response) {
+  constexpr std::size_t most = 16u << 10;
+  auto& result = response["result"];
+  if (result.is_string() && result.get_ref<const std::string&>().size() > most)
+    result = "(" + std::to_string(result.get_ref<const std::string&>().size()) + " bytes)";
+  return response;
 }
 
 std::string last_line(const std::string& text) {
@@ -188,7 +198,7 @@ Json ExecCpi::exchange(const std::string& method, Json arguments, Effect effect,
   }
   if (const auto& text = (*response)["log"].get_ref<const std::string&>(); !text.empty()) log(redactor.text(text));
   response->erase("log");
-  log("response: " + dump(redactor.json(*response)) + ", took " + took);
+  log("response: " + dump(redactor.json(shortened(*response))) + ", took " + took);
   if (!(*response)["error"].is_null()) throw error_from_wire(method, (*response)["error"], redactor);
   return (*response)["result"];
 }
@@ -348,5 +358,23 @@ Json ExecCpi::create_network(const Json& subnet_definition) {
 void ExecCpi::delete_network(const NetworkCid& network) {
   call("delete_network", Json::array({network.value}), Effect::changes);
 }
+
+// A look that somebody waits for in the middle of a repair: it ends soon, whatever the other calls may take.
+std::string ExecCpi::get_vm_logs(const VmCid& vm, std::int64_t max_bytes) {
+  constexpr std::chrono::seconds longest{60};
+  ExecCpi looking(*this);
+  looking.options_.timeout = std::min(options_.timeout, longest);
+  // What cannot be compressed is no longer in base64 than this, with the document around it.
+  looking.options_.max_output_bytes += static_cast<std::size_t>(max_bytes) / 2 * 3;
+  const auto result = looking.call("get_vm_logs", Json::array({vm.value, max_bytes}), Effect::looks);
+  if (!result.is_string()) wrong_result("get_vm_logs", "a tar in base64", false);
+  try {
+    return base64_decode(result.get_ref<const std::string&>());
+  } catch (const Error&) {
+    wrong_result("get_vm_logs", "a tar in base64", false);
+  }
+}
+
+void ExecCpi::power_off_vm(const VmCid& vm) { call("power_off_vm", Json::array({vm.value}), Effect::changes); }
 
 }  // namespace slipway::cpi

@@ -4,6 +4,8 @@
 #include <limits>
 #include <map>
 
+#include "base/digest.hpp"
+
 namespace slipway::cpi {
 
 namespace {
@@ -192,6 +194,13 @@ Json call_snapshot_disk(Cpi& cpi, Arguments& in) {
   return cpi.snapshot_disk(disk, metadata).value;
 }
 
+Json call_get_vm_logs(Cpi& cpi, Arguments& in) {
+  const auto vm = in.cid<VmCid>(0, "vm_cid");
+  const auto most = in.positive(1, "max_bytes");
+  in.finish(2);
+  return base64_encode(cpi.get_vm_logs(vm, most));
+}
+
 // Methods of one cid.
 template <class CidType, class Result>
 Method of_cid(Result (Cpi::*member)(const CidType&), const char* name) {
@@ -268,6 +277,8 @@ const std::map<std::string, Method>& methods() {
          return cpi.create_network(definition);
        }},
       {"delete_network", of_cid(&Cpi::delete_network, "network_cid")},
+      {"get_vm_logs", call_get_vm_logs},
+      {"power_off_vm", of_cid(&Cpi::power_off_vm, "vm_cid")},
       {"ping", legacy("ping")},
       {"current_vm_id", legacy("current_vm_id")},
       {"configure_networks", legacy("configure_networks")},

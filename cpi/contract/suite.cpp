@@ -6,6 +6,7 @@
 #include <set>
 #include <vector>
 
+#include "base/archive.hpp"
 #include "base/parallel.hpp"
 #include "base/random.hpp"
 
@@ -330,6 +331,57 @@ void networks_follow_the_contract(const Subject& subject) {
   const NetworkCid cid{network[0].get<std::string>()};
   CHECK_NOTHROW(cpi.delete_network(cid));
   CHECK(error_type_of([&] { cpi.delete_network(cid); }) == ErrorType::network_not_found);
+}
+
+void logs_of_a_vm_are_read(const Subject& subject) {
+  auto& cpi = *subject.cpi;
+  constexpr std::int64_t most = 1 << 20;
+  if (!subject.looks_into_failed_vms) {
+    CHECK(error_type_of([&] { cpi.get_vm_logs(no_vm, most); }) == ErrorType::not_implemented);
+    return;
+  }
+  CHECK(error_type_of([&] { cpi.get_vm_logs(no_vm, most); }) == ErrorType::vm_not_found);
+  CHECK(error_type_of([&] { cpi.get_vm_logs({"../../etc"}, most); }) == ErrorType::vm_not_found);
+  Bench bench(subject);
+  const auto vm = bench.vm();
+  for (const auto limit : {std::int64_t{10}, most}) {
+    CAPTURE(limit);
+    const auto archive = cpi.get_vm_logs(vm, limit);
+    std::int64_t content = 0;
+    auto reader = ArchiveReader::from_memory(archive);
+    for (ArchiveEntry entry; reader.next(entry);) content += static_cast<std::int64_t>(entry.size);
+    CHECK(content <= limit);
+  }
+}
+
+void powered_off_vm_stays_off(const Subject& subject) {
+  auto& cpi = *subject.cpi;
+  if (!subject.looks_into_failed_vms) {
+    CHECK(error_type_of([&] { cpi.power_off_vm(no_vm); }) == ErrorType::not_implemented);
+    return;
+  }
+  CHECK(error_type_of([&] { cpi.power_off_vm(no_vm); }) == ErrorType::vm_not_found);
+  Bench bench(subject);
+  const auto request = bench.request();
+  const auto vm = bench.vm(request);
+  const auto disk = bench.disk(64, vm);
+  cpi.attach_disk(vm, disk);
+  cpi.power_off_vm(vm);
+  CHECK_NOTHROW(cpi.power_off_vm(vm));
+  CHECK(error_type_of([&] { cpi.reboot_vm(vm); }) == ErrorType::cloud_error);
+  CHECK(cpi.create_vm(request).vm == vm);
+  CHECK(cpi.has_vm(vm));
+  if (subject.vm_runs) CHECK_FALSE(subject.vm_runs(vm));
+  CHECK_NOTHROW(cpi.get_vm_logs(vm, 1 << 20));
+  // Another VM takes over its disk.
+  cpi.detach_disk(vm, disk);
+  CHECK(cpi.get_disks(vm).empty());
+  const auto next = bench.vm();
+  bench.wait_for_guest(next);
+  CHECK_FALSE(cpi.attach_disk(next, disk).empty());
+  cpi.delete_vm(vm);
+  CHECK_FALSE(cpi.has_vm(vm));
+  CHECK(cpi.get_disks(next) == std::vector{disk});
 }
 
 }  // namespace slipway::cpi::suite

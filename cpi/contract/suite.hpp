@@ -28,9 +28,11 @@ struct Subject {
   // Looking past the CPI: does it exist in the cloud itself? Empty: not asked.
   std::function<bool(const VmCid&)> vm_exists;
   std::function<bool(const DiskCid&)> disk_exists;
+  std::function<bool(const VmCid&)> vm_runs;  // empty: not asked
   // Returns when the guest can react to hardware changes. Empty: at once.
   std::function<void(const VmCid&)> wait_for_guest;
   bool makes_networks = true;                // false: create_network is not_implemented
+  bool looks_into_failed_vms = false;        // false: get_vm_logs and power_off_vm are not_implemented
   bool spares_stemcells = false;             // leave them for the next case: unpacking takes long
 };
 
@@ -47,6 +49,8 @@ void disk_moves_between_vms(const Subject& subject);
 void deleting_a_vm_spares_its_disk(const Subject& subject);
 void bad_sizes_are_refused(const Subject& subject);
 void networks_follow_the_contract(const Subject& subject);
+void logs_of_a_vm_are_read(const Subject& subject);
+void powered_off_vm_stays_off(const Subject& subject);
 
 }  // namespace slipway::cpi::suite
 
@@ -90,5 +94,11 @@ void networks_follow_the_contract(const Subject& subject);
     }                                                                                                      \
     TEST_CASE("networks are created and deleted, or declared not implemented") {                           \
       slipway::cpi::suite::networks_follow_the_contract(make_subject());                                   \
+    }                                                                                                      \
+    TEST_CASE("a VM's logs are read from outside, or declared not implemented") {                          \
+      slipway::cpi::suite::logs_of_a_vm_are_read(make_subject());                                          \
+    }                                                                                                      \
+    TEST_CASE("a VM is powered off for good, or that is declared not implemented") {                       \
+      slipway::cpi::suite::powered_off_vm_stays_off(make_subject());                                       \
     }                                                                                                      \
   }

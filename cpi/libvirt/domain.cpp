@@ -83,13 +83,14 @@ void Domain::start() {
   }
 }
 
-bool Domain::kill_first_process() {
+std::optional<pid_t> Domain::first_process() const {
+  if (!is_container()) return std::nullopt;
   const unsigned controller = virDomainGetID(domain_.get());
-  if (controller == static_cast<unsigned>(-1)) return false;
+  if (controller == static_cast<unsigned>(-1)) return std::nullopt;
   const auto proc = "/proc/" + std::to_string(controller);
   // Only a controller this process can see and that is the domain's own will do: a remote
   // host's process ids mean nothing here.
-  if (text_of(proc + "/comm") != "libvirt_lxc") return false;
+  if (text_of(proc + "/comm") != "libvirt_lxc") return std::nullopt;
   std::ifstream in(proc + "/cmdline");
   std::string word, before;
   bool is_ours = false;
@@ -98,7 +99,15 @@ bool Domain::kill_first_process() {
     before = word;
   }
   const pid_t first = child_of(static_cast<pid_t>(controller));
-  if (!is_ours || first <= 1) return false;
+  if (!is_ours || first <= 1) return std::nullopt;
+  return first;
+}
+
+bool Domain::kill_first_process() {
+  const auto known = first_process();
+  if (!known) return false;
+  const auto first = *known;
+  const auto controller = virDomainGetID(domain_.get());
   const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, first, 0));
   if (pidfd < 0) return false;
   bool ended = false;
@@ -135,8 +144,9 @@ void Domain::undefine() {
   fail("removing the definition of VM '" + name() + "'");
 }
 
-void Domain::set_autostart() {
-  if (virDomainSetAutostart(domain_.get(), 1) != 0) fail("marking VM '" + name() + "' for autostart");
+void Domain::set_autostart(bool with_its_host) {
+  if (virDomainSetAutostart(domain_.get(), with_its_host ? 1 : 0) != 0)
+    fail("saying whether VM '" + name() + "' starts with its host");
 }
 
 void Domain::suspend() {

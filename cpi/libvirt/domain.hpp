@@ -23,12 +23,14 @@ class Domain {
 
   std::string name() const;
   bool is_active() const;
+  // Of an LXC node that runs on this machine, by the id it has here.
+  std::optional<pid_t> first_process() const;
   void start();                     // does nothing when it runs
   // Ends it at once, without asking the guest. An LXC node is ended by killing its first
   // process: libvirt itself asks nicely first and waits two seconds for nothing.
   void stop();
   void undefine();
-  void set_autostart();
+  void set_autostart(bool with_its_host = true);
   void suspend();
   void resume();
   void set_metadata(const std::string& title, const Json& metadata);

@@ -1,4 +1,6 @@
 // Runs in a lab: test/contract/in-lab enters one. Real domains, real disks.
+#include <sys/stat.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -85,7 +87,9 @@ suite::Subject subject_of(VirtMode mode, std::shared_ptr<Cpi> cpi) {
   subject.disk_exists = [mode](const DiskCid& disk) {
     return fs::exists(World::get().storage_of(mode) / "disks" / (disk.value + ".raw"));
   };
+  subject.vm_runs = subject.vm_exists;
   subject.makes_networks = false;
+  subject.looks_into_failed_vms = true;
   subject.spares_stemcells = true;
   return subject;
 }
@@ -225,6 +229,41 @@ TEST_SUITE("libvirt, beyond the contract") {
     for (int i = 0; i < 4; ++i) vms.push_back(cpi.create_vm(request_for(cpi, "many-" + std::to_string(i))).vm);
     parallel_for(vms.size(), vms.size(), [&](std::size_t i) { cpi.delete_vm(vms[i]); });
     for (const auto& vm : vms) CHECK_FALSE(cpi.has_vm(vm));
+  }
+
+  TEST_CASE("a node's logs are read from its host, and no link of the node's is followed") {
+    auto subject = lxc_in_process();
+    auto& cpi = *subject.cpi;
+    const auto vm = cpi.create_vm(request_for(cpi, "talker")).vm;
+    const auto folder = World::get().storage_of(VirtMode::lxc) / "vms" / vm.value;
+    const auto logs = folder / "vm" / "upper" / "var" / "log", jobs = folder / "ephemeral" / "sys" / "log";
+    fs::create_directories(logs);
+    fs::create_directories(jobs / "etcd");
+    write_file_atomically(logs / "daemon.log", "it ends here");
+    write_file_atomically(jobs / "etcd" / "stdout.log", std::string(5u << 20, 'x') + "the end");
+    fs::create_symlink("/etc/passwd", logs / "link");
+    fs::create_directory_symlink("/etc", jobs / "folder");
+    REQUIRE(mkfifo((logs / "pipe").c_str(), 0600) == 0);
+    std::map<std::string, std::string> read;
+    const auto archive = cpi.get_vm_logs(vm, 32 << 20);
+    auto reader = ArchiveReader::from_memory(archive);
+    for (ArchiveEntry entry; reader.next(entry);) read[entry.name] = reader.read_all(32 << 20);
+    CHECK(read.at("var/log/daemon.log") == "it ends here");
+    CHECK(read.at("var/vcap/sys/log/etcd/stdout.log").ends_with("the end"));
+    CHECK(read.at("var/vcap/sys/log/etcd/stdout.log").size() == 4u << 20);
+    CHECK(read.at("shortened.txt") == "var/vcap/sys/log/etcd/stdout.log: 5242887 bytes\n");
+    for (const auto& [name, content] : read) {
+      CHECK(content.find("root:") == std::string::npos);
+      CHECK(name.find("link") == std::string::npos);
+      CHECK(name.find("folder") == std::string::npos);
+      CHECK(name.find("pipe") == std::string::npos);
+    }
+    cpi.power_off_vm(vm);
+    CHECK_FALSE(domain_runs(VirtMode::lxc, vm.value));
+    const auto autostart = run_checked({.argv = {"virsh", "-q", "-c", uri_of(VirtMode::lxc), "dominfo", vm.value}});
+    CHECK(autostart.find("Autostart:      disable") != std::string::npos);
+    CHECK_FALSE(cpi.get_vm_logs(vm, 32 << 20).empty());
+    cpi.delete_vm(vm);
   }
 
   TEST_CASE("a stemcell in use stays") {

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "cpi/libvirt/vm_logs.hpp"
+
 namespace slipway::cpi {
 
 namespace {
@@ -150,6 +152,20 @@ Json LibvirtCpi::create_network(const Json&) {
 
 void LibvirtCpi::delete_network(const NetworkCid&) {
   throw CpiError(ErrorType::not_implemented, "this CPI makes no networks");
+}
+
+// Also of a VM whose domain is gone: its folder may be there.
+std::string LibvirtCpi::get_vm_logs(const VmCid& vm, std::int64_t max_bytes) {
+  return translated([&] {
+    const auto found = vms_.find(vm);
+    if (!found) throw CpiError(ErrorType::vm_not_found, "VM '" + vm.value + "' does not exist");
+    return logs_of(vm, *found, max_bytes);
+  });
+}
+
+void LibvirtCpi::power_off_vm(const VmCid& vm) {
+  translated([&] { vms_.power_off(vm); });
+  log_.info("vm.powered_off", {{"vm", vm.value}});
 }
 
 }  // namespace slipway::cpi

@@ -23,7 +23,8 @@ namespace slipway::cpi {
 //   ├── vms/
 //   │   ├── .CID.lock             first host only: one create_vm or delete_vm at a time
 //   │   └── CID/                  locked by flock while its disks or its domain change
-//   │       ├── vm.json           the intent, then the fact: agent, stemcell, host, networks, state
+//   │       ├── vm.json           the intent, then the fact: agent, stemcell, host, networks, state,
+//   │       │                     and whether it was powered off for good
 //   │       ├── config/           settings of the agent, 0700
 //   │       │   └── ec2/latest/{user-data.json, meta-data.json}
 //   │       ├── config.img        the same for QEMU, labelled config-2

@@ -33,6 +33,7 @@ class Vms {
   CreatedVm create(const CreateVm& request);
   void remove(const VmCid& vm);
   void reboot(const VmCid& vm);
+  void power_off(const VmCid& vm);  // for good
 
   std::optional<FoundVm> find(const VmCid& vm) const;   // also one without a domain
   FoundVm get(const VmCid& vm) const;                   // throws vm_not_found without a domain

@@ -1,6 +1,8 @@
 #include "cpi/simulated/cloud.hpp"
 
+#include "base/archive.hpp"
 #include "base/digest.hpp"
+#include "base/file.hpp"
 
 namespace slipway::cpi {
 
@@ -72,6 +74,7 @@ void SimulatedCloud::delete_stemcell(const StemcellCid& stemcell) {
 void SimulatedCloud::check_addresses(const CreateVm& request) {
   const auto wanted = addresses_of(request.networks);
   for (const auto& [cid, vm] : vms_) {
+    if (vm.off) continue;
     for (const auto& address : addresses_of(vm.networks)) {
       if (!wanted.contains(address)) continue;
       const auto text = "Address " + address + " wanted by agent '" + request.agent.value + "' is in use by VM '" +
@@ -87,7 +90,7 @@ void SimulatedCloud::check_identity(const VmCid& described, const Json& metadata
   const auto instance = metadata.value("id", std::string());
   if (!identities_watched_ || instance.empty() || vms_.at(described).ghost) return;
   for (const auto& [cid, vm] : vms_) {
-    if (cid != described && !vm.ghost && vm.metadata.value("id", std::string()) == instance) {
+    if (cid != described && !vm.ghost && !vm.off && vm.metadata.value("id", std::string()) == instance) {
       violations_.push_back("Instance " + instance + " has VMs '" + cid.value + "' and '" + described.value +
                             "' at once");
     }
@@ -164,10 +167,34 @@ void SimulatedCloud::reboot_vm(const VmCid& vm) {
   {
     const std::lock_guard lock(mutex_);
     auto& rebooted = vm_at(vm);
+    if (rebooted.off) throw CpiError(ErrorType::cloud_error, "VM '" + vm.value + "' was powered off for good");
     ++rebooted.reboots;
     copy = rebooted;
   }
   if (on_vm_rebooted) on_vm_rebooted(vm, copy);
+}
+
+void SimulatedCloud::power_off_vm(const VmCid& vm) {
+  SimulatedVm copy;
+  {
+    const std::lock_guard lock(mutex_);
+    auto& ended = vm_at(vm);
+    if (std::exchange(ended.off, true)) return;
+    copy = ended;
+  }
+  if (on_vm_powered_off) on_vm_powered_off(vm, copy);
+}
+
+std::string SimulatedCloud::logs_of(const VmCid& vm, std::int64_t max_bytes) const {
+  const std::lock_guard lock(mutex_);
+  require_vm(vm);
+  const TempDir place("logs");
+  const auto archive = place.path() / "logs.tgz";
+  ArchiveWriter writer(archive);
+  const auto text = "console of " + vm.value + ", rebooted " + std::to_string(vms_.at(vm).reboots) + " times\n";
+  writer.add("console.log", text.substr(0, static_cast<std::size_t>(max_bytes)));
+  writer.finish();
+  return read_file(archive);
 }
 
 void SimulatedCloud::set_vm_metadata(const VmCid& vm, const Json& metadata) {
@@ -350,7 +377,7 @@ Json SimulatedCloud::to_json() const {
     out["vms"][cid.value] = {{"agent", vm.agent.value},   {"stemcell", vm.stemcell.value},
                              {"cloud_properties", vm.cloud_properties}, {"networks", vm.networks},
                              {"env", vm.env},             {"metadata", vm.metadata},
-                             {"reboots", vm.reboots}};
+                             {"reboots", vm.reboots},     {"off", vm.off}};
   }
   for (const auto& [cid, disk] : disks_) {
     out["disks"][cid.value] = {{"size_mib", disk.size_mib},
@@ -380,6 +407,7 @@ void SimulatedCloud::load(const Json& json) {
                      in.at("cloud_properties"),           in.at("networks"),
                      in.at("env"),                        in.at("metadata"),
                      in.at("reboots").get<int>()};
+      vms_[{cid}].off = in.value("off", false);
     }
     disks_.clear();
     for (const auto& [cid, in] : json.at("disks").items()) {

@@ -29,6 +29,7 @@ struct SimulatedVm {
   Json metadata = Json::object();
   int reboots = 0;
   bool ghost = false;  // it was lost, and is back
+  bool off = false;    // for good: power_off_vm
 };
 
 struct SimulatedDisk {
@@ -54,6 +55,7 @@ class SimulatedCloud {
   std::function<void(const VmCid&, const SimulatedVm&)> on_vm_created;
   std::function<void(const VmCid&, const SimulatedVm&)> on_vm_deleted;
   std::function<void(const VmCid&, const SimulatedVm&)> on_vm_rebooted;
+  std::function<void(const VmCid&, const SimulatedVm&)> on_vm_powered_off;
   std::function<void(const VmCid&, const SimulatedVm&)> on_vm_back;  // a ghost
 
   StemcellCid create_stemcell(const std::string& image_digest, const Json& cloud_properties, const Json& tags);
@@ -63,6 +65,8 @@ class SimulatedCloud {
   void delete_vm(const VmCid& vm);
   void reboot_vm(const VmCid& vm);
   void set_vm_metadata(const VmCid& vm, const Json& metadata);
+  void power_off_vm(const VmCid& vm);
+  std::string logs_of(const VmCid& vm, std::int64_t max_bytes) const;  // as get_vm_logs has them
 
   DiskCid create_disk(std::int64_t size_mib, const Json& cloud_properties, const std::optional<VmCid>& near_vm,
                       const std::string& idempotency_key = {});

@@ -122,4 +122,12 @@ void InterposedCpi::delete_network(const NetworkCid& network) {
   pass(change("delete_network"), [&] { cpi_.delete_network(network); });
 }
 
+std::string InterposedCpi::get_vm_logs(const VmCid& vm, std::int64_t max_bytes) {
+  return pass(look("get_vm_logs", vm), [&] { return cpi_.get_vm_logs(vm, max_bytes); });
+}
+
+void InterposedCpi::power_off_vm(const VmCid& vm) {
+  pass(change("power_off_vm", vm), [&] { cpi_.power_off_vm(vm); });
+}
+
 }  // namespace slipway::cpi

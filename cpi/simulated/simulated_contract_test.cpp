@@ -41,6 +41,8 @@ suite::Subject in_process() {
   subject.networks = next_networks;
   subject.vm_exists = [world](const VmCid& vm) { return world->cloud.find_vm(vm).has_value(); };
   subject.disk_exists = [world](const DiskCid& disk) { return world->cloud.find_disk(disk).has_value(); };
+  subject.vm_runs = [world](const VmCid& vm) { return !world->cloud.find_vm(vm)->off; };
+  subject.looks_into_failed_vms = true;
   return subject;
 }
 
@@ -56,6 +58,7 @@ suite::Subject by_exec() {
   subject.networks = next_networks;
   subject.vm_exists = [world](const VmCid& vm) { return world->truth()["vms"].contains(vm.value); };
   subject.disk_exists = [world](const DiskCid& disk) { return world->truth()["disks"].contains(disk.value); };
+  subject.looks_into_failed_vms = true;
   return subject;
 }
 

@@ -237,4 +237,12 @@ void SimulatedCpi::delete_network(const NetworkCid& network) {
   changing("delete_network", [&] { cloud_.delete_network(network); });
 }
 
+std::string SimulatedCpi::get_vm_logs(const VmCid& vm, std::int64_t max_bytes) {
+  return looking("get_vm_logs", [&] { return cloud_.logs_of(vm, max_bytes); });
+}
+
+void SimulatedCpi::power_off_vm(const VmCid& vm) {
+  changing("power_off_vm", [&] { cloud_.power_off_vm(vm); });
+}
+
 }  // namespace slipway::cpi

@@ -73,6 +73,8 @@ class SimulatedCpi final : public Cpi {
   void delete_snapshot(const SnapshotCid& snapshot) override;
   Json create_network(const Json& subnet_definition) override;
   void delete_network(const NetworkCid& network) override;
+  std::string get_vm_logs(const VmCid& vm, std::int64_t max_bytes) override;
+  void power_off_vm(const VmCid& vm) override;
 
  private:
   struct Draw {
