@@ -84,6 +84,20 @@ DirectorConfig read_director_config(Config& in) {
                                   "take snapshots of persistent disks, on request and before each update");
   c.orphaned_disk_lifetime_hours = static_cast<int>(
       in.integer("orphaned_disk_lifetime_hours", 120, 1, 87600, "how long an orphaned disk is kept"));
+  c.failed_vm_bundles = in.boolean("failed_vms.bundles", true,
+                                   "keep the logs of a VM as a blob before a repair replaces it: as its agent packs them, else "
+                                   "as a CPI with get_vm_logs reads them");
+  c.bundles_per_deployment = static_cast<int>(
+      in.integer("failed_vms.bundles_per_deployment", 10, 1, 1000, "the newest are kept"));
+  c.bundle_lifetime_hours =
+      static_cast<int>(in.integer("failed_vms.bundle_lifetime_hours", 168, 1, 87600, "how long each is kept"));
+  c.bundle_max_mib = static_cast<int>(in.integer("failed_vms.bundle_max_mib", 32, 1, 1024, "of logs in one bundle"));
+  c.hold_failed_vms_hours = static_cast<int>(
+      in.integer("failed_vms.hold_hours", 0, 0, 8760,
+                 "keep the replaced VM itself for so long, powered off, without its disks, as an orphaned VM; 0, or a CPI "
+                 "without power_off_vm: it is deleted at once"));
+  c.held_vms_per_deployment = static_cast<int>(
+      in.integer("failed_vms.held_per_deployment", 3, 1, 1000, "as many are held at once; the next ones are deleted"));
   c.blobstore_address = in.string("blobstore.listen_address", "0.0.0.0", "address agents fetch blobs from");
   c.blobstore_port = static_cast<int>(in.integer("blobstore.port", 25250, 1, 65535, "its port"));
   c.blobstore_public_url = in.string("blobstore.public_url", "https://ADDRESS:PORT as agents dial it");

@@ -28,6 +28,9 @@ struct DirectorConfig {
   bool keep_unreachable_vms = false;
   bool enable_snapshots = false;
   int orphaned_disk_lifetime_hours = 0;
+  bool failed_vm_bundles = true;
+  int bundles_per_deployment = 0, bundle_lifetime_hours = 0, bundle_max_mib = 0;
+  int hold_failed_vms_hours = 0, held_vms_per_deployment = 0;
   std::string blobstore_address, blobstore_public_url, blobstore_user, blobstore_password_file,
       blobstore_ca_file;
   int blobstore_port = 0;

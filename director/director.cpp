@@ -109,6 +109,12 @@ ExecutorSettings executor_settings(const DirectorConfig& config) {
   settings.keep_unreachable_vms = config.keep_unreachable_vms;
   settings.enable_snapshots = config.enable_snapshots;
   settings.orphan_lifetime = std::chrono::hours{config.orphaned_disk_lifetime_hours};
+  settings.failed_vms.bundles = config.failed_vm_bundles;
+  settings.failed_vms.bundles_per_deployment = static_cast<std::size_t>(config.bundles_per_deployment);
+  settings.failed_vms.bundle_lifetime = std::chrono::hours{config.bundle_lifetime_hours};
+  settings.failed_vms.bundle_bytes = std::int64_t{config.bundle_max_mib} << 20;
+  settings.failed_vms.hold = std::chrono::hours{config.hold_failed_vms_hours};
+  settings.failed_vms.held_per_deployment = static_cast<std::size_t>(config.held_vms_per_deployment);
   return settings;
 }
 

@@ -26,13 +26,15 @@ Response orphaned_disks(ApiServices& services) {
 
 Response orphaned_vms(ApiServices& services) {
   Json vms = Json::array();
-  for (const auto& vm : services.stores.orphaned_vms.all())
+  for (const auto& vm : services.stores.orphaned_vms.all()) {
     vms.push_back({{"cid", vm.cid.value},
                    {"deployment_name", vm.deployment},
                    {"instance_name", vm.instance_name},
                    {"az", text_or_null(vm.az)},
                    {"ip_addresses", vm.ip_addresses},
                    {"orphaned_at", to_director_time(vm.orphaned_at)}});
+    if (vm.kept_until) vms.back()["kept_until"] = to_director_time(*vm.kept_until);
+  }
   return Response::json(200, vms);
 }
 

@@ -79,6 +79,8 @@ Cleanable find_cleanable(Stores& stores, const CleanupOptions& options) {
   found.releases = all_but_newest(unused_releases(stores), kept);
   found.stemcells = all_but_newest(unused_stemcells(stores), kept);
   found.orphaned_vms = stores.orphaned_vms.all();
+  if (!options.remove_all)
+    std::erase_if(found.orphaned_vms, [](const OrphanedVmRecord& vm) { return vm.kept_until.has_value(); });
   found.exported_releases = stores.exported_releases.all();
   if (!options.remove_all) return found;
   found.compiled_packages = useless_compiled_packages(stores, found.stemcells);

@@ -16,7 +16,8 @@ struct CleanupOptions {
 // - unused releases and stemcells but the two newest versions of each name; all with `remove_all`
 // - compiled packages whose stemcell's OS and major version is no longer here: with `remove_all`
 // - orphaned disks: with `remove_all`, unless they are to be kept
-// - orphaned VMs and exported releases, always; the DNS blob: with `remove_all`, when there is no deployment left
+// - VMs that failed and are held for somebody to look at: with `remove_all`, and by themselves when their time is over
+// - other orphaned VMs and exported releases, always; the DNS blob: with `remove_all`, when there is no deployment left
 // Source: BOSH's clean-up; contracts/director-api.md section 1.6.
 struct Cleanable {
   std::vector<ReleaseRecord> releases;  // without jobs and packages

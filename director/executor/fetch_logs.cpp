@@ -8,6 +8,7 @@
 #include "director/domain/error_codes.hpp"
 #include "director/executor/blob_urls.hpp"
 #include "director/executor/vm_steps.hpp"
+#include "stemcells/agent/protocol/protocol.hpp"
 
 namespace slipway::director {
 
@@ -44,11 +45,6 @@ void keep_for_a_while(Services& services, const BlobId& blob, const std::string&
                                       services.clock.now() + services.settings.logs_lifetime);
 }
 
-void remove_temporary(Services& services, const BlobId& blob) {
-  services.blobs.remove(blob);
-  services.stores.temporary_blobs.remove(blob);
-}
-
 // "2026-01-02-03-04-05"
 std::string time_in_name(Timestamp time) {
   auto text = to_rfc3339(time);
@@ -62,16 +58,27 @@ std::string text_in(const Json& answer, const char* key) {
   return there ? answer[key].get<std::string>() : std::string();
 }
 
+// Without a limit a lost message is sent again; with one there is no time for that.
+Json ask_for_logs(Services& services, TaskContext& task, const AgentId& agent, const std::string& method,
+                  const Json& arguments, std::chrono::milliseconds limit) {
+  auto conversation = VmSteps(services, task).agent(agent);
+  if (limit.count() == 0) return conversation.run(method, arguments);
+  auto answer = services.agents.request(agent, method, arguments, limit);
+  const auto running = agent::running_task_id(answer);
+  return running ? conversation.await(*running, limit) : answer;
+}
+
 // The agent chooses the blob.
-FetchedLogs logs_named(Services& services, TaskContext& task, const AgentId& agent, const LogsRequest& request) {
+FetchedLogs logs_named(Services& services, TaskContext& task, const AgentId& agent, const LogsRequest& request,
+                       std::chrono::milliseconds limit) {
   const Json answer =
-      VmSteps(services, task).agent(agent).run("fetch_logs", Json::array({request.types, request.filters}));
+      ask_for_logs(services, task, agent, "fetch_logs", Json::array({request.types, request.filters}), limit);
   return {BlobId{text_in(answer, "blobstore_id")}, text_in(answer, "sha1")};
 }
 
 // The director does, and notes that it goes before the agent can have stored anything.
 FetchedLogs logs_put(Services& services, TaskContext& task, const InstanceRecord& instance, const AgentId& agent,
-                     const LogsRequest& request) {
+                     const LogsRequest& request, std::chrono::milliseconds limit) {
   const BlobId blob{services.random.uuid()};
   keep_for_a_while(services, blob, instance.deployment);
   const Json arguments = {{"signed_url", url_to_put(services.settings, blob)},
@@ -79,7 +86,7 @@ FetchedLogs logs_put(Services& services, TaskContext& task, const InstanceRecord
                           {"filters", request.filters},
                           {"blobstore_headers", Json::object()}};
   const Json answer =
-      VmSteps(services, task).agent(agent).run("fetch_logs_with_signed_url", Json::array({arguments}));
+      ask_for_logs(services, task, agent, "fetch_logs_with_signed_url", Json::array({arguments}), limit);
   return {blob, text_in(answer, "sha1")};
 }
 
@@ -102,23 +109,34 @@ BlobId pack(Services& services, const std::vector<Source>& sources) {
 
 }  // namespace
 
+void remove_temporary_blob(Services& services, const BlobId& blob) {
+  services.blobs.remove(blob);
+  services.stores.temporary_blobs.remove(blob);
+}
+
+FetchedLogs fetch_logs_within(Services& services, TaskContext& task, const InstanceRecord& instance,
+                              const AgentId& agent, const LogsRequest& request, std::chrono::milliseconds limit) {
+  const auto vm = services.stores.vms.find(agent);
+  const bool signs = vm && takes_signed_urls(services.settings, vm->stemcell_api_version);
+  auto logs = signs ? logs_put(services, task, instance, agent, request, limit)
+                    : logs_named(services, task, agent, request, limit);
+  // The blob goes in the end: an agent must not get rid of another one by naming it.
+  if (logs.blob.empty() || !services.blobs.exists(logs.blob) || services.stores.releases.blob_in_use(logs.blob)) {
+    throw Error(Fault::internal, "the agent of " + instance.group + "/" + instance.id.value +
+                                     " says it packed its logs, but " +
+                                     (signs ? "did not store them" : "names no blob of them"),
+                code::no_blob_of_agent);
+  }
+  if (!signs) keep_for_a_while(services, logs.blob, instance.deployment);
+  return logs;
+}
+
 FetchedLogs fetch_instance_logs(Services& services, TaskContext& task, const InstanceRecord& instance,
                                 const AgentId& agent, const LogsRequest& request) {
   FetchedLogs logs;
-  const auto name = instance.group + "/" + instance.id.value;
   TaskContext::Stage stage(task, "Fetching logs for " + instance.name(), 1);
   stage.run("Finding and packing log files", [&](TaskContext::Step&) {
-    const auto vm = services.stores.vms.find(agent);
-    const bool signs = vm && takes_signed_urls(services.settings, vm->stemcell_api_version);
-    logs = signs ? logs_put(services, task, instance, agent, request) : logs_named(services, task, agent, request);
-    // The blob goes in the end: an agent must not get rid of another one by naming it.
-    if (logs.blob.empty() || !services.blobs.exists(logs.blob) ||
-        services.stores.releases.blob_in_use(logs.blob)) {
-      throw Error(Fault::internal, "the agent of " + name + " says it packed its logs, but " +
-                                       (signs ? "did not store them" : "names no blob of them"),
-                  code::no_blob_of_agent);
-    }
-    if (!signs) keep_for_a_while(services, logs.blob, instance.deployment);
+    logs = fetch_logs_within(services, task, instance, agent, request, std::chrono::milliseconds{0});
   });
   return logs;
 }
@@ -153,14 +171,15 @@ std::string fetch_logs(Services& services, TaskContext& task, const std::string&
     keep_for_a_while(services, packed, deployment);
   });
   for (const auto& source : sources) {
-    if (!source.failure) remove_temporary(services, source.logs.blob);
+    if (!source.failure) remove_temporary_blob(services, source.logs.blob);
   }
   return packed.value;
 }
 
-void remove_expired_blobs(Services& services) {
-  for (const auto& blob : services.stores.temporary_blobs.expired(services.clock.now()))
-    remove_temporary(services, blob);
+std::size_t remove_expired_blobs(Services& services) {
+  const auto expired = services.stores.temporary_blobs.expired(services.clock.now());
+  for (const auto& blob : expired) remove_temporary_blob(services, blob);
+  return expired.size();
 }
 
 }  // namespace slipway::director

@@ -18,12 +18,20 @@ struct FetchedLogs {
 FetchedLogs fetch_instance_logs(Services& services, TaskContext& task, const InstanceRecord& instance,
                                 const AgentId& agent, const LogsRequest& request);
 
+// The same without a word in the task's event output, and given up with Fault::retryable when the agent has
+// not packed them by the end of `limit`.
+FetchedLogs fetch_logs_within(Services& services, TaskContext& task, const InstanceRecord& instance,
+                              const AgentId& agent, const LogsRequest& request, std::chrono::milliseconds limit);
+
 // The logs of these instances: one instance's as its agent packed them, several as one tarball
 // of such tarballs. A silent agent among several costs its own logs only. Returns the blob's id.
 std::string fetch_logs(Services& services, TaskContext& task, const std::string& deployment,
                        const std::vector<InstanceId>& instances, const LogsRequest& request);
 
-// Blobs whose time is over.
-void remove_expired_blobs(Services& services);
+// Removes a blob that was to stay for a while only.
+void remove_temporary_blob(Services& services, const BlobId& blob);
+
+// Blobs whose time is over; how many.
+std::size_t remove_expired_blobs(Services& services);
 
 }  // namespace slipway::director

@@ -2,6 +2,7 @@
 
 #include "director/executor/care/snapshot_steps.hpp"
 #include "director/executor/dns.hpp"
+#include "director/executor/recorded_action.hpp"
 #include "director/executor/rendered_archives.hpp"
 
 namespace slipway::director {
@@ -232,11 +233,39 @@ void InstanceUpdater::give_up_vm(const ActualInstance& instance, bool skip_drain
     steps_.stop(vm.agent, request, step);
     take_snapshots(instance.record.id);
   }
+  if (hold(instance, step)) return;
   step.status("deleting VM");
   for (const auto& disk : instance.disks) {
     if (vm.cid) detach_before_removal(vm, disk, instance.responsive);
   }
   vms_.remove(vm);
+}
+
+// Off first: a VM that may still run keeps its disk and its address. Each of the three steps repeats safely, and only
+// the last, which the store does in one go, makes it nobody's: whoever dies before it holds the same VM again.
+bool InstanceUpdater::hold(const ActualInstance& instance, TaskContext::Step& step) {
+  const auto& settings = services_.settings.failed_vms;
+  const auto& vm = *instance.vm;
+  if (failed_ == FailedVm::deleted || settings.hold.count() == 0 || instance.responsive || !vm.cid) return false;
+  step.status("holding VM");
+  try {
+    recorded(services_, task_, {"hold", "vm", vm.cid->value, deployment_, instance_path(instance.record)},
+             [&](EventSubject&) {
+               std::size_t held = 0;
+               for (const auto& orphan : services_.stores.orphaned_vms.all())
+                 held += orphan.deployment == deployment_ && orphan.kept_until ? 1 : 0;
+               if (held >= settings.held_per_deployment)
+                 throw Error(Fault::exhausted, std::to_string(held) + " VMs of the deployment are held already");
+               vms_.cpi(vm.cpi)->power_off_vm(*vm.cid);
+               for (const auto& disk : instance.disks) steps_.detach(vm, disk, false);
+               vms_.orphan(vm, services_.clock.now() + settings.hold);
+             });
+    return true;
+  } catch (const Error& error) {
+    if (error.fault() == Fault::cancelled) throw;
+    task_.warning("VM " + vm.cid->value + " is deleted and not held: " + error.what());
+    return false;
+  }
 }
 
 // A silent VM may run and hold its disk fast. Then it lets go with its end: no cloud deletes persistent disks

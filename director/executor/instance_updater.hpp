@@ -26,14 +26,19 @@ struct RemoveRequest {
   bool force = false;         // go on, with a warning, where the agent or the cloud refuses
 };
 
+// What becomes of a VM that is given up because it failed: a silent one. Held: powered off, without its disks, and an
+// orphan until the settings' time is over; where the cloud cannot do that, or enough are held, deleted.
+enum class FailedVm { deleted, held };
+
 // Takes one instance from what it is to what it shall be. Each step can be repeated: an
 // instance stays "dirty" (update_completed false) from the first change until all is done.
 class InstanceUpdater {
  public:
-  InstanceUpdater(Services& services, TaskContext& task, std::string deployment)
+  InstanceUpdater(Services& services, TaskContext& task, std::string deployment, FailedVm failed = FailedVm::deleted)
       : services_(services),
         task_(task),
         deployment_(std::move(deployment)),
+        failed_(failed),
         vms_(services, task),
         steps_(services, task) {}
 
@@ -54,7 +59,7 @@ class InstanceUpdater {
   // Stops the jobs, takes the disk off, deletes the VM, the disks, the addresses and the row.
   void remove(const ActualInstance& instance, const RemoveRequest& request, TaskContext::Step& step);
 
-  // Deletes the VM and keeps the instance with its disk and addresses.
+  // Deletes the VM, or holds it if it failed, and keeps the instance with its disk and addresses.
   void give_up_vm(const ActualInstance& instance, bool skip_drain, const Json& next_spec,
                   TaskContext::Step& step);
 
@@ -62,6 +67,7 @@ class InstanceUpdater {
   void mark_dirty(const PlannedInstance& planned);
   void record_done(const InstanceJob& job, const Json& spec);
   void swap_vm(const InstanceJob& job, TaskContext::Step& step);
+  bool hold(const ActualInstance& instance, TaskContext::Step& step);  // false: it has to be deleted
   void detach_before_removal(const VmRecord& vm, const DiskRecord& disk, bool agent_answers);
   void update_in_place(const InstanceJob& job, const VmRecord& vm, TaskContext::Step& step);
   void bring_up(const InstanceJob& job, const VmRecord& vm, TaskContext::Step& step);
@@ -72,6 +78,7 @@ class InstanceUpdater {
   Services& services_;
   TaskContext& task_;
   std::string deployment_;
+  FailedVm failed_;
   VmSteps vms_;
   InstanceSteps steps_;
 };

@@ -107,6 +107,18 @@ struct Stores {
   DirectorAttributes attributes;
 };
 
+// What is kept of a VM that failed, when a repair replaces it.
+struct FailedVmSettings {
+  bool bundles = true;                      // its logs, as a blob
+  std::size_t bundles_per_deployment = 10;  // the newest
+  std::chrono::hours bundle_lifetime{24 * 7};
+  std::int64_t bundle_bytes = 32 << 20;     // of logs, before compression
+  std::chrono::milliseconds ping_wait{1000};
+  std::chrono::seconds logs_wait{30};       // for its agent to pack them
+  std::chrono::seconds hold{0};             // the VM itself, powered off; 0: it is deleted
+  std::size_t held_per_deployment = 3;      // at most, at once
+};
+
 struct ExecutorSettings {
   std::string director_name = "slipway";
   std::string director_uuid;
@@ -131,6 +143,7 @@ struct ExecutorSettings {
   bool enable_snapshots = false;
   int create_vm_tries = 5;
   bool keep_unreachable_vms = false;
+  FailedVmSettings failed_vms;
 };
 
 struct Services {

@@ -259,7 +259,7 @@ void VmSteps::remove(const VmRecord& vm) {
   services_.stores.vms.remove(vm.agent);
 }
 
-void VmSteps::orphan(const VmRecord& vm) {
+void VmSteps::orphan(const VmRecord& vm, std::optional<Timestamp> kept_until) {
   auto& stores = services_.stores;
   OrphanedVmRecord orphan;
   orphan.agent = vm.agent;
@@ -268,6 +268,7 @@ void VmSteps::orphan(const VmRecord& vm) {
   orphan.instance_name = instance_name(vm);
   orphan.cpi = vm.cpi;
   orphan.orphaned_at = services_.clock.now();
+  orphan.kept_until = kept_until;
   if (const auto instance = stores.instances.find(vm.instance)) orphan.az = instance->az;
   for (const auto& network : vm.networks) {
     if (const auto ip = network.find("ip"); ip != network.end() && ip->is_string())

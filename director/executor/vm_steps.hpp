@@ -43,8 +43,9 @@ class VmSteps {
 
   // Takes the deletions of a deployment's VMs to their end that were begun and interrupted.
   void finish_removals(const std::string& deployment);
-  // The VM is no instance's any more and not allowed to talk; it waits to be deleted. Precondition: it has a cid.
-  void orphan(const VmRecord& vm);
+  // The VM is no instance's any more and not allowed to talk; it waits to be deleted, until then if a time is given.
+  // Precondition: it has a cid.
+  void orphan(const VmRecord& vm, std::optional<Timestamp> kept_until = {});
   // Deletes it for good; the persistent disks it still has stay.
   void remove(const OrphanedVmRecord& vm);
 

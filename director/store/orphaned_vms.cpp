@@ -6,7 +6,7 @@ namespace slipway::director {
 namespace {
 
 constexpr std::string_view columns =
-    "SELECT id, agent, cid, deployment, instance_name, az, cpi, ip_addresses, orphaned_at FROM orphaned_vms ";
+    "SELECT id, agent, cid, deployment, instance_name, az, cpi, ip_addresses, orphaned_at, kept_until FROM orphaned_vms ";
 
 OrphanedVmRecord read(const sql::Row& row) {
   OrphanedVmRecord vm;
@@ -19,6 +19,7 @@ OrphanedVmRecord read(const sql::Row& row) {
   vm.cpi = row.text("cpi");
   vm.ip_addresses = rows::json(row, "ip_addresses").get<std::vector<std::string>>();
   vm.orphaned_at = rows::time(row, "orphaned_at");
+  vm.kept_until = rows::maybe_time(row, "kept_until");
   return vm;
 }
 
@@ -28,10 +29,11 @@ void OrphanedVms::orphan(const OrphanedVmRecord& vm) {
   db_.transaction([&](sql::Session& session) {
     session.run("DELETE FROM vms WHERE agent = :1", {vm.agent.value});
     session.run(
-        "INSERT INTO orphaned_vms (agent, cid, deployment, instance_name, az, cpi, ip_addresses, orphaned_at) VALUES "
-        "(:1, :2, :3, :4, :5, :6, :7, :8) ON CONFLICT (agent) DO NOTHING",
+        "INSERT INTO orphaned_vms (agent, cid, deployment, instance_name, az, cpi, ip_addresses, orphaned_at, kept_until) "
+        "VALUES (:1, :2, :3, :4, :5, :6, :7, :8, :9) ON CONFLICT (agent) DO NOTHING",
         {vm.agent.value, vm.cid.value, vm.deployment, vm.instance_name, vm.az, vm.cpi,
-         rows::value(Json(vm.ip_addresses)), rows::value(vm.orphaned_at)});
+         rows::value(Json(vm.ip_addresses)), rows::value(vm.orphaned_at),
+         rows::value(vm.kept_until)});
   });
 }
 

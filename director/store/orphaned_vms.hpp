@@ -16,6 +16,7 @@ struct OrphanedVmRecord {
   std::string deployment, instance_name, az, cpi;
   std::vector<std::string> ip_addresses;
   Timestamp orphaned_at{};
+  std::optional<Timestamp> kept_until;  // it failed, is off, and somebody may want to look at it; empty: nobody does
 };
 
 // VMs that stand for no instance any more and wait to be deleted.

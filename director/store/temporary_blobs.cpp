@@ -25,4 +25,19 @@ void TemporaryBlobs::remove(const BlobId& blob) {
   db_.run("DELETE FROM temporary_blobs WHERE blob = :1", {blob.value});
 }
 
+void TemporaryBlobs::add_bundle(const BlobId& blob, const std::string& deployment, const std::string& instance,
+                                Timestamp now, Timestamp expires_at) {
+  db_.run(
+      "INSERT INTO temporary_blobs (blob, deployment, instance, created_at, expires_at) VALUES (:1, :2, :3, :4, :5) "
+      "ON CONFLICT (blob) DO NOTHING",
+      {blob.value, deployment, instance, rows::value(now), rows::value(expires_at)});
+}
+
+std::vector<BlobId> TemporaryBlobs::bundles_of(const std::string& deployment) {
+  return rows::all(db_.run("SELECT blob FROM temporary_blobs WHERE deployment = :1 AND instance <> '' "
+                           "ORDER BY created_at DESC, blob",
+                           {deployment}),
+                   [](const sql::Row& row) { return BlobId{row.text("blob")}; });
+}
+
 }  // namespace slipway::director

@@ -15,6 +15,10 @@ class TemporaryBlobs {
   void add(const BlobId& blob, const std::string& deployment, Timestamp expires_at);
   std::optional<std::string> deployment_of(const BlobId& blob);  // nullopt: not a temporary blob
   std::vector<BlobId> expired(Timestamp now);
+  // What was learnt of an instance's VM before it was replaced: the same, and known by its instance ("group/id").
+  void add_bundle(const BlobId& blob, const std::string& deployment, const std::string& instance, Timestamp now,
+                  Timestamp expires_at);
+  std::vector<BlobId> bundles_of(const std::string& deployment);  // newest first
   void remove(const BlobId& blob);
 
  private:

@@ -75,6 +75,7 @@ TEST_CASE("a VM that is frozen is rebooted") {
 TEST_CASE("a VM whose network is cut, and that was rebooted not long ago, is replaced") {
   auto& lab = SickLab::get();
   const auto victim = lab.instance(1);
+  const auto begin = now();
   const auto course =
       lab.suffer("network cut, second trouble", SickLab::name_of(victim), [&] { lab.cut_network(victim); });
   CHECK(course.repairs == 1);
@@ -83,6 +84,8 @@ TEST_CASE("a VM whose network is cut, and that was rebooted not long ago, is rep
   CHECK(after.at("cid") != victim.at("cid"));
   CHECK(after.at("ips") == victim.at("ips"));
   CHECK(lab.domains().size() == 3);
+  // What its host could read of it.
+  CHECK(lab.events_since(begin, SickLab::name_of(victim)).contains("repair bundle"));
 }
 
 TEST_CASE("an agent that dies is started again by systemd, and nobody else does anything") {

@@ -1,5 +1,7 @@
 #include "director/executor/care/care_tasks.hpp"
 
+#include "director/executor/fetch_logs.hpp"
+
 namespace slipway::director {
 
 using namespace std::chrono_literals;
@@ -12,19 +14,27 @@ void register_care_tasks(TaskQueue& queue, Services& services) {
   add("scheduled_orphaned_disk_cleanup", clean_up_orphan_disks);
   add("delete_vm", delete_vm);
   add("scheduled_orphaned_vm_cleanup", clean_up_orphaned_vms);
+  add("scheduled_temporary_blob_cleanup", clean_up_temporary_blobs);
   add("create_snapshot", create_snapshot);
   add("snapshot_deployment", snapshot_deployment);
   add("delete_snapshot", delete_snapshot);
   add("delete_deployment_snapshots", delete_deployment_snapshots);
 }
 
+std::string clean_up_temporary_blobs(Services& services, TaskContext&) {
+  return "Deleted " + std::to_string(remove_expired_blobs(services)) + " temporary blob(s)";
+}
+
 std::vector<RecurringTask> recurring_care(Services& services) {
   return {{"scheduled_orphaned_vm_cleanup", "clean up orphaned vms", 5min,
-           [&services] { return !services.stores.orphaned_vms.all().empty(); }},
+           [&services] { return !orphaned_vms_to_go(services).empty(); }},
           {"scheduled_orphaned_disk_cleanup", "clean up orphan disks", 30min,
            [&services] {
              return !orphans_past_lifetime(services).empty() ||
                     !services.stores.journal.left_by_deleted("create_disk").empty();
+           }},
+          {"scheduled_temporary_blob_cleanup", "clean up temporary blobs", 60min, [&services] {
+             return !services.stores.temporary_blobs.expired(services.clock.now()).empty();
            }}};
 }
 

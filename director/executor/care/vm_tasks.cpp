@@ -56,9 +56,16 @@ std::string delete_vm(Services& services, TaskContext& task) {
   return "vm " + cid.value + " deleted";
 }
 
+std::vector<OrphanedVmRecord> orphaned_vms_to_go(Services& services) {
+  auto orphans = services.stores.orphaned_vms.all();
+  const auto now = services.clock.now();
+  std::erase_if(orphans, [&](const OrphanedVmRecord& vm) { return vm.kept_until && *vm.kept_until > now; });
+  return orphans;
+}
+
 // One that cannot be deleted now is tried again the next time.
 std::string clean_up_orphaned_vms(Services& services, TaskContext& task) {
-  const auto orphans = services.stores.orphaned_vms.all();
+  const auto orphans = orphaned_vms_to_go(services);
   std::atomic<int> failed{0};
   TaskContext::Stage stage(task, "Deleting orphaned VMs", static_cast<int>(orphans.size()));
   parallel_for(orphans.size(), services.settings.max_parallel, [&](std::size_t i) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "director/executor/problems/checks.hpp"
+#include "director/executor/problems/failure_bundle.hpp"
 #include "director/executor/problems/stored_instance.hpp"
 #include "director/executor/recorded_action.hpp"
 #include "director/executor/world.hpp"
@@ -62,12 +63,13 @@ bool Repairs::vm_still_broken(const ProblemRecord& problem, const Attempt& attem
 void Repairs::recreate_vm(const ProblemRecord& problem, const Attempt& attempt, bool wait,
                           TaskContext::Step& step) {
   const auto instance = instance_of(problem);
-  InstanceUpdater updater(services_, task_, deployment_);
+  InstanceUpdater updater(services_, task_, deployment_, FailedVm::held);
   const bool made_anew = attempt.resumed && instance.vm && instance.vm->agent.value != attempt.agent_before;
   if (made_anew && instance.record.update_completed) return;
   const StoredInstance stored(services_, instance);
   if (made_anew && instance.responsive) return updater.carry_on(stored.recreation(wait), step);
   if (!made_anew && !vm_still_broken(problem, attempt, instance)) return;
+  FailureBundle(services_, task_).gather(instance, problem.summary(), step);
   updater.update(stored.recreation(wait), step);
 }
 
@@ -96,7 +98,8 @@ void Repairs::delete_vm(const ProblemRecord& problem, const Attempt& attempt, Ta
   if (attempt.resumed && !instance.vm) return;
   if (!vm_still_broken(problem, attempt, instance)) return;
   vm_of(instance);
-  InstanceUpdater(services_, task_, deployment_).give_up_vm(instance, true, Json(), step);
+  FailureBundle(services_, task_).gather(instance, problem.summary(), step);
+  InstanceUpdater(services_, task_, deployment_, FailedVm::held).give_up_vm(instance, true, Json(), step);
 }
 
 // What is certainly gone is forgotten; what may still be there becomes an orphan, which is shown and

@@ -94,6 +94,52 @@ TEST_CASE("a lost VM is found and made anew once for the health monitor, wheneve
                   60);
 }
 
+namespace {
+
+// Its VM is silent, and the cloud can still say something of it.
+Scenario repair_of_silent(std::chrono::hours hold) {
+  return {.type = "scan_and_fix",
+          .arguments =
+              [](DirectorWorld& world) {
+                const auto id = world.instance("server", 0).id.value;
+                return Json{{"deployment", "dep"}, {"jobs", {{"server", {id}}}}};
+              },
+          .before =
+              [hold](DirectorWorld& world) {
+                deployed({.instances = 1})(world);
+                world.agents.silence(world.vm("server", 0).agent);
+                world.services.settings.failed_vms.hold = hold;
+              },
+          .missed =
+              [hold](DirectorWorld& world) {
+                Findings missed;
+                const auto vm = world.vm("server", 0);
+                if (world.agents.job_state(vm.agent) != "running") missed.push_back("it does not run");
+                if (world.agents.mounted(vm.agent).size() != 1) missed.push_back("it has not its disk");
+                if (world.cloud.vms_made() > 1) missed.push_back("more VMs than one were made");
+                const auto bundles = world.stores.temporary_blobs.bundles_of("dep");
+                if (bundles.size() != 1) missed.push_back(std::to_string(bundles.size()) + " bundles are kept");
+                for (const auto& bundle : bundles)
+                  if (!world.blobs.exists(bundle)) missed.push_back("a bundle is not there");
+                std::size_t held = 0;
+                for (const auto& [cid, one] : world.cloud.vms()) held += one.off ? 1 : 0;
+                const std::size_t wanted = hold.count() > 0 ? 1 : 0;
+                if (held != wanted || world.stores.orphaned_vms.all().size() != wanted)
+                  missed.push_back(std::to_string(held) + " VMs are held");
+                return missed;
+              }};
+}
+
+}  // namespace
+
+TEST_CASE("a failed VM's logs are kept once before it is replaced, whenever the director dies") {
+  survives_deaths(repair_of_silent(std::chrono::hours{0}), 80);
+}
+
+TEST_CASE("a failed VM is held once, whenever the director dies") {
+  survives_deaths(repair_of_silent(std::chrono::hours{24}), 80);
+}
+
 TEST_CASE("a new stemcell comes by create-swap-delete, whenever its director dies") {
   auto scenario = deploy({.instances = 1, .stemcell = "1.1", .swap = true});
   scenario.before = [](DirectorWorld& world) {

@@ -126,6 +126,7 @@ DirectorWorld::DirectorWorld() : DirectorWorld(TempDir("director", quick_folder(
 DirectorWorld::DirectorWorld(DirectorWorld& like, Locks::Renewal renewal) : DirectorWorld(copied(like), renewal) {
   cloud.load(like.cloud.to_json());
   agents.copy(like.agents);
+  services.settings.failed_vms = like.services.settings.failed_vms;
   for (const auto& vm : stores.vms.all()) access.allow(vm.agent);
   clock.advance(like.clock.monotonic().time_since_epoch());
 }

@@ -236,7 +236,7 @@ TEST_CASE("a repair is told as events of the problem and of what was made and de
     CHECK(event.instance.starts_with("server/"));
     told.push_back(event.action + " " + event.object_type);
   }
-  CHECK(told == std::vector<std::string>{"create vm", "delete vm", "recreate_vm problem"});
+  CHECK(told == std::vector<std::string>{"create vm", "delete vm", "bundle repair", "recreate_vm problem"});
   director::EventFilter deleted;
   deleted.object_name = old_cid;
   CHECK(world.stores.events.list(deleted).size() == 3);  // the end of its making, begin and end of its deletion

@@ -36,8 +36,10 @@ SimulatedAgents::SimulatedAgents(cpi::SimulatedCloud& cloud) {
     std::lock_guard lock(mutex_);
     if (auto gone = agents_.extract(vm.agent)) gone_.insert(std::move(gone));
   };
+  cloud.on_vm_powered_off = cloud.on_vm_deleted;
   // What is on another VM by now it has not.
   cloud.on_vm_back = [this, &cloud](const cpi::VmCid& cid, const cpi::SimulatedVm& vm) {
+    if (vm.off) return;
     const auto attached = cloud.disks_of(cid);
     std::lock_guard lock(mutex_);
     auto back = gone_.extract(vm.agent);
