@@ -211,6 +211,7 @@ void InstanceSteps::detach(const VmRecord& vm, const DiskRecord& disk, bool agen
 void InstanceSteps::replace_disk(const PlannedInstance& instance, const std::string& deployment,
                                  const VmRecord& vm, const DiskRecord& old) {
   const auto fresh = create_disk(instance, deployment, vm);
+  let_go_of_unused(vm, instance.id, fresh.cid);
   auto conversation = vms_.agent(vm.agent);
   const Json mounted = conversation.run("list_disk");
   if (!contains(mounted, fresh.cid) || contains(mounted, old.cid)) {
@@ -219,6 +220,14 @@ void InstanceSteps::replace_disk(const PlannedInstance& instance, const std::str
     conversation.run("migrate_disk", Json::array({old.cid.value, fresh.cid.value}));
   }
   services_.stores.disks.activate(fresh.cid);
+}
+
+void InstanceSteps::let_go_of_unused(const VmRecord& vm, const InstanceId& instance, const DiskCid& fresh) {
+  for (const auto& disk : services_.stores.disks.of_instance(instance)) {
+    if (disk.state != DiskState::inactive || disk.cid == fresh) continue;
+    detach(vm, disk, true);
+    orphan_disk(disk);
+  }
 }
 
 void InstanceSteps::orphan_disk(const DiskRecord& disk) {

@@ -47,6 +47,9 @@ class InstanceSteps {
   // inactive and still attached.
   void replace_disk(const PlannedInstance& instance, const std::string& deployment, const VmRecord& vm,
                     const DiskRecord& old);
+  // Disks of earlier attempts that ended before they were the instance's, but `fresh`: an agent has room for the active
+  // disk and for one to migrate to, and mounts the next one where there is room.
+  void let_go_of_unused(const VmRecord& vm, const InstanceId& instance, const DiskCid& fresh);
   // Nobody's from now on, and deleted when its time is over.
   void orphan_disk(const DiskRecord& disk);
   // With its snapshots.

@@ -139,6 +139,8 @@ void InstanceUpdater::ensure_disk(const InstanceJob& job, const VmRecord& vm) {
     steps_.replace_disk(planned, deployment_, vm, *current);
   } else {
     const auto fresh = steps_.create_disk(planned, deployment_, vm);
+    // Beside one that is still mounted the new one would be mounted as what to migrate to, and stay there.
+    steps_.let_go_of_unused(vm, planned.id, fresh.cid);
     steps_.attach(vm, fresh);
     disks.activate(fresh.cid);
   }

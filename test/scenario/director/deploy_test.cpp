@@ -477,3 +477,40 @@ TEST_CASE("a director that dies at any message of a swap finishes it after its r
     CHECK(world.cloud.disks().size() == 1);
   }
 }
+
+TEST_CASE("a disk whose making was cut short is out of the way when a bigger one is wanted instead") {
+  DirectorWorld world;
+  bool died = false;
+  const auto die_at = [&](const std::string& method, bool after) {
+    world.agents.before = [&, method, after](const cpi::AgentId& agent, const std::string& asked) {
+      if (died || asked != method) return;
+      died = true;
+      if (after) {
+        const auto disk = world.cloud.disks_of(cpi::VmCid{"vm-" + agent.value}).at(0).value;
+        world.agents.request(agent, asked, Json::array({disk}), std::chrono::milliseconds{0});
+      }
+      throw Error(Fault::cancelled, "the director died");
+    };
+  };
+  std::size_t orphans = 1;
+  SUBCASE("the first of the instance, which was mounted") {
+    die_at("mount_disk", true);
+    CHECK_THROWS_AS(world.deploy(simple_manifest(1)), Error);
+  }
+  SUBCASE("one that data were to be moved to") {
+    world.deploy(simple_manifest(1));
+    die_at("migrate_disk", false);
+    CHECK_THROWS_AS(world.deploy(simple_manifest(1, "one", 2048)), Error);
+    orphans = 2;
+  }
+  REQUIRE(died);
+  world.deploy(simple_manifest(1, "one", 4096));
+  const auto instance = world.instance("server", 0);
+  const auto disks = world.stores.disks.of_instance(instance.id);
+  REQUIRE(disks.size() == 1);
+  CHECK(disks[0].size_mib == 4096);
+  CHECK(world.agents.mounted(world.vm("server", 0).agent) == std::set<std::string>{disks[0].cid.value});
+  CHECK(world.agents.data_on(disks[0].cid.value) == instance.id.value);
+  CHECK(world.stores.disks.orphaned().size() == orphans);
+  CHECK(world.inconsistencies().empty());
+}
