@@ -5,13 +5,13 @@
 namespace slipway::director {
 
 RecurringTasks::RecurringTasks(TaskQueue& queue, Tasks& tasks, Clock& clock, Log log,
-                               std::vector<RecurringTask> tasks_to_make)
+                               std::vector<RecurringTask> tasks_to_make, Looking looking)
     : queue_(queue), tasks_(tasks), clock_(clock), log_(std::move(log)) {
   for (auto& task : tasks_to_make) {
     const auto first = clock_.monotonic() + task.every;
     planned_.push_back({std::move(task), first});
   }
-  if (!planned_.empty()) thread_ = std::thread([this] { run(); });
+  if (!planned_.empty() && looking == Looking::by_itself) thread_ = std::thread([this] { run(); });
 }
 
 RecurringTasks::~RecurringTasks() {
@@ -23,19 +23,30 @@ RecurringTasks::~RecurringTasks() {
   if (thread_.joinable()) thread_.join();
 }
 
+RecurringTasks::Planned& RecurringTasks::next_planned() {
+  return *std::min_element(planned_.begin(), planned_.end(),
+                           [](const Planned& a, const Planned& b) { return a.next < b.next; });
+}
+
 void RecurringTasks::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    const auto next = std::min_element(planned_.begin(), planned_.end(),
-                                       [](const Planned& a, const Planned& b) { return a.next < b.next; });
-    if (clock_.monotonic() < next->next) {
-      clock_.wait_until(lock, stopped_, next->next);
+    const auto next = next_planned().next;
+    if (clock_.monotonic() < next) {
+      clock_.wait_until(lock, stopped_, next);
       continue;
     }
-    next->next = clock_.monotonic() + next->task.every;
     lock.unlock();
-    submit(next->task);
+    submit_due();
     lock.lock();
+  }
+}
+
+void RecurringTasks::submit_due() {
+  while (!planned_.empty() && next_planned().next <= clock_.monotonic()) {
+    auto& due = next_planned();
+    due.next = clock_.monotonic() + due.task.every;
+    submit(due.task);
   }
 }
 

@@ -21,10 +21,15 @@ struct RecurringTask {
 // one of its type is over.
 class RecurringTasks {
  public:
-  RecurringTasks(TaskQueue& queue, Tasks& tasks, Clock& clock, Log log, std::vector<RecurringTask> tasks_to_make);
+  // Who looks whether one is due: a thread of its own, or its owner, who calls submit_due() from time to time.
+  enum class Looking { by_itself, by_owner };
+  RecurringTasks(TaskQueue& queue, Tasks& tasks, Clock& clock, Log log, std::vector<RecurringTask> tasks_to_make,
+                 Looking looking = Looking::by_itself);
   ~RecurringTasks();
   RecurringTasks(const RecurringTasks&) = delete;
   RecurringTasks& operator=(const RecurringTasks&) = delete;
+
+  void submit_due();  // whatever is due by now
 
  private:
   struct Planned {
@@ -32,6 +37,7 @@ class RecurringTasks {
     Instant next;
   };
   void run();
+  Planned& next_planned();
   void submit(const RecurringTask& task);
 
   TaskQueue& queue_;

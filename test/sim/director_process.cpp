@@ -113,6 +113,7 @@ struct DirectorProcess::Life : std::enable_shared_from_this<Life> {
   Services services;
   Tasks tasks;
   TaskQueue queue;
+  RecurringTasks recurring;
   UploadFolder uploads;
   DirectorApi api;
   bool ready = false;  // to be asked by clients
@@ -140,6 +141,7 @@ struct DirectorProcess::Life : std::enable_shared_from_this<Life> {
                  blobs, cpis,   agents,         access, ground.renderer, settings()},
         tasks(database, (ground.folder.path() / "tasks").string()),
         queue(tasks, clock, Log::discard(), {.director_id = name, .own_threads = false}),
+        recurring(queue, tasks, clock, Log::discard(), recurring_care(services), RecurringTasks::Looking::by_owner),
         uploads(ground.folder.path() / "uploads", random),
         api({clock, random, Log::discard(), stores, tasks, queue, locks, blobs, cpis, uploads,
              [this](const Json& what) { announce(what); }, [] { return monitor_identity(); }},
@@ -150,6 +152,7 @@ struct DirectorProcess::Life : std::enable_shared_from_this<Life> {
     settings.max_parallel = 1;  // several threads of one task would run as the system likes
     settings.agent_wait = 60s;
     settings.reboot_wait = 30s;
+    if (process.seed_ % 3 == 0) settings.failed_vms.hold = 10min;  // so that some are over within a world
     return settings;
   }
 
@@ -164,6 +167,14 @@ struct DirectorProcess::Life : std::enable_shared_from_this<Life> {
 
   static Json monitor_identity() {
     return {{"url", "sim://bus"}, {"ca", ""}, {"certificate", ""}, {"private_key", ""}, {"lifetime_seconds", 86400}};
+  }
+
+  // What its schedule will give it to do.
+  std::vector<std::string> care_to_do() {
+    std::vector<std::string> due;
+    for (const auto& task : recurring_care(services))
+      if (task.has_work()) due.push_back(task.type + " is due");
+    return due;
   }
 
   void announce(const Json& what) {
@@ -230,6 +241,8 @@ struct DirectorProcess::Life : std::enable_shared_from_this<Life> {
         clock.sleep_for(heartbeat);
         queue.keep_up();
         locks.renew_now();
+        recurring.submit_due();
+        work.raise();
       }
     });
   }
@@ -259,6 +272,11 @@ DirectorProcess::DirectorProcess(VirtualTime& time, Trace& trace, test::Director
     : time_(time), trace_(trace), ground_(ground), network_(network), referee_(referee), seed_(seed) {}
 
 DirectorProcess::~DirectorProcess() = default;
+
+std::vector<std::string> DirectorProcess::care_to_do() const {
+  if (!lives() || !life_->ready) return {"the director is not up"};
+  return life_->care_to_do();
+}
 
 bool DirectorProcess::lives() const { return life_ && !life_->fate.dead(); }
 

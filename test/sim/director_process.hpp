@@ -24,6 +24,7 @@ class DirectorProcess {
   // It dies at the `effect`-th thing it does to the world from now on, before it or after it.
   void kill_at(int effect, bool after);
   bool lives() const;
+  std::vector<std::string> care_to_do() const;  // by its schedule, sooner or later
   std::function<void(bool lives)> changed;  // it has just been started, or died
 
   // As its API answers; of the calling thread, which waits. Fault::retryable when nobody listens,

@@ -35,6 +35,10 @@ Network::Network(VirtualTime& time, test::DirectorWorld& ground, Duration beat_e
     first(cid, vm);
     nodes_.erase(vm.agent);
   };
+  cloud.on_vm_powered_off = [this, first = cloud.on_vm_powered_off](const VmCid& cid, const cpi::SimulatedVm& vm) {
+    first(cid, vm);
+    nodes_.erase(vm.agent);
+  };
   for (const auto& [cid, vm] : cloud.vms()) appear(vm, 0s);
 }
 

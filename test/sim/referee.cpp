@@ -65,6 +65,7 @@ void Referee::look_at_tasks() {
 void Referee::look_at_disks() {
   std::map<std::string, AgentId> mounted_by;
   for (const auto& [cid, vm] : ground_.cloud.vms()) {
+    if (vm.off) continue;
     for (const auto& disk : ground_.agents.mounted(vm.agent)) {
       const auto [other, is_first] = mounted_by.emplace(disk, vm.agent);
       const bool both_attached = ground_.cloud.find_disk(cpi::DiskCid{disk})->attached_to == cid;
@@ -99,7 +100,8 @@ void Referee::cpi_asked(const cpi::CallOnItsWay& call) {
 }
 
 void Referee::cpi_called(const cpi::CallOnItsWay& call) {
-  if (call.method == "delete_vm" || call.method == "reboot_vm") expect_audible_is_spared(call);
+  if (call.method == "delete_vm" || call.method == "reboot_vm" || call.method == "power_off_vm")
+    expect_audible_is_spared(call);
   if (call.method == "delete_vm") expect_disks_were_to_go(*call.vm);
   if (call.method == "delete_disk") expect_disk_is_free(*call.disk);
 }
@@ -146,7 +148,7 @@ std::vector<std::string> Referee::unrest() {
            .rows)
     found.push_back("task " + std::to_string(row.integer("id")) + " " + row.text("type") + " is " + row.text("state"));
   for (const auto& [cid, vm] : ground_.cloud.vms()) {
-    if (!network_.runs(vm.agent)) found.push_back("VM " + cid.value + " does not run");
+    if (!vm.off && !network_.runs(vm.agent)) found.push_back("VM " + cid.value + " does not run");
   }
   for (const auto& deployment : ground_.stores.deployments.all()) {
     for (const auto& instance : ground_.stores.instances.of_deployment(deployment.name)) {

@@ -96,6 +96,7 @@ struct World {
         missing.push_back("a monitor takes " + std::to_string(count) + " for " + trouble);
     }
     if (leading != 1) missing.push_back(std::to_string(leading) + " monitors lead");
+    if (missing.empty()) missing = director.care_to_do();
     return missing.empty() ? referee.shortcomings() : missing;
   }
 

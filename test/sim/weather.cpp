@@ -103,7 +103,8 @@ void Weather::heal() {
 }
 
 std::optional<AgentId> Weather::some_agent() {
-  const auto vms = ground_.cloud.vms();
+  auto vms = ground_.cloud.vms();
+  std::erase_if(vms, [](const auto& one) { return one.second.off; });
   if (vms.empty()) return std::nullopt;
   return std::next(vms.begin(), static_cast<std::ptrdiff_t>(dice_.pick(vms.size())))->second.agent;
 }
