@@ -294,6 +294,10 @@ void InstanceUpdater::remove(const ActualInstance& instance, const RemoveRequest
     }
     return true;
   };
+  // When this fails half-way the instance is not what it was: its disk may be off, and a deploy has to see to that.
+  auto record = instance.record;
+  record.update_completed = false;
+  stores.instances.update(record);
   // Jobs that may still run keep their disk until their VM's end.
   bool stopped = false;
   if (instance.vm && instance.responsive) {

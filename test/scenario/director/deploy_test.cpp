@@ -514,3 +514,15 @@ TEST_CASE("a disk whose making was cut short is out of the way when a bigger one
   CHECK(world.stores.disks.orphaned().size() == orphans);
   CHECK(world.inconsistencies().empty());
 }
+
+TEST_CASE("a deployment that could not be deleted runs again by the next deploy, with its disk") {
+  DirectorWorld world;
+  world.deploy(simple_manifest(1));
+  world.cpi.fail_next("detach_disk", cpi::CallFault::error_before);
+  CHECK_THROWS_AS(world.remove("dep", false), Error);
+  world.deploy(simple_manifest(1));
+  const auto vm = world.vm("server", 0);
+  CHECK(world.agents.job_state(vm.agent) == "running");
+  CHECK(world.agents.mounted(vm.agent).size() == 1);
+  CHECK(world.inconsistencies().empty());
+}
