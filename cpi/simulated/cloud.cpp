@@ -215,7 +215,9 @@ DiskCid SimulatedCloud::create_disk(std::int64_t size_mib, const Json& cloud_pro
 void SimulatedCloud::delete_disk(const DiskCid& disk) {
   const std::lock_guard lock(mutex_);
   if (const auto& vm = disk_at(disk).attached_to) {
-    violate(ErrorType::cloud_error, "Disk '" + disk.value + "' is attached to VM '" + vm->value + "'");
+    const auto text = "Disk '" + disk.value + "' is attached to VM '" + vm->value + "'";
+    if (vms_.at(*vm).ghost) throw CpiError(ErrorType::cloud_error, text);
+    violate(ErrorType::cloud_error, text);
   }
   disks_.erase(disk);
 }

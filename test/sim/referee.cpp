@@ -61,11 +61,11 @@ void Referee::look_at_tasks() {
   }
 }
 
-// No disk is mounted by two agents that live.
+// No disk is mounted by two agents that live. A VM that comes back may have taken a disk that was free by then.
 void Referee::look_at_disks() {
   std::map<std::string, AgentId> mounted_by;
   for (const auto& [cid, vm] : ground_.cloud.vms()) {
-    if (vm.off) continue;
+    if (vm.off || vm.ghost) continue;
     for (const auto& disk : ground_.agents.mounted(vm.agent)) {
       const auto [other, is_first] = mounted_by.emplace(disk, vm.agent);
       const bool both_attached = ground_.cloud.find_disk(cpi::DiskCid{disk})->attached_to == cid;
