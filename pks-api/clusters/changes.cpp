@@ -76,6 +76,7 @@ ClusterRecord Clusters::updated(const ClusterRecord& cluster, const Json& reques
   apply_update(wanted, request, *plan);
   plan->check_nodes(wanted.nodes);
   intents_.profiles.check(wanted, *plan);
+  intents_.profiles.check_change(cluster, wanted);
   return wanted;
 }
 

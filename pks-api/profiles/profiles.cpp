@@ -121,6 +121,22 @@ void Profiles::check(const ClusterRecord& cluster, const Plan& plan) {
     require_use(compute_profile, false);
 }
 
+void Profiles::check_change(const ClusterRecord& before, const ClusterRecord& after) {
+  const auto set = [this](const ClusterRecord& cluster, const char* setting) {
+    const auto profile = document(cluster, network_profile);
+    return profile.is_object() ? profile.value(setting, std::string()) : std::string();
+  };
+  const auto shown = [](const std::string& network) { return network.empty() ? "the plan's" : network; };
+  for (const auto* setting : fixed_network_settings) {
+    const auto from = set(before, setting), to = set(after, setting);
+    if (from == to) continue;
+    throw Error(Fault::invalid, "network_profile_name: " + std::string(setting) + " of cluster " + before.name + " is " +
+                                    shown(from) + " and would become " + shown(to) +
+                                    ", which cannot be changed once a cluster is made; allowed is a profile that "
+                                    "differs in nameservers only");
+  }
+}
+
 Blanks Profiles::blanks(const ClusterRecord& cluster) {
   Blanks blanks;
   const auto network = document(cluster, network_profile);

@@ -72,6 +72,36 @@ TEST_CASE("a cluster's profiles become blanks and zones of its manifest") {
   CHECK(has(ApiFixture::json(refused).at("body").get<std::string>(), "in use by demo"));
 }
 
+TEST_CASE("an update changes nameservers, and not the networks that pods and services have addresses of") {
+  Makers f;
+  const auto make = [&](const char* name, const std::string& parameters) {
+    REQUIRE(f.problem("network", {{"name", name}, {"parameters", parameters}}) == "201");
+  };
+  make("wide", "{\"pod_network\":\"10.1.0.0/16\"}");
+  make("asking", "{\"pod_network\":\"10.1.0.0/16\",\"nameservers\":[\"10.0.0.1\"]}");
+  make("other", "{\"pod_network\":\"10.2.0.0/16\"}");
+  make("resolver", "{\"nameservers\":[\"10.0.0.1\"]}");
+  f.add_cluster("owner", "demo", "kube", 2);
+  const auto update = [&](const char* profile) {
+    return f.send("owner", "PATCH", "/v1/clusters/demo?dry_run=true", {{"network_profile_name", profile}});
+  };
+  const auto refusal = [&](const char* profile) {
+    const auto response = update(profile);
+    CHECK(response.status == 400);
+    return ApiFixture::json(response).at("body").get<std::string>();
+  };
+  CHECK(update("resolver").status == 200);
+  CHECK(has(refusal("wide"), "pod_network of cluster demo is the plan's and would become 10.1.0.0/16"));
+
+  auto& store = f.parts().clusters_store;
+  auto demo = *store.find("demo");
+  demo.profiles["network_profile_name"] = "wide";
+  REQUIRE(store.begin(demo, demo.operation));
+  CHECK(update("asking").status == 200);
+  CHECK(has(refusal("other"), "is 10.1.0.0/16 and would become 10.2.0.0/16"));
+  CHECK(has(refusal(""), "would become the plan's"));
+}
+
 TEST_CASE("a profile that is not there, or of no use to the plan, is refused") {
   Makers f;
   REQUIRE(f.problem("network", {{"name", "n"}, {"parameters", "{\"nameservers\":[\"10.0.0.1\"]}"}}) == "201");
@@ -119,6 +149,12 @@ TEST_CASE("network and compute profiles say what is wrong with them") {
   CHECK(has(network("{"), "no JSON in a text"));
   CHECK(has(network("{\"pod_network\":\"10.1.0.0\"}"), "no network such as"));
   CHECK(has(network("{\"pod_network\":\"10.1.0.256/16\"}"), "no network such as"));
+  CHECK(has(network("{\"pod_network\":\"10.1.0.1/16\"}"), "bits set behind the network's"));
+  CHECK(has(network("{\"pod_network\":\"127.1.0.0/16\"}"), "lies in 127.0.0.0/8"));
+  CHECK(has(network("{\"service_network\":\"169.254.0.0/24\"}"), "parameters.service_network: lies in 169.254.0.0/16"));
+  CHECK(has(network("{\"pod_network\":\"240.0.0.0/8\"}"), "lies beyond 224.0.0.0"));
+  CHECK(has(network("{\"pod_network\":\"10.1.0.0/16\",\"service_network\":\"10.1.200.0/24\"}"),
+            "service_network: overlaps pod_network"));
   CHECK(has(network("{\"nameservers\":[\"dns\"]}"), "no IPv4 address"));
   CHECK(has(network("{\"lb_size\":\"small\"}"), "unknown key"));
   CHECK(has(network("{}"), "sets nothing"));
