@@ -233,12 +233,12 @@ std::string ArchiveReader::read_all(std::size_t max_bytes) {
 
 namespace {
 
-class Descriptor {
+class OwnedDescriptor {
  public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  ~Descriptor() { reset(); }
-  Descriptor(Descriptor&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
-  Descriptor& operator=(Descriptor&& other) noexcept {
+  explicit OwnedDescriptor(int fd = -1) : fd_(fd) {}
+  ~OwnedDescriptor() { reset(); }
+  OwnedDescriptor(OwnedDescriptor&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+  OwnedDescriptor& operator=(OwnedDescriptor&& other) noexcept {
     std::swap(fd_, other.fd_);
     return *this;
   }
@@ -305,14 +305,14 @@ class Unpacker {
 
  private:
   // Opens `path` below the root, making what is missing; "" is the root.
-  Descriptor open_folder(const std::string& path, const std::string& entry) const {
-    Descriptor here(::fcntl(root_.get(), F_DUPFD_CLOEXEC, 0));
+  OwnedDescriptor open_folder(const std::string& path, const std::string& entry) const {
+    OwnedDescriptor here(::fcntl(root_.get(), F_DUPFD_CLOEXEC, 0));
     if (here.get() < 0) fail_writing(entry, errno);
     for (std::string_view rest = path; !rest.empty();) {
       const std::string part(rest.substr(0, rest.find('/')));
       rest.remove_prefix(std::min(part.size() + 1, rest.size()));
       if (::mkdirat(here.get(), part.c_str(), 0755) != 0 && errno != EEXIST) fail_writing(entry, errno);
-      Descriptor inner(::openat(here.get(), part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      OwnedDescriptor inner(::openat(here.get(), part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
       if (inner.get() < 0 && (errno == ELOOP || errno == ENOTDIR)) refuse(entry, "stands below a file or a link");
       if (inner.get() < 0) fail_writing(entry, errno);
       here = std::move(inner);
@@ -320,7 +320,7 @@ class Unpacker {
     return here;
   }
 
-  void link(const ArchiveEntry& entry, const Descriptor& parent, const std::string& leaf) const {
+  void link(const ArchiveEntry& entry, const OwnedDescriptor& parent, const std::string& leaf) const {
     const auto& target = entry.hardlink_target;
     const auto slash = target.rfind('/');
     const auto folder = open_folder(slash == std::string::npos ? "" : target.substr(0, slash), entry.name);
@@ -333,16 +333,16 @@ class Unpacker {
     if (::linkat(folder.get(), name.c_str(), parent.get(), leaf.c_str(), 0) != 0) fail_writing(entry.name, errno);
   }
 
-  static void write_file(const ArchiveEntry& entry, ArchiveReader& reader, const Descriptor& parent,
+  static void write_file(const ArchiveEntry& entry, ArchiveReader& reader, const OwnedDescriptor& parent,
                          const std::string& leaf) {
-    const Descriptor file(
+    const OwnedDescriptor file(
         ::openat(parent.get(), leaf.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (file.get() < 0) fail_writing(entry.name, errno);
     reader.read_to([&](std::string_view chunk) { write_all(file.get(), chunk, entry.name); });
     if (::fchmod(file.get(), entry.mode) != 0) fail_writing(entry.name, errno);
   }
 
-  Descriptor root_;
+  OwnedDescriptor root_;
   std::vector<ArchiveEntry> folders_;
 };
 
@@ -350,7 +350,7 @@ class Unpacker {
 
 void ArchiveReader::read_to_file(const std::filesystem::path& path, unsigned mode,
                                  const std::function<void(std::string_view chunk)>& passed) {
-  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode));
+  const OwnedDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode));
   if (file.get() < 0) fail_writing(path.string(), errno);
   if (::fchmod(file.get(), mode) != 0) fail_writing(path.string(), errno);
   read_to([&](std::string_view chunk) {

@@ -6,7 +6,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto retry_pause = 1s;
+constexpr auto round_retry_pause = 1s;
 constexpr auto lost_bus_limit = 20s;  // then a new identity is fetched: the bus may have another CA
 constexpr JsonLimits message_limits{.max_bytes = 1u << 20, .max_depth = 16};
 
@@ -129,7 +129,7 @@ Rounds::Pause Rounds::keep_bus() {
   } catch (const std::exception& error) {
     wires_.log.warn("bus.not_connected", {{"error", error.what()}});
     if (have && now < identity_until_) bus_proved_ = now;  // the old one goes on trying
-    return retry_pause;
+    return round_retry_pause;
   }
 }
 
@@ -174,7 +174,7 @@ Rounds::Pause Rounds::look_at_inventory() {
     std::lock_guard lock(changes_mutex_);
     changed_.merge(those);
     look_at_all_ = look_at_all_ || all;
-    return retry_pause;
+    return round_retry_pause;
   }
 }
 

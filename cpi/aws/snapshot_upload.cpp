@@ -17,7 +17,7 @@ namespace slipway::cpi::aws {
 namespace {
 
 constexpr std::size_t block_bytes = 512u << 10;
-constexpr std::uint64_t gib = 1ull << 30;
+constexpr std::uint64_t gib_bytes = 1ull << 30;
 constexpr const char* disk_name = "root.img";
 
 struct Block {
@@ -172,7 +172,7 @@ std::string upload_snapshot(const Api& api, const SnapshotUpload& upload) {
                      "stemcell image '" + upload.image_path + "' does not hold " + disk_name, false);
     }
   } while (entry.name != disk_name || entry.is_directory);
-  const auto disk_gib = static_cast<std::int64_t>((entry.size + gib - 1) / gib);
+  const auto disk_gib = static_cast<std::int64_t>((entry.size + gib_bytes - 1) / gib_bytes);
   if (entry.size == 0 || (upload.volume_gib > 0 && upload.volume_gib < disk_gib)) {
     throw CpiError(ErrorType::cloud_error, Fault::invalid,
                    "the disk of stemcell image '" + upload.image_path + "' has " +

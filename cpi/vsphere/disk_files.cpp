@@ -9,7 +9,7 @@ namespace slipway::cpi::vsphere {
 
 namespace {
 
-constexpr std::string_view ending = ".vmdk";
+constexpr std::string_view vmdk_ending = ".vmdk";
 constexpr std::size_t largest_note = 1u << 20;
 
 void run_until_gone(Session& session, const char* method, const MoRef& manager, const MoRef& datacenter,
@@ -30,7 +30,7 @@ void run_until_gone(Session& session, const char* method, const MoRef& manager, 
 }  // namespace
 
 Session::DatastoreFile DiskPlace::file() const {
-  return {config->name, datastore, config->disk_path + "/" + name + std::string(ending)};
+  return {config->name, datastore, config->disk_path + "/" + name + std::string(vmdk_ending)};
 }
 
 Session::DatastoreFile DiskPlace::note() const {
@@ -39,12 +39,12 @@ Session::DatastoreFile DiskPlace::note() const {
 
 bool is_persistent_disk(const DatacenterConfig& datacenter, const std::string& file) {
   const auto path = parse_datastore_path(file);
-  return path && path->folder() == datacenter.disk_path && path->path.ends_with(ending);
+  return path && path->folder() == datacenter.disk_path && path->path.ends_with(vmdk_ending);
 }
 
 DiskCid disk_of(const std::string& file) {
   const auto begin = file.rfind('/') + 1;
-  return {file.substr(begin, file.size() - begin - ending.size())};
+  return {file.substr(begin, file.size() - begin - vmdk_ending.size())};
 }
 
 std::optional<std::string> query_uuid(Session& session, const MoRef& datacenter,
@@ -112,7 +112,7 @@ std::int64_t size_kib(Session& session, const DiskPlace& place, const MoRef& dat
           .flag("fileSize", false)
           .flag("modification", false)
           .flag("fileOwner", false);
-      search.text("matchPattern", place.name + std::string(ending));
+      search.text("matchPattern", place.name + std::string(vmdk_ending));
     });
     for (const auto& one : found.children("file")) {
       if (const auto capacity = one.number("capacityKb"); capacity && *capacity > 0) return *capacity;

@@ -11,7 +11,7 @@ namespace slipway::cpi::vsphere {
 
 namespace {
 
-constexpr int tries = 8;
+constexpr int disk_tries = 8;
 
 void require_size(std::int64_t size_mib) {
   constexpr std::int64_t most = std::int64_t{62} << 20;  // vSphere's own limit, 62 TiB
@@ -107,7 +107,7 @@ void Disks::make_file(const DiskPlace& place, std::int64_t size_mib, const std::
     } catch (const Error& error) {
       // The name is this disk's alone: whoever made it meant the same.
       if (error.fault() == Fault::conflict) return;
-      if (attempt == tries || (!lacks_folder(error) && error.fault() != Fault::outcome_unknown)) throw;
+      if (attempt == disk_tries || (!lacks_folder(error) && error.fault() != Fault::outcome_unknown)) throw;
       if (error.fault() == Fault::outcome_unknown) continue;
     }
     make_disk_folder(session_, place);
@@ -178,7 +178,7 @@ DiskPlace Disks::move(const DiskPlace& from, const std::string& datastore) {
     } catch (const Error& error) {
       const auto uuid = query_uuid(session_, to.datacenter, to.file().bracketed());
       if (uuid && is_gone(from, session_)) break;  // it was moved, only the answer was lost
-      if (attempt == tries || (!lacks_folder(error) && error.fault() != Fault::outcome_unknown)) throw;
+      if (attempt == disk_tries || (!lacks_folder(error) && error.fault() != Fault::outcome_unknown)) throw;
     }
     make_disk_folder(session_, to);
   }
@@ -225,7 +225,7 @@ Json Disks::attach(const VmCid& vm, const DiskCid& disk) {
     } catch (const Error& error) {
       // The unit was taken meanwhile, the VM is busy, or the answer was lost: look again.
       const auto fault = error.fault();
-      if (attempt == tries ||
+      if (attempt == disk_tries ||
           (fault != Fault::conflict && fault != Fault::retryable && fault != Fault::outcome_unknown))
         throw;
     }
@@ -245,7 +245,7 @@ void Disks::detach(const VmCid& vm, const DiskCid& disk) {
       Vms::reconfigure(session_, state.ref, [&](XmlOut& spec) { remove_device(spec, *found); });
     } catch (const Error& error) {
       const auto fault = error.fault();
-      if (attempt == tries ||
+      if (attempt == disk_tries ||
           (fault != Fault::conflict && fault != Fault::retryable && fault != Fault::outcome_unknown))
         throw;
       session_.clock().sleep_for(std::chrono::milliseconds(50 * attempt));
@@ -310,7 +310,7 @@ void Disks::resize(const DiskCid& disk, std::int64_t new_size_mib, const Json* c
       });
       return;
     } catch (const Error& error) {
-      if (error.fault() != Fault::outcome_unknown || attempt == tries) throw;
+      if (error.fault() != Fault::outcome_unknown || attempt == disk_tries) throw;
       if (size_kib(session_, place, datacenter.find_datastore(place.datastore)->ref) >= wanted) return;
     }
   }
@@ -335,7 +335,7 @@ SnapshotCid Disks::snapshot(const DiskCid& disk, const Json& metadata) {
       throw CpiError(ErrorType::not_supported,
                      "disk '" + disk.value + "' is in use by a VM that runs: " + fault.what());
     } catch (const Error& error) {
-      if (error.fault() != Fault::outcome_unknown || attempt == tries) throw;
+      if (error.fault() != Fault::outcome_unknown || attempt == disk_tries) throw;
     }
   }
   write_note(session_, copy, {{"metadata", metadata}, {"disk", disk.value}});

@@ -8,7 +8,7 @@ namespace slipway::cpi::vsphere {
 
 namespace {
 
-constexpr int tries = 6;
+constexpr int rule_tries = 6;
 
 struct Rule {
   MoRef cluster;
@@ -62,9 +62,9 @@ void update_rule(Session& session, const VmState& vm, const std::string& name, C
       const bool raced =
           fault != nullptr && (fault->is("InvalidArgument") || fault->fault() == Fault::conflict ||
                                fault->fault() == Fault::retryable);
-      if ((!raced && error.fault() != Fault::outcome_unknown) || attempt == tries) throw;
+      if ((!raced && error.fault() != Fault::outcome_unknown) || attempt == rule_tries) throw;
     }
-    if (attempt == tries)
+    if (attempt == rule_tries)
       throw Error(Fault::retryable, "the anti-affinity rule '" + name + "' changes all the time");
   }
 }

@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int tries = 6;
+constexpr int login_tries = 6;
 constexpr const char* sdk = "/sdk";
 const MoRef service_instance{"ServiceInstance", "ServiceInstance"};
 
@@ -129,7 +129,7 @@ XmlIn Session::call_patiently(const char* method, const MoRef& self, Effect effe
     } catch (const Error& error) {
       const bool again = error.fault() == Fault::retryable ||
                          (effect == Effect::looks && error.fault() == Fault::outcome_unknown);
-      if (!again || attempt == tries) {
+      if (!again || attempt == login_tries) {
         if (error.fault() == Fault::outcome_unknown) broken_ = true;
         throw;
       }
@@ -182,7 +182,7 @@ http::ClientResponse Session::send_file(const http::ClientRequest& given) {
     } catch (const Error& error) {
       // Both reading a file and writing the same content once more are harmless.
       const bool again = error.fault() == Fault::retryable || error.fault() == Fault::outcome_unknown;
-      if (!again || attempt == tries) throw;
+      if (!again || attempt == login_tries) throw;
       clock_.sleep_for(100ms * (1 << (attempt - 1)) + std::chrono::milliseconds(random_.below(100)));
     }
   }

@@ -14,7 +14,7 @@ namespace slipway::cpi::vsphere {
 
 namespace {
 
-constexpr std::int64_t mib = 1 << 20;
+constexpr std::int64_t image_mib = 1 << 20;
 constexpr std::string_view cards_import_makes[] = {
     "VirtualVmxnet3", "VirtualVmxnet2", "VirtualVmxnet",           "VirtualE1000",
     "VirtualE1000e",  "VirtualPCNet32", "VirtualSriovEthernetCard"};
@@ -86,7 +86,7 @@ StemcellCid Stemcells::create(const std::string& image) {
     if (!contents) contents = unpack_image(image, unpacked.path());
     Inventory only;
     only.datacenters = {datacenter};
-    const PlacementWish wish{.disk_mib = static_cast<std::int64_t>(contents->total_bytes) / mib};
+    const PlacementWish wish{.disk_mib = static_cast<std::int64_t>(contents->total_bytes) / image_mib};
     const auto placement = choose_placement(only, wish, session_.config().datastore_headroom_mib);
     make_template(folder, replica_name(placement),
                   [&](const std::string& name) { return import(*contents, placement, folder, name); });

@@ -1,14 +1,10 @@
 #include "director/api/routes.hpp"
+#include "base/json_text.hpp"
 
 namespace slipway::director::api {
 namespace {
 
 constexpr std::int64_t last_second = 253'402'300'799;  // of the year 9999
-
-Json text_or_null(const std::string& text) {
-  if (text.empty()) return nullptr;
-  return text;
-}
 
 Json to_json(const EventRecord& event) {
   Json json = {{"id", std::to_string(event.id)},
@@ -35,7 +31,7 @@ std::optional<Timestamp> time_in(const Request& request, const std::string& name
   return with_context("query '" + name + "'", [&] { return parse_rfc3339(given); });
 }
 
-Response list(ApiServices& services, const Request& request) {
+Response list_events(ApiServices& services, const Request& request) {
   EventFilter filter;
   filter.deployment = text(request, "deployment");
   filter.task = text(request, "task");
@@ -100,7 +96,7 @@ Json lock_json(const LockRecord& lock) {
 
 void add_event_routes(Routes& routes, ApiServices& services) {
   routes.add("GET", "/events", Need::read_all,
-             [&](Request& request, const Caller&) { return list(services, request); });
+             [&](Request& request, const Caller&) { return list_events(services, request); });
   routes.add("POST", "/events", Need::health_monitor,
              [&](Request& request, const Caller& caller) { return record(services, request, caller); });
   routes.add("GET", "/events/{id}", Need::read_all, [&](Request& request, const Caller&) {

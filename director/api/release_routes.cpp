@@ -105,7 +105,7 @@ Response export_release(Routes& routes, ApiServices& services, const Request& re
   return submit(services, request, caller, std::move(task));
 }
 
-void receive(ApiServices& services, Request& request, const std::optional<MultiDigest>& digest, Json& arguments) {
+void receive_release(ApiServices& services, Request& request, const std::optional<MultiDigest>& digest, Json& arguments) {
   arguments["path"] = services.uploads.receive(*request.body, digest).string();
 }
 
@@ -136,7 +136,7 @@ void add_release_routes(Routes& routes, ApiServices& services) {
   routes.add("GET", "/releases", Need::read_artifacts,
              [&](Request&, const Caller&) { return list_releases(services); });
   routes.add("POST", "/releases", Need::upload_releases, [&](Request& request, const Caller& caller) {
-    return upload_artifact(services, request, caller, {"update_release", "create release", code::release_archive, receive});
+    return upload_artifact(services, request, caller, {"update_release", "create release", code::release_archive, receive_release});
   });
   routes.add("POST", "/releases/export", Need::list, [&](Request& request, const Caller& caller) {
     return export_release(routes, services, request, caller);

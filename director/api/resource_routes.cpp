@@ -1,3 +1,4 @@
+#include "base/json_text.hpp"
 #include "director/api/routes.hpp"
 #include "director/cleanup/cleanable.hpp"
 
@@ -5,11 +6,6 @@ namespace slipway::director::api {
 namespace {
 
 constexpr int network_not_found = 100002;
-
-Json text_or_null(const std::string& text) {
-  if (text.empty()) return nullptr;
-  return text;
-}
 
 Response orphaned_disks(ApiServices& services) {
   Json disks = Json::array();

@@ -36,7 +36,7 @@ Response is_needed(ApiServices& services, const Request& request) {
 
 // The image is unpacked while it comes in; of a stemcell that every CPI has, only the manifest is kept.
 // A tarball that is none becomes a task all the same, which says so.
-void receive(ApiServices& services, Request& request, const std::optional<MultiDigest>& digest, Json& arguments) {
+void receive_stemcell(ApiServices& services, Request& request, const std::optional<MultiDigest>& digest, Json& arguments) {
   const bool fix = arguments.at("fix") == true;
   try {
     const auto path =
@@ -57,7 +57,7 @@ void add_stemcell_routes(Routes& routes, ApiServices& services) {
   routes.add("GET", "/stemcells", Need::read_artifacts,
              [&](Request&, const Caller&) { return list_stemcells(services); });
   routes.add("POST", "/stemcells", Need::upload_stemcells, [&](Request& request, const Caller& caller) {
-    return upload_artifact(services, request, caller, {"update_stemcell", "create stemcell", code::stemcell_archive, receive});
+    return upload_artifact(services, request, caller, {"update_stemcell", "create stemcell", code::stemcell_archive, receive_stemcell});
   });
   routes.add("POST", "/stemcell_uploads", Need::upload_stemcells,
              [&](Request& request, const Caller&) { return is_needed(services, request); });

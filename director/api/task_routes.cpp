@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "base/json_text.hpp"
 #include "director/api/output_tail.hpp"
 #include "director/api/routes.hpp"
 
@@ -13,11 +14,6 @@ constexpr std::int64_t max_follow_seconds = 3600;
 Json seconds_or_null(const std::optional<Timestamp>& time) {
   if (!time) return nullptr;
   return to_epoch_seconds(*time);
-}
-
-Json text_or_null(const std::string& text) {
-  if (text.empty()) return nullptr;
-  return text;
 }
 
 Json to_json(const TaskRecord& task) {

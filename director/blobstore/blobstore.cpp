@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t max_id_length = 128;
-constexpr std::size_t chunk_bytes = 64u << 10;
+constexpr std::size_t copy_chunk_bytes = 64u << 10;
 constexpr std::size_t folder_name_length = 2;
 constexpr auto abandoned_after = std::chrono::hours(24);
 
@@ -83,7 +83,7 @@ StoredBlob Blobstore::put(http::BodyReader& body, const BlobId& id) {
     throw Error(Fault::exhausted, "no room for a blob of " + std::to_string(*length) + " bytes");
   const auto name = new_id();
   IncomingBlob blob(folder_ / "incoming", name);
-  std::vector<char> buffer(chunk_bytes);
+  std::vector<char> buffer(copy_chunk_bytes);
   while (const auto size = body.read(buffer)) blob.append({buffer.data(), size});
   return publish(blob, id.empty() ? BlobId{name} : id);
 }

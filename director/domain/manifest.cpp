@@ -20,7 +20,7 @@ std::optional<int> whole_number(std::string_view text) {
   return value;
 }
 
-std::string_view trim(std::string_view text) {
+std::string_view trim_spaces(std::string_view text) {
   const auto begin = text.find_first_not_of(' ');
   if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(' ') - begin + 1);
@@ -168,7 +168,7 @@ int Amount::of(int total, int at_least) const {
 std::string Amount::to_string() const { return std::to_string(value) + (is_percent ? "%" : ""); }
 
 std::optional<Amount> Amount::parse(std::string_view text) {
-  text = trim(text);
+  text = trim_spaces(text);
   const bool percent = text.ends_with('%');
   if (percent) text.remove_suffix(1);
   const auto value = whole_number(text);
@@ -178,8 +178,8 @@ std::optional<Amount> Amount::parse(std::string_view text) {
 
 std::optional<WatchTime> WatchTime::parse(std::string_view text) {
   const auto dash = text.find('-');
-  const auto min = whole_number(trim(text.substr(0, dash)));
-  const auto max = dash == std::string_view::npos ? min : whole_number(trim(text.substr(dash + 1)));
+  const auto min = whole_number(trim_spaces(text.substr(0, dash)));
+  const auto max = dash == std::string_view::npos ? min : whole_number(trim_spaces(text.substr(dash + 1)));
   if (!min || !max || *max < *min) return std::nullopt;
   return WatchTime{std::chrono::milliseconds(*min), std::chrono::milliseconds(*max)};
 }

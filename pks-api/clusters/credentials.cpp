@@ -5,7 +5,7 @@ namespace slipway::pks {
 
 namespace {
 
-std::string text_in(const Json& variable, const char* key) {
+std::string required_text(const Json& variable, const char* key) {
   const auto value = variable.is_object() ? variable.find(key) : variable.end();
   if (variable.is_object() && value != variable.end() && value->is_string()) return value->get<std::string>();
   throw Error(Fault::internal, std::string("a certificate of the director has no '") + key + "'");
@@ -42,7 +42,7 @@ KubernetesEndpoint Clusters::endpoint_of(const ClusterRecord& cluster, const Pla
           fill_blanks(plan.endpoint, {{"external_hostname", cluster.hostname},
                                       {"deployment", deployment_of(cluster)},
                                       {"ip", addressed ? instances.front().ips.front() : std::string()}}),
-          text_in(certificate_variable(cluster, plan.server_ca), "ca"),
+          required_text(certificate_variable(cluster, plan.server_ca), "ca"),
           plan.endpoint_has_address() ? cluster.hostname : std::string()};
 }
 
@@ -53,8 +53,8 @@ Json Clusters::credentials(const Caller& caller, const std::string& name) {
   if (!plan) throw Error(Fault::conflict, "Cluster " + name + ": its plan is not understood any more");
   const auto client = certificate_variable(cluster, plan->credentials);
   if (plan->is_kubernetes()) {
-    return admin_kubeconfig(endpoint_of(cluster, *plan), name + "-admin", text_in(client, "certificate"),
-                            Secret(text_in(client, "private_key")));
+    return admin_kubeconfig(endpoint_of(cluster, *plan), name + "-admin", required_text(client, "certificate"),
+                            Secret(required_text(client, "private_key")));
   }
   Json endpoints = Json::array();
   for (const auto& instance : instances_of(cluster, plan->instance_group)) {
@@ -65,9 +65,9 @@ Json Clusters::credentials(const Caller& caller, const std::string& name) {
   }
   return {{"kind", plan->kind},
           {"endpoints", endpoints},
-          {"ca", text_in(client, "ca")},
-          {"certificate", text_in(client, "certificate")},
-          {"private_key", text_in(client, "private_key")}};
+          {"ca", required_text(client, "ca")},
+          {"certificate", required_text(client, "certificate")},
+          {"private_key", required_text(client, "private_key")}};
 }
 
 Json Clusters::user_kubeconfig(const Caller& caller, const std::string& name, const std::string& user) {

@@ -1,13 +1,9 @@
 #include "pks-api/clusters/failure.hpp"
+#include "base/json_text.hpp"
 
 namespace slipway::pks {
 
 namespace {
-
-std::string text_in(const Json& object, const char* key) {
-  const auto value = object.is_object() ? object.find(key) : object.end();
-  return object.is_object() && value != object.end() && value->is_string() ? value->get<std::string>() : "";
-}
 
 std::string advice_for(const std::string& action) {
   if (action == "CREATE")
@@ -28,15 +24,15 @@ void FailureReader::apply(const std::vector<std::string>& lines) {
     const auto event = Json::parse(line, nullptr, false);
     if (!event.is_object()) continue;
     if (const auto error = event.find("error"); error != event.end()) {
-      if (auto message = text_in(*error, "message"); !message.empty()) task_error_ = std::move(message);
+      if (auto message = text_or_empty(*error, "message"); !message.empty()) task_error_ = std::move(message);
       continue;
     }
-    if (text_in(event, "state") != "failed") continue;
-    auto error = text_in(event.value("data", Json::object()), "error");
+    if (text_or_empty(event, "state") != "failed") continue;
+    auto error = text_or_empty(event.value("data", Json::object()), "error");
     // The director died in the middle of this step, and goes on with it when it is back.
     if (error == "interrupted") continue;
-    stage_ = text_in(event, "stage");
-    step_ = text_in(event, "task");
+    stage_ = text_or_empty(event, "stage");
+    step_ = text_or_empty(event, "task");
     step_error_ = std::move(error);
   }
 }
@@ -51,10 +47,10 @@ Json failure_of(const std::string& action, const std::string& reason) {
 }
 
 std::string told(const Json& failure) {
-  const auto stage = text_in(failure, "stage"), step = text_in(failure, "step");
+  const auto stage = text_or_empty(failure, "stage"), step = text_or_empty(failure, "step");
   auto text = stage;
   if (!step.empty() && step != stage) text += (text.empty() ? "" : ", ") + step;
-  return text + (text.empty() ? "" : ": ") + text_in(failure, "reason") + ". " + text_in(failure, "advice") +
+  return text + (text.empty() ? "" : ": ") + text_or_empty(failure, "reason") + ". " + text_or_empty(failure, "advice") +
          ".";
 }
 

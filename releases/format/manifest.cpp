@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/digest.hpp"
+#include "base/json_text.hpp"
 #include "base/yaml.hpp"
 #include "releases/format/names.hpp"
 #include "releases/format/version.hpp"
@@ -13,14 +14,6 @@
 namespace slipway::releases {
 
 namespace {
-
-// Versions are text, but YAML reads 1.0 as a number.
-std::string text_of(const Json& object, const char* key) {
-  if (!object.is_object()) return {};
-  const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return {};
-  return found->is_string() ? found->get<std::string>() : dump(*found);
-}
 
 void check_version(const std::string& text, const std::string& place, Problems& problems) {
   try {
@@ -36,12 +29,12 @@ Item read_item(const Json& object, const std::string& place, std::set<std::strin
   Item item;
   JsonReader in(object, place, problems);
   item.name = in.string("name");
-  item.version = text_of(object, "version");
-  item.fingerprint = text_of(object, "fingerprint");
+  item.version = scalar_text(object, "version");
+  item.fingerprint = scalar_text(object, "fingerprint");
   if (item.fingerprint.empty()) item.fingerprint = item.version;
   if (item.version.empty()) item.version = item.fingerprint;
   if (item.fingerprint.empty()) problems.add(place, "has neither version nor fingerprint");
-  item.sha1 = text_of(object, "sha1");
+  item.sha1 = scalar_text(object, "sha1");
   if (!item.name.empty() && !is_valid_name(item.name)) {
     problems.add(place + ".name", "is '" + item.name + "', " + std::string(name_rule));
   }
@@ -86,9 +79,9 @@ ReleaseManifest parse_release_manifest(std::string_view yaml, std::string_view s
   if (!manifest.name.empty() && !is_valid_name(manifest.name)) {
     problems.add("name", "is '" + manifest.name + "', " + std::string(name_rule));
   }
-  manifest.version = text_of(document, "version");
+  manifest.version = scalar_text(document, "version");
   check_version(manifest.version, "version", problems);
-  manifest.commit_hash = text_of(document, "commit_hash");
+  manifest.commit_hash = scalar_text(document, "commit_hash");
   manifest.uncommitted_changes = in.boolean_or("uncommitted_changes", false);
   manifest.compiled = in.has("compiled_packages");
   if (manifest.compiled && in.has("packages") && !in.array_or_empty("packages").empty()) {

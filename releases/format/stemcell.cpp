@@ -6,6 +6,7 @@
 
 #include "base/archive.hpp"
 #include "base/digest.hpp"
+#include "base/json_text.hpp"
 #include "base/yaml.hpp"
 #include "releases/format/names.hpp"
 #include "releases/format/version.hpp"
@@ -14,13 +15,7 @@ namespace slipway::releases {
 
 namespace {
 
-constexpr std::size_t max_manifest_bytes = 1u << 20;
-
-std::string text_of(const Json& object, const char* key) {
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  if (!object.is_object() || found == object.end() || found->is_null()) return {};
-  return found->is_string() ? found->get<std::string>() : dump(*found);
-}
+constexpr std::size_t max_stemcell_manifest_bytes = 1u << 20;
 
 // Hashes of an image on its way. When the manifest stands behind it, or names no usable digest, nobody
 // knows yet which one counts.
@@ -63,16 +58,16 @@ StemcellManifest parse_stemcell_manifest(std::string_view yaml, std::string_view
   if (!manifest.name.empty() && !is_valid_name(manifest.name)) {
     problems.add("name", "is '" + manifest.name + "', " + std::string(name_rule));
   }
-  manifest.version = text_of(document, "version");
+  manifest.version = scalar_text(document, "version");
   try {
     Version::parse_stemcell(manifest.version);
   } catch (const Error& error) {
     problems.add("version", error.what());
   }
   manifest.operating_system = in.string("operating_system");
-  manifest.sha1 = text_of(document, "sha1");
+  manifest.sha1 = scalar_text(document, "sha1");
   manifest.api_version = static_cast<int>(in.integer_or("api_version", 1, 1, 1000));
-  manifest.bosh_protocol = text_of(document, "bosh_protocol");
+  manifest.bosh_protocol = scalar_text(document, "bosh_protocol");
   manifest.formats = in.strings_or_empty("stemcell_formats");
   manifest.cloud_properties = in.object_or_empty("cloud_properties");
   problems.throw_if_any(source);
@@ -83,7 +78,7 @@ StemcellManifest read_stemcell_manifest(const std::filesystem::path& tarball) {
   ArchiveReader reader(tarball, {.max_entries = 1'000});
   ArchiveEntry entry;
   while (reader.next(entry)) {
-    if (entry.name == "stemcell.MF") return parse_stemcell_manifest(reader.read_all(max_manifest_bytes), "stemcell.MF");
+    if (entry.name == "stemcell.MF") return parse_stemcell_manifest(reader.read_all(max_stemcell_manifest_bytes), "stemcell.MF");
   }
   throw Error(Fault::invalid, "the stemcell tarball has no stemcell.MF");
 }
@@ -100,7 +95,7 @@ TakenStemcell take_stemcell(ArchiveReader& archive, const std::filesystem::path&
     ArchiveEntry entry;
     while (archive.next(entry)) {
       if (entry.name == "stemcell.MF") {
-        taken.manifest_text = archive.read_all(max_manifest_bytes);
+        taken.manifest_text = archive.read_all(max_stemcell_manifest_bytes);
         taken.manifest = parse_stemcell_manifest(taken.manifest_text, "stemcell.MF");
         if (!hashes && options.wanted && !options.wanted(taken.manifest)) return taken;
       } else if (entry.name == "image") {

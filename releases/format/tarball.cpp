@@ -11,7 +11,7 @@ namespace slipway::releases {
 
 namespace {
 
-constexpr std::size_t max_manifest_bytes = 16u << 20;
+constexpr std::size_t max_release_manifest_bytes = 16u << 20;
 
 // "jobs/etcd.tgz" → true. Nothing deeper is part of a release.
 bool is_part(const std::string& name) {
@@ -32,7 +32,7 @@ std::string unpack_parts(const std::filesystem::path& tarball, const std::filesy
   while (reader.next(entry)) {
     if (entry.is_directory) continue;
     if (entry.name == "release.MF") {
-      manifest = reader.read_all(max_manifest_bytes);
+      manifest = reader.read_all(max_release_manifest_bytes);
     } else if (is_part(entry.name)) {
       if (!parts.insert(entry.name).second) {
         throw Error(Fault::invalid, "the release tarball holds '" + entry.name + "' twice");

@@ -5,6 +5,7 @@
 #include "base/file.hpp"
 #include "base/process.hpp"
 #include "stemcells/agent/agent.hpp"
+#include "stemcells/agent/arguments.hpp"
 #include "stemcells/agent/network.hpp"
 #include "stemcells/agent/scripts.hpp"
 #include "stemcells/agent/ssh.hpp"
@@ -16,21 +17,6 @@ namespace fs = std::filesystem;
 namespace {
 
 using Flag = std::atomic<bool>;
-
-const Json& argument(const Json& arguments, std::size_t index, const char* name) {
-  if (index >= arguments.size()) {
-    throw Error(Fault::invalid, "argument " + std::to_string(index + 1) + " (" + name + ") is missing");
-  }
-  return arguments[index];
-}
-
-std::string text_argument(const Json& arguments, std::size_t index, const char* name) {
-  const Json& value = argument(arguments, index, name);
-  if (!value.is_string()) {
-    throw Error(Fault::invalid, "argument " + std::to_string(index + 1) + " (" + name + ") must be a string");
-  }
-  return value.get<std::string>();
-}
 
 std::vector<std::string> texts(const Json& json, const char* key) {
   std::vector<std::string> result;

@@ -4,7 +4,9 @@
 
 #include "base/digest.hpp"
 #include "base/file.hpp"
+#include "base/json_text.hpp"
 #include "stemcells/agent/agent.hpp"
+#include "stemcells/agent/arguments.hpp"
 #include "stemcells/agent/compile.hpp"
 #include "stemcells/agent/dns.hpp"
 #include "stemcells/agent/logs.hpp"
@@ -20,18 +22,6 @@ using Flag = std::atomic<bool>;
 const Json& object_argument(const Json& arguments) {
   if (arguments.empty() || !arguments[0].is_object()) throw Error(Fault::invalid, "argument 1 must be an object");
   return arguments[0];
-}
-
-std::string text_at(const Json& json, std::size_t index, const char* name) {
-  if (index >= json.size() || !json[index].is_string()) {
-    throw Error(Fault::invalid, "argument " + std::to_string(index + 1) + " (" + name + ") must be a string");
-  }
-  return json[index].get<std::string>();
-}
-
-std::string member(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 std::vector<std::string> texts(const Json& array) {
@@ -67,14 +57,14 @@ void Agent::add_blob_actions() {
   task("fetch_logs_with_signed_url", [this](const Json& in) { return fetch_logs_signed(in); });
   slow("bundle_logs", [this](const Json& in) { return bundle_logs(in); });
   slow("remove_file", [this](const Json& in) {
-    const fs::path file = fs::weakly_canonical(text_at(in, 0, "path"));
+    const fs::path file = fs::weakly_canonical(text_argument(in, 0, "path"));
     const auto bundles = fs::weakly_canonical(options_.paths.tmp() / "bundled-logs");
     if (file.parent_path() != bundles) throw Error(Fault::forbidden, "only bundled logs may be removed");
     fs::remove(file);
     return "removed";
   });
   slow("sync_dns", [this](const Json& in) {
-    const BlobSource source{.blobstore_id = text_at(in, 0, "blob"), .digest = text_at(in, 1, "digest")};
+    const BlobSource source{.blobstore_id = text_argument(in, 0, "blob"), .digest = text_argument(in, 1, "digest")};
     if (in.size() < 3) throw Error(Fault::invalid, "argument 3 (version) is missing");
     sync_dns(source, version_number(in[2]), blobs(), options_.paths, agent_id_);
     return "synced";
@@ -84,7 +74,7 @@ void Agent::add_blob_actions() {
 
 Json Agent::sync_dns_signed(const Json& arguments) {
   const Json& in = object_argument(arguments);
-  BlobSource source{.signed_url = member(in, "signed_url"), .digest = member(in, "multi_digest")};
+  BlobSource source{.signed_url = text_or_empty(in, "signed_url"), .digest = text_or_empty(in, "multi_digest")};
   source.headers = in.value("blobstore_headers", Json::object());
   sync_dns(source, version_number(in.value("version", Json())), blobs(), options_.paths, agent_id_);
   return "synced";
@@ -92,9 +82,9 @@ Json Agent::sync_dns_signed(const Json& arguments) {
 
 Json Agent::upload_blob(const Json& arguments) {
   const Json& in = object_argument(arguments);
-  const std::string id = require_plain_name(member(in, "blob_id"), "blob_id");
-  const std::string content = base64_decode(member(in, "payload"));
-  const auto digest = MultiDigest::parse(member(in, "checksum"));
+  const std::string id = require_plain_name(text_or_empty(in, "blob_id"), "blob_id");
+  const std::string content = base64_decode(text_or_empty(in, "payload"));
+  const auto digest = MultiDigest::parse(text_or_empty(in, "checksum"));
   const TempDir work("upload", options_.paths.tmp());
   const fs::path file = work.path() / "blob";
   write_file_atomically(file, content, 0600);
@@ -106,7 +96,7 @@ Json Agent::upload_blob(const Json& arguments) {
 Json Agent::fetch_logs(const Json& arguments) {
   const TempDir work("logs", options_.paths.tmp());
   const fs::path archive = work.path() / "logs.tgz";
-  pack_logs(options_.paths, text_at(arguments, 0, "log type"), texts(arguments.size() > 1 ? arguments[1] : Json()), archive);
+  pack_logs(options_.paths, text_argument(arguments, 0, "log type"), texts(arguments.size() > 1 ? arguments[1] : Json()), archive);
   const std::string sha1 = sha1_of_file(archive);
   return Json{{"blobstore_id", blobs().put(archive)}, {"sha1", sha1}};
 }
@@ -115,8 +105,8 @@ Json Agent::fetch_logs_signed(const Json& arguments) {
   const Json& in = object_argument(arguments);
   const TempDir work("logs", options_.paths.tmp());
   const fs::path archive = work.path() / "logs.tgz";
-  pack_logs(options_.paths, member(in, "log_type"), texts(in.value("filters", Json())), archive);
-  blobs().put_signed(member(in, "signed_url"), in.value("blobstore_headers", Json::object()), archive);
+  pack_logs(options_.paths, text_or_empty(in, "log_type"), texts(in.value("filters", Json())), archive);
+  blobs().put_signed(text_or_empty(in, "signed_url"), in.value("blobstore_headers", Json::object()), archive);
   return Json{{"sha1", sha1_of_file(archive) + ";sha512:" + sha512_of_file(archive)}};
 }
 
@@ -125,8 +115,8 @@ Json Agent::bundle_logs(const Json& arguments) {
   const fs::path folder = options_.paths.tmp() / "bundled-logs";
   make_folder(folder, 0755);
   const fs::path archive = folder / (random_.uuid() + ".tgz");
-  pack_logs(options_.paths, member(in, "log_type"), texts(in.value("filters", Json())), archive);
-  const std::string user = member(in, "owning_user");
+  pack_logs(options_.paths, text_or_empty(in, "log_type"), texts(in.value("filters", Json())), archive);
+  const std::string user = text_or_empty(in, "owning_user");
   const passwd* account = user.empty() ? nullptr : ::getpwnam(user.c_str());
   if (!user.empty() && (!account || ::chown(archive.c_str(), account->pw_uid, account->pw_gid) != 0)) {
     fs::remove(archive);
@@ -140,22 +130,22 @@ void Agent::add_disk_actions() {
     actions_[name] = {Where::task, [run](const Json& arguments, const Flag&) -> Json { return run(arguments); }};
   };
   task("add_persistent_disk", [this](const Json& in) {
-    disks_.add(text_at(in, 0, "disk cid"), in.size() > 1 ? in[1] : Json());
+    disks_.add(text_argument(in, 0, "disk cid"), in.size() > 1 ? in[1] : Json());
     return Json::object();
   });
   task("remove_persistent_disk", [this](const Json& in) {
-    disks_.remove(text_at(in, 0, "disk cid"));
+    disks_.remove(text_argument(in, 0, "disk cid"));
     return Json::object();
   });
   task("mount_disk", [this](const Json& in) {
     const Settings now = settings();
-    const auto cid = text_at(in, 0, "disk cid");
+    const auto cid = text_argument(in, 0, "disk cid");
     with_context("Mounting disk " + cid,
                  [&] { disks_.mount(cid, now.persistent_disk_fs, now.persistent_disk_mount_options); });
     return Json::object();
   });
   task("unmount_disk", [this](const Json& in) {
-    return Json{{"message", disks_.unmount(text_at(in, 0, "disk cid"))}};
+    return Json{{"message", disks_.unmount(text_argument(in, 0, "disk cid"))}};
   });
   task("migrate_disk", [this](const Json&) {
     disks_.migrate();
@@ -163,7 +153,7 @@ void Agent::add_disk_actions() {
   });
   task("list_disk", [this](const Json&) { return Json(disks_.mounted()); });
   task("add_dynamic_disk", [this](const Json& in) {
-    const auto cid = require_plain_name(text_at(in, 0, "disk cid"), "disk");
+    const auto cid = require_plain_name(text_argument(in, 0, "disk cid"), "disk");
     const auto device = wait_for_device(in.size() > 1 ? in[1] : Json(), cid, std::chrono::seconds(30));
     make_folder(options_.paths.data() / "dynamic_disks", 0755);
     replace_symlink(options_.paths.data() / "dynamic_disks" / cid, device);
@@ -171,7 +161,7 @@ void Agent::add_disk_actions() {
   });
   actions_["remove_dynamic_disk"] = {Where::slow, [this](const Json& in, const Flag&) -> Json {
     std::error_code ignored;
-    fs::remove(options_.paths.data() / "dynamic_disks" / require_plain_name(text_at(in, 0, "disk cid"), "disk"), ignored);
+    fs::remove(options_.paths.data() / "dynamic_disks" / require_plain_name(text_argument(in, 0, "disk cid"), "disk"), ignored);
     return Json::object();
   }};
 }

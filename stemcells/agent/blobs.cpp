@@ -4,6 +4,7 @@
 
 #include "base/digest.hpp"
 #include "base/file.hpp"
+#include "base/json_text.hpp"
 #include "base/process.hpp"
 #include "base/random.hpp"
 
@@ -15,11 +16,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto transfer_limit = 30min;
-
-std::string text_at(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 fs::path own_folder() {
   std::error_code failed;
@@ -47,12 +43,12 @@ std::string hash_of_file(const fs::path& file, DigestKind kind) {
 BlobSource blob_source_from(const Json& json, const std::string& what) {
   if (!json.is_object()) throw Error(Fault::invalid, what + ": expected an object");
   BlobSource source;
-  source.blobstore_id = text_at(json, "blobstore_id");
-  source.signed_url = text_at(json, "signed_url");
+  source.blobstore_id = text_or_empty(json, "blobstore_id");
+  source.signed_url = text_or_empty(json, "signed_url");
   const auto headers = json.find("blobstore_headers");
   if (headers != json.end() && headers->is_object()) source.headers = *headers;
-  source.digest = text_at(json, "sha1");
-  if (source.digest.empty()) source.digest = text_at(json, "digest");
+  source.digest = text_or_empty(json, "sha1");
+  if (source.digest.empty()) source.digest = text_or_empty(json, "digest");
   if (source.blobstore_id.empty() && source.signed_url.empty()) {
     throw Error(Fault::invalid, what + ": neither blobstore_id nor signed_url is given");
   }
@@ -63,7 +59,7 @@ BlobSource blob_source_from(const Json& json, const std::string& what) {
 Blobs::Blobs(BlobstoreSettings settings, Paths paths) : settings_(std::move(settings)), paths_(std::move(paths)) {}
 
 fs::path Blobs::local_path(const std::string& id) const {
-  const std::string folder = text_at(settings_.options, "blobstore_path");
+  const std::string folder = text_or_empty(settings_.options, "blobstore_path");
   if (folder.empty()) throw Error(Fault::invalid, "blobstore: provider local needs options.blobstore_path");
   return fs::path(folder) / require_plain_name(id, "blob id");
 }

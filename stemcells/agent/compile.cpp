@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/file.hpp"
+#include "base/json_text.hpp"
 #include "stemcells/agent/script_process.hpp"
 
 namespace slipway::agent {
@@ -10,11 +11,6 @@ namespace slipway::agent {
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string text_at(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 std::vector<PackageRef> dependencies_from(const Json& json, Problems& problems) {
   std::vector<PackageRef> packages;
@@ -104,12 +100,12 @@ CompileRequest signed_compile_request_from(const Json& arguments) {
   Problems problems;
   CompileRequest request;
   const Json headers = in.value("blobstore_headers", Json::object());
-  const Json package{{"signed_url", text_at(in, "package_get_signed_url")},
+  const Json package{{"signed_url", text_or_empty(in, "package_get_signed_url")},
                      {"blobstore_headers", headers},
-                     {"sha1", text_at(in, "digest")},
-                     {"version", text_at(in, "version")}};
-  request.package = package_from(package, text_at(in, "name"), problems);
-  request.upload_signed_url = text_at(in, "upload_signed_url");
+                     {"sha1", text_or_empty(in, "digest")},
+                     {"version", text_or_empty(in, "version")}};
+  request.package = package_from(package, text_or_empty(in, "name"), problems);
+  request.upload_signed_url = text_or_empty(in, "upload_signed_url");
   request.upload_headers = headers;
   if (request.upload_signed_url.empty()) problems.add("upload_signed_url", "is missing");
   const auto deps = in.find("deps");

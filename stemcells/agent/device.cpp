@@ -9,6 +9,7 @@
 #include <sstream>
 #include <thread>
 
+#include "base/json_text.hpp"
 #include "base/process.hpp"
 #include "stemcells/agent/disks.hpp"
 
@@ -18,12 +19,6 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 namespace {
-
-std::string text_at(const Json& json, const char* key) {
-  if (!json.is_object()) return {};
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 bool is_block_device(const std::string& path) {
   struct stat status {};
@@ -39,10 +34,10 @@ void add_by_id(std::vector<std::string>& places, const std::string& id) {
 
 std::vector<std::string> candidates(const Json& hint, const std::string& id_fallback) {
   std::vector<std::string> places;
-  for (const std::string& path : {hint.is_string() ? hint.get<std::string>() : std::string(), text_at(hint, "path")}) {
+  for (const std::string& path : {hint.is_string() ? hint.get<std::string>() : std::string(), text_or_empty(hint, "path")}) {
     if (path.starts_with("/dev/")) places.push_back(path);
   }
-  for (const char* key : {"volume_id", "id"}) add_by_id(places, text_at(hint, key));
+  for (const char* key : {"volume_id", "id"}) add_by_id(places, text_or_empty(hint, key));
   if (hint.is_string() && !hint.get<std::string>().starts_with("/")) add_by_id(places, hint.get<std::string>());
   add_by_id(places, id_fallback);
   return places;

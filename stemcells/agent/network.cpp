@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::string lower(std::string text) {
+std::string lower_mac(std::string text) {
   for (auto& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
 }
@@ -31,7 +31,7 @@ std::map<std::string, std::string> interfaces_by_mac() {
     try {
       std::string mac = read_file(entry.path() / "address", 64);
       mac.erase(mac.find_last_not_of(" \n") + 1);
-      found[lower(mac)] = name;
+      found[lower_mac(mac)] = name;
     } catch (const Error&) {  // it went away between listing and reading
     }
   }
@@ -43,7 +43,7 @@ std::string interface_for(const NetworkSettings& network) {
   const auto deadline = std::chrono::steady_clock::now() + limit;
   for (;;) {
     const auto interfaces = interfaces_by_mac();
-    const auto found = interfaces.find(lower(network.mac));
+    const auto found = interfaces.find(lower_mac(network.mac));
     if (found != interfaces.end()) return found->second;
     if (network.mac.empty() && interfaces.size() == 1) return interfaces.begin()->second;
     if (std::chrono::steady_clock::now() >= deadline) {

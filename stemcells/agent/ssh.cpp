@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/file.hpp"
+#include "base/json_text.hpp"
 #include "base/process.hpp"
 #include "stemcells/agent/protocol/protocol.hpp"
 
@@ -17,12 +18,6 @@ namespace slipway::agent {
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string text_at(const Json& json, const char* key) {
-  if (!json.is_object()) return {};
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 std::string host_public_key() {
   for (const char* name : {"/etc/ssh/ssh_host_rsa_key.pub", "/etc/ssh/ssh_host_ed25519_key.pub"}) {
@@ -91,8 +86,8 @@ class Pattern {
 }  // namespace
 
 Json ssh_setup(const Json& parameters, const Settings& settings, const Paths& paths, bool own_server) {
-  const std::string user = text_at(parameters, "user");
-  std::string key = text_at(parameters, "public_key");
+  const std::string user = text_or_empty(parameters, "user");
+  std::string key = text_or_empty(parameters, "public_key");
   while (key.ends_with('\n')) key.pop_back();  // as authorized_keys has it
   if (!is_ssh_user(user)) throw Error(Fault::invalid, "user '" + user + "' must look like bosh_<lower case and digits>");
   if (key.empty() || key.find('\n') != std::string::npos) throw Error(Fault::invalid, "public_key must be one line");
@@ -116,7 +111,7 @@ Json ssh_setup(const Json& parameters, const Settings& settings, const Paths& pa
 }
 
 Json ssh_cleanup(const Json& parameters, const Paths& paths, bool own_server) {
-  const Pattern pattern(text_at(parameters, "user_regex"));
+  const Pattern pattern(text_or_empty(parameters, "user_regex"));
   for (const auto& user : accounts(paths)) {
     if (!pattern.matches(user)) continue;
     run_checked({.argv = {"/usr/sbin/userdel", "-r", "-f", user}, .timeout = std::chrono::seconds(30)});

@@ -20,6 +20,11 @@ std::vector<DiskRecord> orphans_past_lifetime(Services& services);
 // Orphaned VMs but those that are held for somebody to look at.
 std::vector<OrphanedVmRecord> orphaned_vms_to_go(Services& services);
 
+// A text among the task's arguments, "" where it has none of that name.
+inline std::string task_argument(const TaskContext& task, const char* key) {
+  return task.task().arguments.value(key, "");
+}
+
 // Bodies, by the arguments of their tasks.
 std::string delete_orphan_disk(Services& services, TaskContext& task);    // disk_cid
 std::string orphan_disk(Services& services, TaskContext& task);           // disk_cid

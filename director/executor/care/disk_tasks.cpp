@@ -16,8 +16,6 @@ constexpr int disk_missing = 390002;
 constexpr int unknown_instance = 520001;
 constexpr int invalid_instance_state = 520003;
 
-std::string argument(const TaskContext& task, const char* key) { return task.task().arguments.value(key, ""); }
-
 const DiskRecord* active_disk(const ActualInstance& instance) {
   const bool has = !instance.disks.empty() && instance.disks.front().state == DiskState::active;
   return has ? &instance.disks.front() : nullptr;
@@ -32,11 +30,11 @@ void demand_stopped(const ActualInstance& instance, const std::string& what) {
 
 // The instance that a disk is to be attached to.
 ActualInstance receiver(Services& services, const TaskContext& task) {
-  const auto deployment = argument(task, "deployment");
-  auto instance = stored_instance(services.stores, InstanceId{argument(task, "instance")});
-  if (!instance || instance->record.deployment != deployment || instance->record.group != argument(task, "group")) {
+  const auto deployment = task_argument(task, "deployment");
+  auto instance = stored_instance(services.stores, InstanceId{task_argument(task, "instance")});
+  if (!instance || instance->record.deployment != deployment || instance->record.group != task_argument(task, "group")) {
     throw Error(Fault::not_found,
-                "Instance '" + argument(task, "group") + "/" + argument(task, "instance") + "' in deployment '" +
+                "Instance '" + task_argument(task, "group") + "/" + task_argument(task, "instance") + "' in deployment '" +
                     deployment + "' was not found",
                 unknown_instance);
   }
@@ -65,7 +63,7 @@ DiskRecord as_disk_of(Services& services, TaskContext& task, const ActualInstanc
     if (instance.vm) disk.cpi = instance.vm->cpi;
     if (const auto* previous = active_disk(instance)) {
       disk.cpi = previous->cpi;
-      if (argument(task, "disk_properties") == "copy") {
+      if (task_argument(task, "disk_properties") == "copy") {
         disk.size_mib = previous->size_mib;
         disk.cloud_properties = previous->cloud_properties;
       }
@@ -85,7 +83,7 @@ std::unique_ptr<Locks::Held> lock_owner(Services& services, TaskContext& task, c
 }  // namespace
 
 std::string delete_orphan_disk(Services& services, TaskContext& task) {
-  const DiskCid cid{argument(task, "disk_cid")};
+  const DiskCid cid{task_argument(task, "disk_cid")};
   TaskContext::Stage stage(task, "Deleting orphaned disks", 1);
   stage.run("Deleting orphaned disk " + cid.value, [&](TaskContext::Step&) {
     const auto disk = services.stores.disks.find(cid);
@@ -101,7 +99,7 @@ std::string delete_orphan_disk(Services& services, TaskContext& task) {
 
 // Taken off its VM first: the disk of a VM that goes on with it would be deleted under it one day.
 std::string orphan_disk(Services& services, TaskContext& task) {
-  const DiskCid cid{argument(task, "disk_cid")};
+  const DiskCid cid{task_argument(task, "disk_cid")};
   auto disk = services.stores.disks.find(cid);
   if (!disk) throw Error(Fault::not_found, "disk " + cid.value + " is not known", disk_missing);
   const auto lock = lock_owner(services, task, *disk);
@@ -121,8 +119,8 @@ std::string orphan_disk(Services& services, TaskContext& task) {
 // The row changes hands in one step between taking the old disk off and putting the new one on, so a
 // task taken up again finds either the first still to be done or only the second.
 std::string attach_disk(Services& services, TaskContext& task) {
-  const DiskCid cid{argument(task, "disk_cid")};
-  const auto lock = services.locks.acquire("lock:deployment:" + argument(task, "deployment"), task.task().id, 10s);
+  const DiskCid cid{task_argument(task, "disk_cid")};
+  const auto lock = services.locks.acquire("lock:deployment:" + task_argument(task, "deployment"), task.task().id, 10s);
   const auto instance = receiver(services, task);
   const auto disk = as_disk_of(services, task, instance, cid);
   if (disk_exists(services, task, disk) == Existence::no)

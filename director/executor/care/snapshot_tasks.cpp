@@ -6,8 +6,6 @@ namespace slipway::director {
 
 namespace {
 
-std::string argument(const TaskContext& task, const char* key) { return task.task().arguments.value(key, ""); }
-
 void say_when_disabled(Services& services, TaskContext& task) {
   if (!services.settings.enable_snapshots)
     task.warning("snapshots are not enabled in the director's configuration, so none is taken");
@@ -16,8 +14,8 @@ void say_when_disabled(Services& services, TaskContext& task) {
 }  // namespace
 
 std::string create_snapshot(Services& services, TaskContext& task) {
-  const auto instance = services.stores.instances.find(InstanceId{argument(task, "instance")});
-  if (!instance) throw Error(Fault::not_found, "instance '" + argument(task, "instance") + "' does not exist", 70001);
+  const auto instance = services.stores.instances.find(InstanceId{task_argument(task, "instance")});
+  if (!instance) throw Error(Fault::not_found, "instance '" + task_argument(task, "instance") + "' does not exist", 70001);
   say_when_disabled(services, task);
   std::string cids;
   for (const auto& cid : SnapshotSteps(services, task).take(*instance, false))
@@ -26,7 +24,7 @@ std::string create_snapshot(Services& services, TaskContext& task) {
 }
 
 std::string snapshot_deployment(Services& services, TaskContext& task) {
-  const auto deployment = argument(task, "deployment");
+  const auto deployment = task_argument(task, "deployment");
   const auto instances = services.stores.instances.of_deployment(deployment);
   say_when_disabled(services, task);
   SnapshotSteps steps(services, task);
@@ -47,7 +45,7 @@ std::string snapshot_deployment(Services& services, TaskContext& task) {
 }
 
 std::string delete_snapshot(Services& services, TaskContext& task) {
-  const SnapshotCid cid{argument(task, "snapshot_cid")};
+  const SnapshotCid cid{task_argument(task, "snapshot_cid")};
   TaskContext::Stage stage(task, "Deleting snapshots", 1);
   stage.run(cid.value, [&](TaskContext::Step&) {
     // Gone by now: an earlier attempt, or its disk went with it.
@@ -57,7 +55,7 @@ std::string delete_snapshot(Services& services, TaskContext& task) {
 }
 
 std::string delete_deployment_snapshots(Services& services, TaskContext& task) {
-  const auto deployment = argument(task, "deployment");
+  const auto deployment = task_argument(task, "deployment");
   const auto snapshots = services.stores.snapshots.of_deployment(deployment);
   TaskContext::Stage stage(task, "Deleting snapshots", static_cast<int>(snapshots.size()));
   parallel_for(snapshots.size(), services.settings.max_parallel, [&](std::size_t i) {

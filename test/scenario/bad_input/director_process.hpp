@@ -19,11 +19,12 @@
 namespace slipway::test {
 
 // Sanitizers keep freed memory and slow everything down: figures mean nothing under them.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(SLIPWAY_SANITIZED)
 inline constexpr bool measures = false;
 #else
 inline constexpr bool measures = true;
 #endif
+inline constexpr long mib = 1024;  // in the KiB that memory is measured in
 
 // How a task of the director ended.
 struct TaskEnd {

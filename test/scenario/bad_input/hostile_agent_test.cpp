@@ -13,8 +13,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr long mib = 1024;  // in KiB
-
 // Whoever has got at the certificate of one VM.
 class Intruder {
  public:

@@ -8,8 +8,6 @@ using namespace slipway::test;
 
 namespace {
 
-constexpr long mib = 1024;  // in KiB
-
 std::string changed(std::string text, const std::string& from, const std::string& to) {
   const auto at = text.find(from);
   REQUIRE(at != std::string::npos);

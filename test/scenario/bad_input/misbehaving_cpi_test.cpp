@@ -8,8 +8,6 @@ using namespace slipway::test;
 
 namespace {
 
-constexpr long mib = 1024;  // in KiB
-
 struct Misbehaviour {
   std::string how;
   std::vector<std::string> parts;

@@ -13,7 +13,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr long mib = 1024;  // in KiB
 constexpr std::uint64_t two_gib = 2ull << 30;
 
 DirectorProcess& director() {
