@@ -11,15 +11,6 @@
 
 #include "base/http/client_streams.hpp"
 
-#ifdef __SANITIZE_THREAD__
-// Debian's libcpprest is not instrumented: half of the counting of references to a
-// cancellation goes unseen.
-extern "C" const char* __tsan_default_suppressions();
-extern "C" const char* __tsan_default_suppressions() {
-  return "race:asio_context::~asio_context\nrace:pplx::details::_RefCounter::_Release\n";
-}
-#endif
-
 namespace slipway::http {
 namespace {
 
