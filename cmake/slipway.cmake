@@ -52,7 +52,7 @@ else()
   add_compile_options(-Wno-deprecated-declarations)
 endif()
 
-# Several files of one target are compiled as one, which halves the time of a full build: most of it goes into what
+# Several files of one target are compiled as one, since most of the time of a full build goes into what
 # all of them include. So names in their unnamed namespaces must differ; SEPARATE is for those whose names do not.
 set(SLIPWAY_FILES_AT_ONCE 6)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
