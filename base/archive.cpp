@@ -11,6 +11,7 @@
 #include <exception>
 
 #include "base/error.hpp"
+#include "base/fd.hpp"
 #include "base/file.hpp"
 
 namespace slipway {
@@ -233,25 +234,6 @@ std::string ArchiveReader::read_all(std::size_t max_bytes) {
 
 namespace {
 
-class OwnedDescriptor {
- public:
-  explicit OwnedDescriptor(int fd = -1) : fd_(fd) {}
-  ~OwnedDescriptor() { reset(); }
-  OwnedDescriptor(OwnedDescriptor&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
-  OwnedDescriptor& operator=(OwnedDescriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  int get() const { return fd_; }
-
- private:
-  void reset() {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
-  }
-  int fd_;
-};
-
 [[noreturn]] void fail_writing(const std::string& path, int error) {
   const auto fault = error == ENOSPC || error == EDQUOT ? Fault::exhausted : Fault::internal;
   throw Error(fault, "writing " + path + ": " + std::strerror(error));
@@ -305,14 +287,14 @@ class Unpacker {
 
  private:
   // Opens `path` below the root, making what is missing; "" is the root.
-  OwnedDescriptor open_folder(const std::string& path, const std::string& entry) const {
-    OwnedDescriptor here(::fcntl(root_.get(), F_DUPFD_CLOEXEC, 0));
+  Fd open_folder(const std::string& path, const std::string& entry) const {
+    Fd here(::fcntl(root_.get(), F_DUPFD_CLOEXEC, 0));
     if (here.get() < 0) fail_writing(entry, errno);
     for (std::string_view rest = path; !rest.empty();) {
       const std::string part(rest.substr(0, rest.find('/')));
       rest.remove_prefix(std::min(part.size() + 1, rest.size()));
       if (::mkdirat(here.get(), part.c_str(), 0755) != 0 && errno != EEXIST) fail_writing(entry, errno);
-      OwnedDescriptor inner(::openat(here.get(), part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      Fd inner(::openat(here.get(), part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
       if (inner.get() < 0 && (errno == ELOOP || errno == ENOTDIR)) refuse(entry, "stands below a file or a link");
       if (inner.get() < 0) fail_writing(entry, errno);
       here = std::move(inner);
@@ -320,7 +302,7 @@ class Unpacker {
     return here;
   }
 
-  void link(const ArchiveEntry& entry, const OwnedDescriptor& parent, const std::string& leaf) const {
+  void link(const ArchiveEntry& entry, const Fd& parent, const std::string& leaf) const {
     const auto& target = entry.hardlink_target;
     const auto slash = target.rfind('/');
     const auto folder = open_folder(slash == std::string::npos ? "" : target.substr(0, slash), entry.name);
@@ -333,16 +315,16 @@ class Unpacker {
     if (::linkat(folder.get(), name.c_str(), parent.get(), leaf.c_str(), 0) != 0) fail_writing(entry.name, errno);
   }
 
-  static void write_file(const ArchiveEntry& entry, ArchiveReader& reader, const OwnedDescriptor& parent,
+  static void write_file(const ArchiveEntry& entry, ArchiveReader& reader, const Fd& parent,
                          const std::string& leaf) {
-    const OwnedDescriptor file(
+    const Fd file(
         ::openat(parent.get(), leaf.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (file.get() < 0) fail_writing(entry.name, errno);
     reader.read_to([&](std::string_view chunk) { write_all(file.get(), chunk, entry.name); });
     if (::fchmod(file.get(), entry.mode) != 0) fail_writing(entry.name, errno);
   }
 
-  OwnedDescriptor root_;
+  Fd root_;
   std::vector<ArchiveEntry> folders_;
 };
 
@@ -350,7 +332,7 @@ class Unpacker {
 
 void ArchiveReader::read_to_file(const std::filesystem::path& path, unsigned mode,
                                  const std::function<void(std::string_view chunk)>& passed) {
-  const OwnedDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode));
+  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode));
   if (file.get() < 0) fail_writing(path.string(), errno);
   if (::fchmod(file.get(), mode) != 0) fail_writing(path.string(), errno);
   read_to([&](std::string_view chunk) {

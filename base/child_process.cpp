@@ -21,7 +21,6 @@
 namespace slipway {
 
 using namespace std::chrono;
-using process::Fd;
 
 namespace {
 

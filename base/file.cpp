@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/fd.hpp"
 
 namespace slipway {
 
@@ -34,20 +35,6 @@ Fault fault_of(int error) {
   throw Error(fault_of(error), std::string(action) + " " + path.string() + ": " + std::strerror(error));
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 void write_all(int fd, std::string_view content, const std::filesystem::path& path) {
   while (!content.empty()) {
     const auto wrote = ::write(fd, content.data(), content.size());
@@ -60,7 +47,7 @@ void write_all(int fd, std::string_view content, const std::filesystem::path& pa
 }  // namespace
 
 std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) fail(path, "reading", errno);
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) fail(path, "reading", errno);
@@ -87,7 +74,7 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
   const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
   // Cut, so that the longest names do not become too long.
   auto temporary = (folder / ("." + path.filename().string().substr(0, 200) + ".XXXXXX")).string();
-  const Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
+  const Fd file(::mkostemp(temporary.data(), O_CLOEXEC));
   if (file.get() < 0) fail(path, "writing", errno);
   try {
     write_all(file.get(), content, path);
@@ -98,7 +85,7 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
     ::unlink(temporary.c_str());
     throw;
   }
-  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Fd directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.get() < 0) fail(folder, "opening", errno);
   if (::fsync(directory.get()) != 0 && errno != EINVAL) fail(folder, "syncing", errno);
 }

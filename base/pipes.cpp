@@ -14,11 +14,6 @@
 
 namespace slipway::process {
 
-void Fd::close() {
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = -1;
-}
-
 namespace {
 
 [[noreturn]] void fail_resource(const char* what) {

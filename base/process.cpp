@@ -17,7 +17,6 @@
 namespace slipway {
 
 using namespace std::chrono;
-using process::Fd;
 
 namespace {
 

@@ -16,6 +16,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/fd.hpp"
 #include "base/file.hpp"
 #include "base/process.hpp"
 #include "cpi/contract/cpi.hpp"
@@ -32,19 +33,11 @@ namespace fs = std::filesystem;
   throw CpiError(ErrorType::cloud_error, text);
 }
 
-class Fd {
- public:
-  Fd(const fs::path& path, int flags, mode_t mode = 0) : fd_(open(path.c_str(), flags | O_CLOEXEC, mode)) {
-    if (fd_ < 0) fail("opening '" + path.string() + "'", errno);
-  }
-  ~Fd() { close(fd_); }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
+Fd open_file(const fs::path& path, int flags, mode_t mode = 0) {
+  Fd file(open(path.c_str(), flags | O_CLOEXEC, mode));
+  if (!file.open()) fail("opening '" + path.string() + "'", errno);
+  return file;
+}
 
 }  // namespace
 
@@ -91,7 +84,7 @@ void write_json_file(const fs::path& path, const Json& value, unsigned mode) {
 }
 
 void make_sparse_file(const fs::path& path, std::uint64_t bytes) {
-  const Fd file(path, O_RDWR | O_CREAT, 0600);
+  const Fd file = open_file(path, O_RDWR | O_CREAT, 0600);
   struct stat now {};
   if (fstat(file.get(), &now) != 0) fail("looking at '" + path.string() + "'", errno);
   if (static_cast<std::uint64_t>(now.st_size) >= bytes) return;
@@ -99,11 +92,11 @@ void make_sparse_file(const fs::path& path, std::uint64_t bytes) {
 }
 
 bool try_reflink(const fs::path& from, const fs::path& to) {
-  const Fd source(from, O_RDONLY);
+  const Fd source = open_file(from, O_RDONLY);
   const auto incoming = fs::path(to.string() + ".incoming");
   bool done = false;
   {
-    const Fd target(incoming, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    const Fd target = open_file(incoming, O_RDWR | O_CREAT | O_TRUNC, 0600);
     if (fsync(source.get()) != 0) fail("flushing '" + from.string() + "'", errno);
     done = ioctl(target.get(), FICLONE, source.get()) == 0;
   }
@@ -163,8 +156,8 @@ std::vector<fs::path> loop_devices_of(const fs::path& file) {
 }
 
 fs::path attach_loop_device(const fs::path& file) {
-  const Fd backing(file, O_RDWR);
-  const Fd control("/dev/loop-control", O_RDWR);
+  const Fd backing = open_file(file, O_RDWR);
+  const Fd control = open_file("/dev/loop-control", O_RDWR);
   constexpr int tries = 100;
   for (int attempt = 0; attempt < tries; ++attempt) {
     const int number = ioctl(control.get(), LOOP_CTL_GET_FREE);
@@ -175,7 +168,7 @@ fs::path attach_loop_device(const fs::path& file) {
     if (mknod(device.c_str(), S_IFBLK | 0600, makedev(loop_major, static_cast<unsigned>(number))) != 0 && errno != EEXIST) {
       fail("making '" + device.string() + "'", errno);
     }
-    const Fd loop(device, O_RDWR);
+    const Fd loop = open_file(device, O_RDWR);
     loop_config config{};
     config.fd = static_cast<__u32>(backing.get());
     const auto name = file.filename().string();
@@ -187,7 +180,7 @@ fs::path attach_loop_device(const fs::path& file) {
 }
 
 void flush_block_device(const fs::path& device) {
-  const Fd file(device, O_RDWR);
+  const Fd file = open_file(device, O_RDWR);
   if (fsync(file.get()) != 0) fail("flushing '" + device.string() + "'", errno);
 }
 
@@ -196,7 +189,7 @@ bool free_loop_device(const fs::path& device) {
   std::string before;
   if (!std::getline(std::ifstream(backing_file), before)) return true;
   {
-    const Fd loop(device, O_RDWR);
+    const Fd loop = open_file(device, O_RDWR);
     if (fsync(loop.get()) != 0) fail("flushing '" + device.string() + "'", errno);
     if (ioctl(loop.get(), LOOP_CLR_FD) != 0 && errno != ENXIO && errno != EBUSY) {
       fail("freeing '" + device.string() + "'", errno);

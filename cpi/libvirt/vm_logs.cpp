@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/archive.hpp"
+#include "base/fd.hpp"
 #include "base/file.hpp"
 
 namespace slipway::cpi {
@@ -24,52 +25,34 @@ constexpr std::uint64_t most_of_a_journal = 16u << 20;
 constexpr int deepest = 6;
 constexpr std::size_t most_files = 2000;
 
-class Handle {
- public:
-  explicit Handle(int fd) : fd_(fd) {}
-  ~Handle() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Handle(Handle&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Handle& operator=(Handle&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
-
 // Names a place without opening what is there: a device of the node must not be.
-Handle place_in(const Handle& folder, const std::string& name) {
-  return Handle(openat(folder.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+Fd place_in(const Fd& folder, const std::string& name) {
+  return Fd(openat(folder.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
 }
 
-Handle opened(const Handle& place, int flags) {
+Fd opened(const Fd& place, int flags) {
   const auto self = "/proc/self/fd/" + std::to_string(place.get());
-  return Handle(open(self.c_str(), O_RDONLY | O_CLOEXEC | flags));
+  return Fd(open(self.c_str(), O_RDONLY | O_CLOEXEC | flags));
 }
 
 struct Found {
   std::string name;
-  Handle place;
+  Fd place;
   struct stat status;
 };
 
 // Newest first: where not everything fits, that is what tells of the end.
-std::vector<Found> entries_of(const Handle& place) {
+std::vector<Found> entries_of(const Fd& place) {
   std::vector<Found> entries;
   auto folder = opened(place, O_DIRECTORY);
-  if (!folder) return entries;
+  if (!folder.open()) return entries;
   const std::unique_ptr<DIR, int (*)(DIR*)> listing(fdopendir(dup(folder.get())), closedir);
   while (const auto* entry = listing ? readdir(listing.get()) : nullptr) {
     const std::string name = entry->d_name;
     const auto is_printable = [](char c) { return c >= ' ' && c < 127; };
     if (name == "." || name == ".." || !std::all_of(name.begin(), name.end(), is_printable)) continue;
     Found found{name, place_in(folder, name), {}};
-    if (found.place && fstat(found.place.get(), &found.status) == 0) entries.push_back(std::move(found));
+    if (found.place.open() && fstat(found.place.get(), &found.status) == 0) entries.push_back(std::move(found));
     if (entries.size() == most_files) break;
   }
   std::vector<std::size_t> order;
@@ -91,13 +74,13 @@ class Collection {
 
   // `path` below the folder `from`, as `name`: a file, or a folder with all that is in it.
   void add(const fs::path& from, const fs::path& path, const std::string& name) {
-    Handle place(open(from.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    Fd place(open(from.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     for (const auto& part : path) {
-      if (!place) return;
+      if (!place.open()) return;
       place = place_in(place, part.string());
     }
     struct stat status {};
-    if (place && fstat(place.get(), &status) == 0) add(place, status, name, 0);
+    if (place.open() && fstat(place.get(), &status) == 0) add(place, status, name, 0);
   }
 
   void finish() {
@@ -106,20 +89,20 @@ class Collection {
   }
 
  private:
-  void add(const Handle& place, const struct stat& status, const std::string& name, int depth) {
+  void add(const Fd& place, const struct stat& status, const std::string& name, int depth) {
     if (S_ISREG(status.st_mode)) return add_file(place, static_cast<std::uint64_t>(status.st_size), name);
     if (!S_ISDIR(status.st_mode) || depth == deepest) return;
     for (const auto& entry : entries_of(place)) add(entry.place, entry.status, name + "/" + entry.name, depth + 1);
   }
 
-  void add_file(const Handle& place, std::uint64_t size, const std::string& name) {
+  void add_file(const Fd& place, std::uint64_t size, const std::string& name) {
     if (size == 0) return;
     const bool whole = name.ends_with(".journal");
     const auto most = std::min(left_, whole ? most_of_a_journal : most_of_a_file);
     if (size > most) shortened_ += name + ": " + std::to_string(size) + " bytes\n";
     if (most == 0 || (whole && size > most) || ++files_ > most_files) return;
     const auto file = opened(place, 0);
-    if (!file) return;
+    if (!file.open()) return;
     std::string text(std::min(size, most), '\0');
     std::uint64_t got = 0;
     while (got < text.size()) {

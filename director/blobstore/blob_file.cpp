@@ -1,4 +1,5 @@
 #include "director/blobstore/blob_file.hpp"
+#include "base/fd.hpp"
 
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -14,24 +15,9 @@ namespace {
 
 constexpr std::size_t chunk_bytes = 256u << 10;
 
-class Descriptor {
- public:
-  Descriptor(const std::filesystem::path& path, int flags)
-      : number_(::open(path.c_str(), flags | O_CLOEXEC)) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
-
 void sync_folder(const std::filesystem::path& folder) {
-  const Descriptor handle(folder, O_RDONLY | O_DIRECTORY);
-  if (handle.number() < 0 || ::fsync(handle.number()) != 0)
+  const Fd handle(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (handle.get() < 0 || ::fsync(handle.get()) != 0)
     throw_system_error(errno, "syncing the blob folder");
 }
 
@@ -70,12 +56,12 @@ void IncomingBlob::append(std::string_view bytes) {
 }
 
 void IncomingBlob::copy_from(const std::filesystem::path& source) {
-  const Descriptor input(source, O_RDONLY);
-  if (input.number() < 0) throw Error(Fault::not_found, "cannot open " + source.string());
-  const bool shared = ::ioctl(file_, FICLONE, input.number()) == 0;
+  const Fd input(::open(source.c_str(), O_RDONLY | O_CLOEXEC));
+  if (input.get() < 0) throw Error(Fault::not_found, "cannot open " + source.string());
+  const bool shared = ::ioctl(file_, FICLONE, input.get()) == 0;
   std::vector<char> buffer(chunk_bytes);
   for (;;) {
-    const auto size = ::read(input.number(), buffer.data(), buffer.size());
+    const auto size = ::read(input.get(), buffer.data(), buffer.size());
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) throw_system_error(errno, "reading " + source.string());
     if (size == 0) return;
