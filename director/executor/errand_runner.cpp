@@ -1,6 +1,7 @@
 #include "director/executor/errand_runner.hpp"
 
 #include "director/executor/fetch_logs.hpp"
+#include "director/executor/recorded_action.hpp"
 #include "director/executor/vm_steps.hpp"
 
 namespace slipway::director {
@@ -97,17 +98,7 @@ Json ErrandRunner::logs_of(const DeployedErrands::Target& target, const AgentId&
 }
 
 void ErrandRunner::record(const DeployedErrands::Target& target, const Json& context) {
-  EventRecord event;
-  event.time = services_.clock.now();
-  event.user = task_.task().user;
-  event.action = "run";
-  event.object_type = "errand";
-  event.object_name = errand_;
-  event.task = std::to_string(task_.task().id);
-  event.deployment = deployment_;
-  event.instance = target.instance.group + "/" + target.instance.id.value;
-  event.context = context;
-  services_.stores.events.insert(event);
+  record_event(services_, task_, {"run", "errand", errand_, deployment_, instance_path(target.instance), context});
 }
 
 }  // namespace slipway::director

@@ -4,6 +4,7 @@
 
 #include "base/archive.hpp"
 #include "base/file.hpp"
+#include "base/json_text.hpp"
 #include "base/parallel.hpp"
 #include "director/domain/error_codes.hpp"
 #include "director/executor/blob_urls.hpp"
@@ -53,11 +54,6 @@ std::string time_in_name(Timestamp time) {
   return text;
 }
 
-std::string text_in(const Json& answer, const char* key) {
-  const bool there = answer.is_object() && answer.contains(key) && answer[key].is_string();
-  return there ? answer[key].get<std::string>() : std::string();
-}
-
 // Without a limit a lost message is sent again; with one there is no time for that.
 Json ask_for_logs(Services& services, TaskContext& task, const AgentId& agent, const std::string& method,
                   const Json& arguments, std::chrono::milliseconds limit) {
@@ -73,7 +69,7 @@ FetchedLogs logs_named(Services& services, TaskContext& task, const AgentId& age
                        std::chrono::milliseconds limit) {
   const Json answer =
       ask_for_logs(services, task, agent, "fetch_logs", Json::array({request.types, request.filters}), limit);
-  return {BlobId{text_in(answer, "blobstore_id")}, text_in(answer, "sha1")};
+  return {BlobId{text_or_empty(answer, "blobstore_id")}, text_or_empty(answer, "sha1")};
 }
 
 // The director does, and notes that it goes before the agent can have stored anything.
@@ -87,7 +83,7 @@ FetchedLogs logs_put(Services& services, TaskContext& task, const InstanceRecord
                           {"blobstore_headers", Json::object()}};
   const Json answer =
       ask_for_logs(services, task, agent, "fetch_logs_with_signed_url", Json::array({arguments}), limit);
-  return {blob, text_in(answer, "sha1")};
+  return {blob, text_or_empty(answer, "sha1")};
 }
 
 // Packed already, so nothing is gained by trying again.

@@ -16,17 +16,22 @@ struct EventSubject {
 
 inline std::string instance_path(const InstanceRecord& instance) { return instance.group + "/" + instance.id.value; }
 
+// What a task tells of in one event. Its id.
+std::int64_t record_event(Services& services, const TaskContext& task, const EventSubject& subject,
+                          const std::string& error = {}, std::optional<std::int64_t> parent = {});
+
 // Two events an action: that it begins, and, with the first as its parent, how it ended.
 class RecordedAction {
  public:
   RecordedAction(Services& services, const TaskContext& task, const EventSubject& subject)
       : services_(services), task_(task) {
-    begun_ = write(subject, "");
+    begun_ = record_event(services_, task_, subject);
   }
-  void end(const EventSubject& subject, const std::string& error = {}) { write(subject, error); }
+  void end(const EventSubject& subject, const std::string& error = {}) {
+    record_event(services_, task_, subject, error, begun_);
+  }
 
  private:
-  std::int64_t write(const EventSubject& subject, const std::string& error);
   Services& services_;
   const TaskContext& task_;
   std::optional<std::int64_t> begun_;

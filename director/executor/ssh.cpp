@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/parallel.hpp"
+#include "director/executor/recorded_action.hpp"
 
 namespace slipway::director {
 
@@ -53,18 +54,9 @@ Json row_of(const InstanceRecord& instance, const std::string& command, const st
 
 void record(Services& services, TaskContext& task, const Host& host, const std::string& command,
             const std::string& account) {
-  const auto name = host.instance.group + "/" + host.instance.id.value;
-  EventRecord event;
-  event.time = services.clock.now();
-  event.user = task.task().user;
-  event.action = command + " ssh";
-  event.object_type = "instance";
-  event.object_name = event.instance = name;
-  event.task = std::to_string(task.task().id);
-  event.deployment = host.instance.deployment;
-  event.error = host.failure ? host.failure->what() : "";
-  event.context = {{"user", account}};
-  services.stores.events.insert(event);
+  const auto name = instance_path(host.instance);
+  record_event(services, task, {command + " ssh", "instance", name, host.instance.deployment, name, {{"user", account}}},
+               host.failure ? host.failure->what() : "");
 }
 
 }  // namespace

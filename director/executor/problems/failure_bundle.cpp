@@ -135,18 +135,10 @@ void FailureBundle::remove_surplus(const std::string& deployment) {
 
 void FailureBundle::tell(const ActualInstance& instance, const std::string& blob, const std::string& text,
                          const std::string& error) {
-  EventRecord event;
-  event.time = services_.clock.now();
-  event.user = task_.task().user;
-  event.action = "bundle";
-  event.object_type = "repair";
-  event.object_name = blob;
-  event.task = std::to_string(task_.task().id);
-  event.deployment = instance.vm->deployment;
-  event.instance = instance_path(instance.record);
-  event.error = error;
-  event.context = {{"reason", text}, {"vm_cid", instance.vm->cid->value}};
-  services_.stores.events.insert(event);
+  record_event(services_, task_,
+               {"bundle", "repair", blob, instance.vm->deployment, instance_path(instance.record),
+                {{"reason", text}, {"vm_cid", instance.vm->cid->value}}},
+               error);
 }
 
 }  // namespace slipway::director
