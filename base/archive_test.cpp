@@ -14,6 +14,8 @@
 using namespace slipway;
 namespace fs = std::filesystem;
 
+namespace archive_test {
+
 namespace {
 
 // One raw tar entry, so that a test can write what no honest program would.
@@ -237,3 +239,5 @@ TEST_CASE("limits of size and number hold, also for sizes that are only announce
   REQUIRE(reader.next(found));
   CHECK_THROWS_AS(reader.read_all(599), Error);
 }
+
+}  // namespace archive_test

@@ -9,6 +9,8 @@
 using namespace slipway;
 using namespace std::chrono_literals;
 
+namespace clock_test {
+
 TEST_CASE("a time is written and read back as RFC 3339") {
   const auto time = from_epoch_seconds(1'767'323'045);
   CHECK(to_rfc3339(time) == "2026-01-02T03:04:05Z");
@@ -91,3 +93,5 @@ TEST_CASE("the system clock waits until its deadline") {
   clock.sleep_for(5ms);
   CHECK(clock.monotonic() - before >= 5ms);
 }
+
+}  // namespace clock_test

@@ -6,6 +6,8 @@
 
 using namespace slipway;
 
+namespace config_test {
+
 namespace {
 
 Config sample() {
@@ -81,3 +83,5 @@ TEST_CASE("a description reads nothing and lists every key") {
   CHECK(page.find("| `name` | `(required)` | the name |") != std::string::npos);
   CHECK(page.find("| `workers` | `2` | threads \\| tasks (1 to 64) |") != std::string::npos);
 }
+
+}  // namespace config_test

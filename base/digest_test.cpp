@@ -6,6 +6,8 @@
 
 using namespace slipway;
 
+namespace digest_test {
+
 namespace {
 constexpr auto sha1_abc = "a9993e364706816aba3e25717850c26c9cd0d89d";
 constexpr auto sha256_abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -88,3 +90,5 @@ TEST_CASE("a file that differs from its digest is refused with both digests") {
   }
   CHECK_THROWS_AS(sha256_of_file(path + ".missing"), Error);
 }
+
+}  // namespace digest_test

@@ -4,6 +4,8 @@
 
 using namespace slipway;
 
+namespace error_test {
+
 TEST_CASE("context is put in front of an error and keeps its fault and code") {
   try {
     with_context("deploying etcd/0", [] {
@@ -55,3 +57,5 @@ TEST_CASE("every fault has a name of its own") {
   CHECK(to_string(Fault::outcome_unknown) == "outcome_unknown");
   CHECK(to_string(Fault::not_found) == "not_found");
 }
+
+}  // namespace error_test

@@ -8,6 +8,8 @@
 using namespace slipway;
 namespace fs = std::filesystem;
 
+namespace file_test {
+
 namespace {
 
 template <class Action>
@@ -83,3 +85,5 @@ TEST_CASE("names that leave their folder are not safe") {
   }
   CHECK_FALSE(is_safe_relative(std::string_view("a\0b", 3)));
 }
+
+}  // namespace file_test

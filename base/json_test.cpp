@@ -4,6 +4,8 @@
 
 using namespace slipway;
 
+namespace json_test {
+
 TEST_CASE("valid JSON is parsed") {
   const auto value = parse_json(R"({"a": [1, -2, 3.5, true, null, "é"]})", "body");
   CHECK(value["a"][1] == -2);
@@ -95,3 +97,5 @@ TEST_CASE("reading something that is no object is one problem and then reads as 
   REQUIRE(problems.items().size() == 1);
   CHECK(problems.items()[0].message == "must be a mapping, not a list");
 }
+
+}  // namespace json_test

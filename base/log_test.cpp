@@ -12,6 +12,8 @@
 
 using namespace slipway;
 
+namespace log_test {
+
 namespace {
 
 std::vector<Json> lines_of(const std::filesystem::path& path) {
@@ -69,3 +71,5 @@ TEST_CASE("an unknown level or a path that cannot be opened is refused") {
   CHECK_THROWS_AS(Log::to("d", "/proc/no/such/place"), Error);
   CHECK_NOTHROW(Log::discard().error("e"));
 }
+
+}  // namespace log_test

@@ -9,6 +9,8 @@
 
 using namespace slipway;
 
+namespace parallel_test {
+
 TEST_CASE("every index is visited exactly once") {
   std::vector<std::atomic<int>> visits(1000);
   parallel_for(visits.size(), 8, [&](std::size_t i) { ++visits[i]; });
@@ -62,3 +64,5 @@ TEST_CASE("a full queue refuses instead of growing") {
   CHECK_FALSE(pool.try_submit([] {}));
   release.count_down();
 }
+
+}  // namespace parallel_test

@@ -17,6 +17,8 @@ using namespace slipway;
 using namespace std::chrono;
 using namespace std::chrono_literals;
 
+namespace process_test {
+
 namespace {
 
 // The program under test is a shell because its behaviour fits into one argument.
@@ -307,3 +309,5 @@ TEST_CASE("a signal reaches the child") {
   child.send_signal(SIGHUP);
   CHECK(child.read_exactly(3, 5s) == "got");
 }
+
+}  // namespace process_test

@@ -9,6 +9,8 @@
 
 using namespace slipway;
 
+namespace random_test {
+
 TEST_CASE("the same seed gives the same sequence") {
   SeededRandom a(7), b(7), c(8);
   const auto first = a.next();
@@ -44,3 +46,5 @@ TEST_CASE("random text uses its alphabet only") {
   CHECK(random.hex(16).size() == 32);
   CHECK_THROWS_AS(random.text(1, ""), Error);
 }
+
+}  // namespace random_test

@@ -6,6 +6,8 @@
 
 using namespace slipway;
 
+namespace secret_test {
+
 TEST_CASE("secrets compare by content") {
   CHECK(Secret("abc").equals(Secret("abc")));
   CHECK_FALSE(Secret("abc").equals(Secret("abd")));
@@ -25,3 +27,5 @@ TEST_CASE("a moved or copied secret still holds its text") {
   const Secret moved = std::move(original);
   CHECK(moved.equals(copy));
 }
+
+}  // namespace secret_test

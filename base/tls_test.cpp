@@ -12,6 +12,8 @@
 using namespace slipway;
 using namespace std::chrono_literals;
 
+namespace tls_test {
+
 namespace {
 
 const Timestamp now = from_epoch_seconds(1'800'000'000);
@@ -183,3 +185,5 @@ TEST_CASE("a malformed or absurdly costly hash matches nothing") {
     CHECK_FALSE(tls::check_password(Secret("p"), hash));
   }
 }
+
+}  // namespace tls_test

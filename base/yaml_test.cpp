@@ -6,6 +6,8 @@
 
 using namespace slipway;
 
+namespace yaml_test {
+
 namespace {
 
 Json parse(std::string_view text, YamlLimits limits = {}) { return parse_yaml(text, "doc", limits); }
@@ -182,3 +184,5 @@ TEST_CASE("a certificate stays readable") {
   CHECK(to_yaml({{"ca", "-----BEGIN-----\nabc\n-----END-----\n"}, {"list", {"a", "b"}}}) ==
         "ca: |\n  -----BEGIN-----\n  abc\n  -----END-----\nlist:\n- a\n- b\n");
 }
+
+}  // namespace yaml_test

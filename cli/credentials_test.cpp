@@ -7,7 +7,7 @@
 #include "base/file.hpp"
 #include "cli/credentials.hpp"
 
-namespace slipway::cli {
+namespace slipway::cli::credentials_test {
 
 namespace {
 
@@ -52,4 +52,4 @@ TEST_CASE("a broken file is told, not guessed at") {
   CHECK_THROWS_AS(file.load(), Error);
 }
 
-}  // namespace slipway::cli
+}  // namespace slipway::cli::credentials_test

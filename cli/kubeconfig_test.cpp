@@ -8,7 +8,7 @@
 #include "base/file.hpp"
 #include "base/yaml.hpp"
 
-namespace slipway::cli {
+namespace slipway::cli::kubeconfig_test {
 
 namespace {
 
@@ -99,4 +99,4 @@ TEST_CASE("while somebody else has locked a kubeconfig it is not touched, and th
   CHECK(read_file(file.path()) == before);
 }
 
-}  // namespace slipway::cli
+}  // namespace slipway::cli::kubeconfig_test

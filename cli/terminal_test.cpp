@@ -7,7 +7,7 @@
 #include "cli/terminal.hpp"
 #include "cli/wait.hpp"
 
-namespace slipway::cli {
+namespace slipway::cli::terminal_test {
 
 namespace {
 
@@ -85,4 +85,4 @@ TEST_CASE("a command line takes its flags in any order and says what is wrong") 
   CHECK_THROWS_AS(parsed({"-h"}), HelpWanted);
 }
 
-}  // namespace slipway::cli
+}  // namespace slipway::cli::terminal_test

@@ -54,6 +54,7 @@ endif()
 
 # Several files of one target are compiled as one, since most of the time of a full build goes into what
 # all of them include. So names in their unnamed namespaces must differ; SEPARATE is for those whose names do not.
+# A test file that names its own Fixture keeps all it has in a namespace named after the file.
 set(SLIPWAY_FILES_AT_ONCE 6)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   # It takes what a .cpp file keeps to itself for a header's.
@@ -112,13 +113,13 @@ target_compile_options(slipway_doctest PRIVATE ${SLIPWAY_TEST_OPTIONS})
 target_link_libraries(slipway_doctest PUBLIC doctest::doctest slipway_test_support slipway_base)
 target_precompile_headers(slipway_doctest PRIVATE ${SLIPWAY_PRECOMPILED} <test/doctest_json.hpp>)
 
-# slipway_test(base_test SUITE unit [SEPARATE] SOURCES a_test.cpp … DEPENDS targets…)
+# slipway_test(base_test SUITE unit SOURCES a_test.cpp … DEPENDS targets…)
 # SUITE is the word that `./dev test SUITE` takes. doctest's main is linked in.
 # LAUNCHER is a command the program is an argument of, such as test/contract/in-lab NAME.
 function(slipway_test name)
-  cmake_parse_arguments(arg "SEPARATE" "SUITE;TIMEOUT" "SOURCES;DEPENDS;ARGS;LAUNCHER" ${ARGN})
+  cmake_parse_arguments(arg "" "SUITE;TIMEOUT" "SOURCES;DEPENDS;ARGS;LAUNCHER" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
-  slipway_join_files(${name} "${arg_SEPARATE}")
+  slipway_join_files(${name} "")
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_options(${name} PRIVATE ${SLIPWAY_TEST_OPTIONS})
   target_link_libraries(${name} PRIVATE slipway_doctest ${arg_DEPENDS})

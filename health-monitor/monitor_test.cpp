@@ -8,6 +8,8 @@ using namespace slipway;
 using namespace slipway::health;
 using namespace std::chrono_literals;
 
+namespace monitor_test {
+
 namespace {
 
 // A director and its agents as the monitor sees them, in virtual time.
@@ -328,3 +330,5 @@ TEST_CASE("an alert is what its agent sent, in bounds, about the instance that h
   CHECK(world.notices[1].source == "nobody");
   CHECK(world.notices[1].severity == 4);
 }
+
+}  // namespace monitor_test

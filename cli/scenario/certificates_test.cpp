@@ -8,7 +8,7 @@
 
 // Certificates of clusters by the real slipway-pks-api and pks.
 
-namespace slipway::cli {
+namespace slipway::cli::certificates_test {
 
 namespace {
 
@@ -68,4 +68,4 @@ TEST_CASE("a rotation goes on after the API was killed, is refused while another
   CHECK(lab.director.submitted() == 2);
 }
 
-}  // namespace slipway::cli
+}  // namespace slipway::cli::certificates_test

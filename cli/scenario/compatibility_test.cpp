@@ -4,7 +4,7 @@
 
 // What scripts and programs made for the PKS API rely on.
 
-namespace slipway::cli {
+namespace slipway::cli::compatibility_test {
 
 TEST_CASE("the generated client of the PKS 1.7 API understands every answer") {
   Lab lab;
@@ -51,4 +51,4 @@ TEST_CASE("right after an order its action is seen, whatever the director does")
   lab.director.hold(false);
 }
 
-}  // namespace slipway::cli
+}  // namespace slipway::cli::compatibility_test

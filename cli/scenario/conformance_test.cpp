@@ -4,7 +4,7 @@
 
 // The API's document, by those who believe every word of it.
 
-namespace slipway::cli {
+namespace slipway::cli::conformance_test {
 
 namespace {
 
@@ -31,4 +31,4 @@ TEST_CASE("whatever is sent to the API, it answers as its document says") {
   CHECK_FALSE(contains(lab.log(), "api.error"));
 }
 
-}  // namespace slipway::cli
+}  // namespace slipway::cli::conformance_test

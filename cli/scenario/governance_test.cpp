@@ -13,7 +13,7 @@
 // Who may do what, and what is known afterwards: profiles by their commands, and the audit log of the real
 // daemon.
 
-namespace slipway::cli {
+namespace slipway::cli::governance_test {
 
 namespace {
 
@@ -164,4 +164,4 @@ TEST_CASE("figures of requests and clusters are there for Prometheus, without na
   CHECK_FALSE(contains(text, "secret-project"));
 }
 
-}  // namespace slipway::cli
+}  // namespace slipway::cli::governance_test

@@ -11,7 +11,7 @@
 // Clusters of kind Kubernetes: what `pks` puts into a kubeconfig opens the cluster's API, and nothing else
 // does.
 
-namespace slipway::cli {
+namespace slipway::cli::kubernetes_test {
 
 namespace fs = std::filesystem;
 
@@ -176,4 +176,4 @@ TEST_CASE("a cluster that is not there yet has no credentials, and says why") {
   lab.director.hold(false);
 }
 
-}  // namespace slipway::cli
+}  // namespace slipway::cli::kubernetes_test

@@ -10,7 +10,7 @@
 
 // Users of a real slapd, by the real slipway-pks-api and pks.
 
-namespace slipway::cli {
+namespace slipway::cli::ldap_test {
 
 namespace {
 
@@ -176,4 +176,4 @@ TEST_CASE("settings of a directory that cannot be meant are refused before anyth
   refused("ca_file", "none.crt", "none.crt");
 }
 
-}  // namespace slipway::cli
+}  // namespace slipway::cli::ldap_test

@@ -9,7 +9,7 @@
 
 // Day two: updates, upgrades of one cluster and of many, and what survives them.
 
-namespace slipway::cli {
+namespace slipway::cli::lifecycle_test {
 
 namespace {
 
@@ -409,4 +409,4 @@ TEST_CASE("a creation is refused for what nobody could fulfil, and nothing is le
   CHECK(lab.director.submitted() == 0);
 }
 
-}  // namespace slipway::cli
+}  // namespace slipway::cli::lifecycle_test

@@ -10,7 +10,7 @@
 
 // Users of an OpenID Connect issuer that is not ours, by the real slipway-pks-api and pks.
 
-namespace slipway::cli {
+namespace slipway::cli::oidc_test {
 
 namespace {
 
@@ -115,4 +115,4 @@ TEST_CASE("settings of an issuer that cannot be meant are refused before anythin
   refused("user_clam", "sub", "sub", "user_clam");
 }
 
-}  // namespace slipway::cli
+}  // namespace slipway::cli::oidc_test

@@ -6,7 +6,7 @@
 
 // Upgrades of many that are paused, resumed, aborted and tried again, with the API killed among all that.
 
-namespace slipway::cli {
+namespace slipway::cli::pause_test {
 
 namespace {
 
@@ -190,4 +190,4 @@ TEST_CASE("no cluster stays in progress however often the API is killed between 
   }
 }
 
-}  // namespace slipway::cli
+}  // namespace slipway::cli::pause_test

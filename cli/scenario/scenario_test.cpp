@@ -11,7 +11,7 @@
 
 // The real slipway-pks-api and the real pks, as processes, before a fake director.
 
-namespace slipway::cli {
+namespace slipway::cli::scenario_test {
 
 namespace fs = std::filesystem;
 
@@ -229,4 +229,4 @@ TEST_CASE("a question answered with no changes nothing") {
   CHECK(admin.json({"cluster", "demo"}).at("last_action") == "CREATE");
 }
 
-}  // namespace slipway::cli
+}  // namespace slipway::cli::scenario_test

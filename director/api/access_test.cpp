@@ -7,6 +7,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace access_test {
+
 namespace {
 
 const std::map<std::string, std::vector<std::string>>& roles() {
@@ -128,3 +130,5 @@ TEST_CASE("a refusal for lack of scopes names the scopes that would do") {
   CHECK(refused.at("description") ==
         "Require one of the scopes: bosh.admin, bosh.uuid-1.admin, bosh.read, bosh.uuid-1.read");
 }
+
+}  // namespace access_test

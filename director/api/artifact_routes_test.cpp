@@ -7,6 +7,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace artifact_routes_test {
+
 namespace {
 
 std::string stemcell(const TempDir& folder, const std::string& version) {
@@ -159,3 +161,5 @@ TEST_CASE("releases are listed with their jobs, and an unknown one cannot be del
   CHECK(f.json(f.send("DELETE", "/releases/none")).at("code") == 30005);
   CHECK(f.task(f.send("DELETE", "/releases/etcd?version=1.0&force=true")).arguments.at("force") == true);
 }
+
+}  // namespace artifact_routes_test

@@ -8,6 +8,8 @@ using namespace slipway;
 using namespace slipway::director;
 using namespace std::chrono_literals;
 
+namespace authenticator_test {
+
 namespace {
 
 struct Fixture {
@@ -97,3 +99,5 @@ TEST_CASE("expired, early, unsigned, foreign and mangled tokens prove nothing") 
   CHECK(refused(std::string(20000, 'a')));
   CHECK_FALSE(refused(f.token(good)));
 }
+
+}  // namespace authenticator_test

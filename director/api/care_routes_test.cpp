@@ -7,6 +7,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace care_routes_test {
+
 namespace {
 
 // A deployment "web" with one instance "app/i1" that has the disk "d1".
@@ -207,3 +209,5 @@ TEST_CASE("snapshots are listed with their instance and made and deleted by task
   CHECK(f.status("DELETE", "/deployments/other/snapshots/s1") == 404);
   CHECK(f.status("POST", "/deployments/web/jobs/app/5/snapshots") == 404);
 }
+
+}  // namespace care_routes_test

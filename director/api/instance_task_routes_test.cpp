@@ -5,6 +5,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace instance_task_routes_test {
+
 namespace {
 
 const std::string public_key =
@@ -167,3 +169,5 @@ TEST_CASE("a blob is for whom its content is: logs for the deployment's admins, 
   CHECK(f.send("GET", "/resources/" + secret.value).status == 200);
   CHECK(f.send("GET", "/resources/none").status == 404);
 }
+
+}  // namespace instance_task_routes_test

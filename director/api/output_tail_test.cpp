@@ -10,6 +10,8 @@ using namespace slipway;
 using namespace slipway::director;
 using namespace slipway::director::api;
 
+namespace output_tail_test {
+
 namespace {
 
 // Takes what there is, and counts how often it is woken.
@@ -138,3 +140,5 @@ TEST_CASE_FIXTURE(ApiFixture, "an output can be followed until its task is over"
   CHECK(send("GET", "/tasks/1/output?type=result&follow_seconds=0").status == 400);
   CHECK(send("GET", "/tasks/1/output?type=result&follow_seconds=9&offset=-1").status == 400);
 }
+
+}  // namespace output_tail_test

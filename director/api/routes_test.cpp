@@ -10,6 +10,8 @@ using namespace slipway;
 using namespace slipway::director;
 using namespace std::chrono_literals;
 
+namespace routes_test {
+
 TEST_CASE("anybody may ask for info, and a right password shows in it") {
   ApiFixture f;
   const auto anonymous = f.json(f.send("GET", "/info", "", ""));
@@ -395,3 +397,5 @@ TEST_CASE("over real HTTP a body streams to disk, a redirect is relative and out
   CHECK(part.body == "line 2\n");
   CHECK(client.send({.target = "/tasks"}).status == 401);
 }
+
+}  // namespace routes_test

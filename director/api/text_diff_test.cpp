@@ -7,6 +7,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace text_diff_test {
+
 namespace {
 
 std::vector<std::string> side(const std::vector<DiffLine>& diff, LineStatus left_out) {
@@ -81,3 +83,5 @@ TEST_CASE("that a hidden value changed is shown, and not from what to what") {
                                      Json::array({"  a: \"<redacted>\"", "added"})});
   CHECK(diff == expected);
 }
+
+}  // namespace text_diff_test

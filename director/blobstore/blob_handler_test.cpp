@@ -10,6 +10,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace blob_handler_test {
+
 namespace {
 
 struct Fixture {
@@ -150,3 +152,5 @@ TEST_CASE_FIXTURE(Fixture, "an upload that is cut off leaves nothing and the nex
   CHECK(blobs.list().size() == 1);
   CHECK(std::filesystem::is_empty(folder.path() / "blobs/incoming"));
 }
+
+}  // namespace blob_handler_test

@@ -17,6 +17,8 @@ using namespace slipway;
 using namespace slipway::director;
 namespace fs = std::filesystem;
 
+namespace blobstore_test {
+
 namespace {
 
 // A body of one letter, which may break off before its end.
@@ -189,3 +191,5 @@ TEST_CASE("a full disk is exhausted, before the first byte when the length is kn
     CHECK(blobs.free_bytes() < before - 400'000);
   }).join();
 }
+
+}  // namespace blobstore_test

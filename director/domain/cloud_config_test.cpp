@@ -8,6 +8,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace cloud_config_test {
+
 namespace {
 
 constexpr const char* good = R"(
@@ -123,3 +125,5 @@ TEST_CASE("cloud properties are merged key by key, the last one wins") {
   const Json a = {{"x", {{"deep", 1}}}, {"y", 1}}, b = {{"x", 2}};
   CHECK(merged_cloud_properties({&a, nullptr, &b}) == Json({{"x", 2}, {"y", 1}}));
 }
+
+}  // namespace cloud_config_test

@@ -7,6 +7,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace cpi_config_test {
+
 namespace {
 
 CpiConfig parse(const std::string& yaml) { return parse_cpi_config({{"default", parse_yaml(yaml, "cpi config")}}); }
@@ -66,3 +68,5 @@ TEST_CASE("what is wrong with a CPI config is told with its place and BOSH's cod
 TEST_CASE("properties may be a placeholder before their value is known") {
   CHECK(parse("cpis: [{name: a, type: t, properties: ((/secret))}]").cpis.size() == 1);
 }
+
+}  // namespace cpi_config_test

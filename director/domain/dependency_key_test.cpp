@@ -7,6 +7,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace dependency_key_test {
+
 TEST_CASE("a dependency key lists names and versions, sorted and nested") {
   const DependencyGraph graph = {
       {"app", {"1", {"ruby", "libc"}}}, {"ruby", {"2", {"zlib"}}}, {"libc", {"3", {}}}, {"zlib", {"4", {}}}};
@@ -31,3 +33,5 @@ TEST_CASE("a graph that unfolds without end, or to no honest size, is refused") 
   }
   CHECK_THROWS_AS(dependency_key(doubling, "l0"), Error);
 }
+
+}  // namespace dependency_key_test

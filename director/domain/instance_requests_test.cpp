@@ -7,6 +7,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace instance_requests_test {
+
 namespace {
 
 const std::string blob = base64_encode(std::string({'\0', '\0', '\0', 11}) + "ssh-ed25519" +
@@ -145,3 +147,5 @@ TEST_CASE("an account's password, which old clients send, is not kept") {
   body["params"]["password"] = "s3cret";
   CHECK(to_json(read_ssh_request("dep", body)).dump().find("s3cret") == std::string::npos);
 }
+
+}  // namespace instance_requests_test

@@ -4,6 +4,8 @@
 
 using namespace slipway::director;
 
+namespace ip_range_test {
+
 TEST_CASE("only four plain octets are an IPv4 address") {
   CHECK(Ipv4::parse("10.0.255.1")->to_string() == "10.0.255.1");
   for (const auto* text : {"", "10", "10.0.0", "10.0.0.256", "10.0.0.1.2", "010.0.0.1", "10.0.0.-1", "10.0.0.1 ",
@@ -40,3 +42,5 @@ TEST_CASE("a set merges what touches and finds what it holds") {
   CHECK(set.containing(*Ipv4::parse("10.0.0.20"))->size() == 1);
   CHECK(IpSet().empty());
 }
+
+}  // namespace ip_range_test

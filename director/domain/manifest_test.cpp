@@ -9,6 +9,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace manifest_test {
+
 namespace {
 
 constexpr const char* good = R"(
@@ -226,3 +228,5 @@ TEST_CASE("a manifest with any one value replaced by rubbish is read or refused,
     }
   }
 }
+
+}  // namespace manifest_test

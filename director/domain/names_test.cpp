@@ -4,6 +4,8 @@
 
 using namespace slipway::director;
 
+namespace names_test {
+
 TEST_CASE("a canonical name is what DNS would make of it") {
   CHECK(canonical_name("Etcd_Node") == "etcd-node");
   CHECK(canonical_name("a.b c!") == "abc");
@@ -32,3 +34,5 @@ TEST_CASE("a version wish is exact text, 'latest', or the latest of a line") {
   CHECK(is_version_pattern("3.latest"));
   CHECK_FALSE(is_version_pattern("3.1"));
 }
+
+}  // namespace names_test

@@ -5,6 +5,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace problems_test {
+
 namespace {
 
 std::vector<std::string> names(ProblemType type) {
@@ -35,3 +37,5 @@ TEST_CASE("by default only a missing VM is repaired") {
   }
   CHECK(find_resolution(ProblemType::missing_disk, "reboot_vm") == nullptr);
 }
+
+}  // namespace problems_test

@@ -7,6 +7,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace resurrection_test {
+
 namespace {
 
 std::vector<ResurrectionRule> rules(const std::string& yaml) {
@@ -43,3 +45,5 @@ TEST_CASE("what is wrong with a resurrection config is told all at once, with pl
     CHECK(text.find("rules[2].enabled") != std::string::npos);
   }
 }
+
+}  // namespace resurrection_test

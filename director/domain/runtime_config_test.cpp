@@ -8,6 +8,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace runtime_config_test {
+
 namespace {
 
 RuntimeConfig parse(const std::vector<std::string>& texts) {
@@ -75,3 +77,5 @@ TEST_CASE("the manifest's tags win over the runtime config's, and a variable of 
     CHECK(std::string(error.what()).find("/x") != std::string::npos);
   }
 }
+
+}  // namespace runtime_config_test

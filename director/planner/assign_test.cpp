@@ -9,6 +9,8 @@ using namespace slipway;
 using namespace slipway::director;
 using namespace slipway::director::test;
 
+namespace assign_test {
+
 namespace {
 
 Assignment assigned(const Desired& want, const World& have) {
@@ -280,3 +282,5 @@ TEST_CASE("a name for a group or instance that is not there is refused") {
     CHECK((instance.state == InstanceState::stopped) == (instance.index == 1));
   }
 }
+
+}  // namespace assign_test

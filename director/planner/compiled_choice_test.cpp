@@ -4,6 +4,8 @@
 
 using namespace slipway::director;
 
+namespace compiled_choice_test {
+
 namespace {
 
 CompiledPackageRecord compiled(const std::string& os, const std::string& version, const std::string& key = "[]") {
@@ -44,3 +46,5 @@ TEST_CASE("which compiled package serves a stemcell depends on source, versions 
     if (found) CHECK(found->stemcell_os == "debian");
   }
 }
+
+}  // namespace compiled_choice_test

@@ -6,6 +6,8 @@ using namespace slipway;
 using namespace slipway::director;
 using namespace slipway::director::test;
 
+namespace decide_test {
+
 namespace {
 
 using Codes = std::vector<std::string>;
@@ -264,3 +266,5 @@ TEST_CASE("one plan has one hash whatever ids its new instances will get") {
   const auto other = desired(manifest(manifest_yaml, [](Json& m) { group(m)["instances"] = 4; }));
   CHECK(plan_for(want, world()).plan.hash != plan_for(other, world()).plan.hash);
 }
+
+}  // namespace decide_test

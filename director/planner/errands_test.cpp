@@ -5,6 +5,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace errands_test {
+
 namespace {
 
 JobRecord job(const std::string& name, bool runs) {
@@ -123,3 +125,5 @@ TEST_CASE("a name of both a job and an errand group is the job's") {
   CHECK(selection.ambiguous);
   CHECK(selection.targets.size() == 3);
 }
+
+}  // namespace errands_test

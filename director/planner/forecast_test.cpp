@@ -11,6 +11,8 @@ using namespace slipway::director;
 using namespace slipway::director::test;
 using namespace std::chrono_literals;
 
+namespace forecast_test {
+
 TEST_CASE("an expectation is the group's median, else that of all groups, and none without history") {
   ChangeHistory history;
   CHECK_FALSE(history.expected("a", "update"));
@@ -78,3 +80,5 @@ TEST_CASE("a silent agent costs its own instance only, unless the plan must touc
   changed.options = {.only_instance = have.instances[0].record.id.value};
   refuse_silent(changed, have, plan_for(changed, have).plan);
 }
+
+}  // namespace forecast_test

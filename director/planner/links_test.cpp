@@ -7,6 +7,8 @@ using namespace slipway;
 using namespace slipway::director;
 using namespace slipway::director::test;
 
+namespace links_test {
+
 namespace {
 
 constexpr const char* two_groups = R"(
@@ -155,3 +157,5 @@ TEST_CASE("a shared link crosses deployments") {
   CHECK(code_of(consume("other"), have) == code::invalid_link);
   CHECK(code_of(consume("main")) == code::invalid_link);
 }
+
+}  // namespace links_test

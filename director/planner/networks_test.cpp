@@ -9,6 +9,8 @@ using namespace slipway;
 using namespace slipway::director;
 using namespace slipway::director::test;
 
+namespace networks_test {
+
 namespace {
 
 Assignment assigned(const Desired& want, const World& have = world()) {
@@ -240,3 +242,5 @@ TEST_CASE("create-swap-delete falls back where a second VM cannot be, and says w
                   .instances[0]
                   .swap);
 }
+
+}  // namespace networks_test

@@ -10,6 +10,8 @@ using namespace slipway;
 using namespace slipway::director;
 using namespace slipway::director::test;
 
+namespace planner_properties_test {
+
 namespace {
 
 // A deployment nobody thought of: up to four groups, any AZs, networks, disks and states.
@@ -166,3 +168,5 @@ TEST_CASE("the work of planning grows with the instances, not with their square"
   MESSAGE("500 instances: " << few << " s, 2000 instances: " << many << " s");
   CHECK(many < 9 * few);  // four times as many; a square law would take sixteen times as long
 }
+
+}  // namespace planner_properties_test

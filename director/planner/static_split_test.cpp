@@ -5,6 +5,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace static_split_test {
+
 namespace {
 
 Ipv4 ip(int last) { return Ipv4{0x0a000000u + static_cast<std::uint32_t>(last)}; }
@@ -41,3 +43,5 @@ TEST_CASE("two networks are split so that each AZ gets one address of each for e
   CHECK_FALSE(split_evenly({narrow, {{ip(11), {"z2"}}, {ip(12), {"z2"}}, {ip(13), {"z2"}}}}, {}));
   CHECK_FALSE(split_evenly({{{ip(1), {}}}}, {}));
 }
+
+}  // namespace static_split_test

@@ -9,6 +9,8 @@ using namespace slipway;
 using namespace slipway::director;
 using namespace std::chrono_literals;
 
+namespace director_lease_test {
+
 namespace {
 
 std::string refusal(sql::Database& db, Clock& clock, DirectorLease::Options options) {
@@ -90,3 +92,5 @@ TEST_CASE("a lease that ended in good order leaves the store free") {
   { DirectorLease first(store.db, clock, {"id-1", "alpha", ""}, {}); }
   CHECK(refusal(store.db, clock, {"id-2", "beta", ""}).empty());
 }
+
+}  // namespace director_lease_test

@@ -11,6 +11,8 @@ using namespace slipway;
 using namespace slipway::director;
 using namespace std::chrono_literals;
 
+namespace locks_test {
+
 TEST_CASE("a held lock is refused after the wait and the error names the holding task, its user, its age and why") {
   StoreFixture store;
   ManualClock clock;
@@ -120,3 +122,5 @@ TEST_CASE("a lock whose task is over holds nobody up") {
   CHECK(alive.all().empty());
   CHECK(alive.acquire("lock:deployment:etcd", 77, 0s));
 }
+
+}  // namespace locks_test

@@ -11,6 +11,8 @@ using namespace slipway;
 using namespace slipway::director;
 using namespace std::chrono_literals;
 
+namespace postgresql_test {
+
 TEST_CASE("tasks, locks and the lease work on PostgreSQL, where several directors may share them") {
   const auto url = sql::PostgresqlServer::shared().create_database("director_tasks");
   sql::Database one(url), two(url);
@@ -45,3 +47,5 @@ TEST_CASE("tasks, locks and the lease work on PostgreSQL, where several director
   held.reset();
   CHECK(yours.acquire("lock:deployment:web", 2, 0s));
 }
+
+}  // namespace postgresql_test

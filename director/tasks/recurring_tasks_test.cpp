@@ -10,6 +10,8 @@ using namespace slipway;
 using namespace slipway::director;
 using namespace std::chrono_literals;
 
+namespace recurring_tasks_test {
+
 namespace {
 
 struct RecurringFixture : StoreFixture {
@@ -67,3 +69,5 @@ TEST_CASE("no task is made where there is no work, and one that cannot be made d
   }
   CHECK(f.tasks.list({.limit = 10, .include_internal = true}).empty());
 }
+
+}  // namespace recurring_tasks_test

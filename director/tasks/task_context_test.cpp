@@ -5,6 +5,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace task_context_test {
+
 namespace {
 
 struct Lines final : TaskOutput {
@@ -106,3 +108,5 @@ TEST_CASE("what puts things in order goes on after a cancellation and stops with
   CHECK(f.context.interrupted());
   CHECK_THROWS_AS(quiet.checkpoint(), Error);
 }
+
+}  // namespace task_context_test

@@ -11,6 +11,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace task_output_test {
+
 TEST_CASE("lines from several threads stay whole") {
   TempDir folder;
   const auto path = (folder.path() / "7" / "event").string();
@@ -79,3 +81,5 @@ TEST_CASE("/dev/full fails the append and not the process") {
   FileOutput output("/dev/full", [] {});
   CHECK_THROWS_AS(output.append("line"), Error);
 }
+
+}  // namespace task_output_test

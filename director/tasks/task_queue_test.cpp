@@ -12,6 +12,8 @@ using namespace slipway;
 using namespace slipway::director;
 using namespace std::chrono_literals;
 
+namespace task_queue_test {
+
 namespace {
 
 struct Fixture : StoreFixture {
@@ -312,3 +314,5 @@ TEST_CASE("a task whose output cannot be written fails with the reason and the n
   CHECK(failed.result.find("writing the task's output") != std::string::npos);
   CHECK(f.wait(*queue, queue->submit(f.record("talk")).id).state == TaskState::done);
 }
+
+}  // namespace task_queue_test

@@ -10,6 +10,8 @@ using namespace slipway;
 using namespace slipway::director;
 using namespace std::chrono_literals;
 
+namespace tasks_test {
+
 namespace {
 
 struct Fixture : StoreFixture {
@@ -168,3 +170,5 @@ TEST_CASE("retention removes old finished tasks with outputs and steps and no ru
   CHECK(f.tasks.remove_old(2, f.now + 1h) == 2);
   CHECK(f.tasks.find(running.id));
 }
+
+}  // namespace tasks_test

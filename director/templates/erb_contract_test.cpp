@@ -7,6 +7,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace erb_contract_test {
+
 namespace {
 
 Renderer& shared() {
@@ -107,3 +109,5 @@ TEST_CASE("trim mode is a dash and nothing else") {
   CHECK(rendered("% not = 'a line of Ruby'\n<%% kept %>") == "% not = 'a line of Ruby'\n<% kept %>");
   CHECK(rendered("a <%# a comment %>b") == "a b");
 }
+
+}  // namespace erb_contract_test

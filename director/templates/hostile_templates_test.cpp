@@ -10,6 +10,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace hostile_templates_test {
+
 namespace {
 
 RendererOptions quick() {
@@ -127,3 +129,5 @@ TEST_CASE("workers see none of the director's environment") {
   CHECK(render_one(renderer, "<%= ENV.keys.sort.inspect %>") == R"(["LANG", "LC_ALL", "PATH"])");
   ::unsetenv("DIRECTOR_SECRET");
 }
+
+}  // namespace hostile_templates_test

@@ -8,6 +8,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace job_templates_test {
+
 TEST_CASE("a job's templates come out of its tarball by destination") {
   const TempDir folder;
   const auto path = folder.path() / "web.tgz";
@@ -54,3 +56,5 @@ TEST_CASE("a property given with the wrong shape does not stop the others") {
 TEST_CASE("a job without properties sees none") {
   CHECK(effective_properties(Json::object(), {{"a", 1}}) == Json::object());
 }
+
+}  // namespace job_templates_test

@@ -10,6 +10,8 @@
 using namespace slipway;
 using namespace slipway::director;
 
+namespace renderer_test {
+
 namespace {
 
 // One renderer for the file: workers start once.
@@ -211,3 +213,5 @@ TEST_CASE("a missing Ruby is an internal fault that names the program") {
     CHECK(std::string(error.what()).find("/no/such/ruby") != std::string::npos);
   }
 }
+
+}  // namespace renderer_test

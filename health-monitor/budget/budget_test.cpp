@@ -8,6 +8,8 @@ using namespace slipway;
 using namespace slipway::health;
 using namespace std::chrono_literals;
 
+namespace budget_test {
+
 namespace {
 
 const Instant now{1h};
@@ -212,3 +214,5 @@ TEST_CASE("whatever happens: no budget is exceeded, nobody is repaired in a melt
     }
   }
 }
+
+}  // namespace budget_test

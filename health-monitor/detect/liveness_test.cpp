@@ -6,6 +6,8 @@ using namespace slipway;
 using namespace slipway::health;
 using namespace std::chrono_literals;
 
+namespace liveness_test {
+
 namespace {
 
 using Names = std::vector<std::string>;
@@ -164,3 +166,5 @@ TEST_CASE("a heartbeat is looked into when it is due or when it says something e
   CHECK(job_state_fingerprint("") == 0);
   CHECK(job_state_fingerprint(R"("job_state":"unending)") != 0);
 }
+
+}  // namespace liveness_test

@@ -14,6 +14,8 @@ using namespace slipway;
 using namespace slipway::health;
 using namespace std::chrono_literals;
 
+namespace loss_simulation_test {
+
 namespace {
 
 const LivenessSettings settings{.interval = 1s, .timeout = 3s, .grace = 5s};
@@ -104,3 +106,5 @@ TEST_CASE("counting missed beats alone could not promise that") {
   MESSAGE("false alarms a node-hour at 5 % loss, without probes: ", rate);
   CHECK(rate > 0.1);
 }
+
+}  // namespace loss_simulation_test

@@ -6,6 +6,8 @@ using namespace slipway;
 using namespace slipway::health;
 using namespace std::chrono_literals;
 
+namespace ladder_test {
+
 namespace {
 
 const Instant start{1h};
@@ -49,3 +51,5 @@ TEST_CASE("trouble soon after a repair goes on where the last one ended, after l
   CHECK(lineage.attempts() == 0);
   CHECK(lineage.next_rung(settings, Trouble::silent) == Rung::reboot);
 }
+
+}  // namespace ladder_test

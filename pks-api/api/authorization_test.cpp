@@ -5,7 +5,7 @@
 // Role × endpoint × owner. Each row says what an endpoint answers to each role; a route that is in no row
 // fails the test.
 
-namespace slipway::pks {
+namespace slipway::pks::authorization_test {
 
 namespace {
 
@@ -174,4 +174,4 @@ TEST_CASE("no credentials are in what a reader of all gets to see") {
   }
 }
 
-}  // namespace slipway::pks
+}  // namespace slipway::pks::authorization_test

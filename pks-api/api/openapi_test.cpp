@@ -7,7 +7,7 @@
 
 // The document is what clients are made from: no route, field or answer besides it.
 
-namespace slipway::pks {
+namespace slipway::pks::openapi_test {
 
 namespace {
 
@@ -169,4 +169,4 @@ TEST_CASE("the document is served, and needs no token") {
   CHECK(ApiFixture::json(response) == document());
 }
 
-}  // namespace slipway::pks
+}  // namespace slipway::pks::openapi_test

@@ -9,7 +9,7 @@
 #include "base/random.hpp"
 #include "pks-api/store/store.hpp"
 
-namespace slipway::pks {
+namespace slipway::pks::audit_log_test {
 
 namespace {
 
@@ -201,4 +201,4 @@ TEST_CASE("hostile text stays in its line") {
   CHECK(std::count(text.begin(), text.end(), '\n') == 2);
 }
 
-}  // namespace slipway::pks
+}  // namespace slipway::pks::audit_log_test

@@ -3,7 +3,7 @@
 #include "pks-api/clusters/clusters.hpp"
 #include "pks-api/clusters/progress.hpp"
 
-namespace slipway::pks {
+namespace slipway::pks::progress_test {
 
 namespace {
 
@@ -94,4 +94,4 @@ TEST_CASE("names and host names are limited to what DNS and certificates take") 
   CHECK_THROWS_AS(check_hostname(std::string(63, 'a') + ".bc"), Error);
 }
 
-}  // namespace slipway::pks
+}  // namespace slipway::pks::progress_test

@@ -2,7 +2,7 @@
 
 #include "pks-api/fleets/fleets.hpp"
 
-namespace slipway::pks {
+namespace slipway::pks::next_step_test {
 
 namespace {
 
@@ -85,4 +85,4 @@ TEST_CASE("while it is paused nothing is begun, and it has ended only when nothi
   CHECK(phase_of(paused("sq")) == "paused");
 }
 
-}  // namespace slipway::pks
+}  // namespace slipway::pks::next_step_test

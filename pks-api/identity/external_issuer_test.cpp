@@ -6,7 +6,7 @@
 #include "pks-api/identity/jws.hpp"
 #include "pks-api/identity/test_issuer.hpp"
 
-namespace slipway::pks {
+namespace slipway::pks::external_issuer_test {
 
 namespace {
 
@@ -208,4 +208,4 @@ TEST_CASE("an issuer of another CA or another name is not believed") {
   CHECK_FALSE(f.user("no token"));  // nobody is asked for that
 }
 
-}  // namespace slipway::pks
+}  // namespace slipway::pks::external_issuer_test

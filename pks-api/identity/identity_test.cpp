@@ -6,7 +6,7 @@
 #include "base/tls.hpp"
 #include "pks-api/identity/identity.hpp"
 
-namespace slipway::pks {
+namespace slipway::pks::identity_test {
 
 namespace {
 
@@ -249,4 +249,4 @@ TEST_CASE("forged and foreign tokens are refused") {
   CHECK_FALSE(f.identity->caller("Basic YTpi"));
 }
 
-}  // namespace slipway::pks
+}  // namespace slipway::pks::identity_test

@@ -5,7 +5,7 @@
 #include "pks-api/plans/catalog.hpp"
 #include "pks-api/plans/drain.hpp"
 
-namespace slipway::pks {
+namespace slipway::pks::plan_test {
 
 namespace {
 
@@ -149,4 +149,4 @@ TEST_CASE("a folder without plans is refused") {
   CHECK_THROWS_AS(load_plans((folder.path() / "missing").string()), Error);
 }
 
-}  // namespace slipway::pks
+}  // namespace slipway::pks::plan_test

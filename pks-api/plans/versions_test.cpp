@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-namespace slipway::pks {
+namespace slipway::pks::versions_test {
 
 namespace {
 
@@ -61,4 +61,4 @@ TEST_CASE("a minor version is read off a version of Kubernetes") {
   for (const auto* none : {"", "1", "latest", "1.x"}) CHECK(minor_of(none) == -1);
 }
 
-}  // namespace slipway::pks
+}  // namespace slipway::pks::versions_test

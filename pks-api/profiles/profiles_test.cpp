@@ -2,7 +2,7 @@
 
 #include "pks-api/api/api_fixture.hpp"
 
-namespace slipway::pks {
+namespace slipway::pks::profiles_test {
 
 namespace {
 
@@ -168,4 +168,4 @@ TEST_CASE("network and compute profiles say what is wrong with them") {
   CHECK(has(f.problem("compute", Json::array()), "mapping"));
 }
 
-}  // namespace slipway::pks
+}  // namespace slipway::pks::profiles_test

@@ -2,7 +2,7 @@
 
 #include "pks-api/api/api_fixture.hpp"
 
-namespace slipway::pks {
+namespace slipway::pks::quotas_test {
 
 namespace {
 
@@ -111,4 +111,4 @@ TEST_CASE("limits that are none are refused") {
   CHECK(f.send("admin", "GET", "/v1/quotas/owner").status == 404);
 }
 
-}  // namespace slipway::pks
+}  // namespace slipway::pks::quotas_test

@@ -12,6 +12,8 @@ using namespace slipway;
 using namespace slipway::releases;
 namespace fs = std::filesystem;
 
+namespace create_test {
+
 namespace {
 
 void put(const fs::path& path, const std::string& content, unsigned mode = 0644) {
@@ -124,3 +126,5 @@ TEST_CASE("globs match as shells do, two stars across folders") {
   CHECK(!glob_matches("a?c", "a/c"));
   CHECK(!glob_matches("a/*", "b/x"));
 }
+
+}  // namespace create_test

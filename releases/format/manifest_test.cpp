@@ -5,6 +5,8 @@
 using namespace slipway;
 using namespace slipway::releases;
 
+namespace manifest_test {
+
 namespace {
 
 const std::string digest = "sha256:" + std::string(64, 'a');
@@ -78,3 +80,5 @@ TEST_CASE("compiled packages name their stemcell") {
 TEST_CASE("dependencies come before dependants") {
   CHECK(dependency_order({{"a", {"c", "b"}}, {"b", {"c"}}, {"c", {}}}) == std::vector<std::string>{"c", "b", "a"});
 }
+
+}  // namespace manifest_test

@@ -9,6 +9,8 @@
 using namespace slipway;
 using namespace slipway::releases;
 
+namespace stemcell_test {
+
 namespace {
 
 std::string manifest_for(const std::string& image) {
@@ -71,3 +73,5 @@ TEST_CASE("a stemcell's manifest tells all its problems") {
     CHECK(text.find("operating_system") != std::string::npos);
   }
 }
+
+}  // namespace stemcell_test

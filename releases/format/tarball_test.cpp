@@ -11,6 +11,8 @@
 using namespace slipway;
 using namespace slipway::releases;
 
+namespace tarball_test {
+
 namespace {
 
 using Files = std::vector<std::pair<std::string, std::string>>;
@@ -152,3 +154,5 @@ TEST_CASE("a job whose templates are missing, leave its folder or collide is ref
   CHECK(contains(with_job({{"monit", ""}}), "job.MF"));
   CHECK(contains(with_job({{"job.MF", "name: web\n"}}), "monit"));
 }
+
+}  // namespace tarball_test

@@ -5,6 +5,9 @@
 #include "base/error.hpp"
 
 using namespace slipway;
+
+namespace version_test {
+
 using slipway::releases::Version;
 
 namespace {
@@ -51,3 +54,5 @@ TEST_CASE("what is no version is refused with the rule") {
     CHECK_THROWS_WITH_AS(Version::parse(text), doctest::Contains("release[-pre][+post]"), Error);
   }
 }
+
+}  // namespace version_test

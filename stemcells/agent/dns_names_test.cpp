@@ -8,6 +8,8 @@
 using namespace slipway;
 using namespace slipway::agent;
 
+namespace dns_names_test {
+
 namespace {
 
 Json info(const std::string& id, const std::string& az_id, const std::string& ip, int index, const std::string& group = "my_etcd") {
@@ -69,3 +71,5 @@ TEST_CASE("what is no address or no name never reaches the resolver's file") {
   CHECK(query_hosts(Json::object()).empty());
   CHECK(query_hosts({{"record_keys", 5}, {"record_infos", "x"}}).empty());
 }
+
+}  // namespace dns_names_test

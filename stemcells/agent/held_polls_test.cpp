@@ -4,6 +4,8 @@
 
 using namespace slipway::agent;
 
+namespace held_polls_test {
+
 TEST_CASE("held polls come out with their task, or when their time is up") {
   HeldPolls polls;
   const HeldPolls::Time begin{};
@@ -31,3 +33,5 @@ TEST_CASE("only so many polls are held") {
   CHECK(polls.take_of("a").size() == static_cast<std::size_t>(held));
   CHECK(polls.hold("a", {}, {}));
 }
+
+}  // namespace held_polls_test

@@ -11,6 +11,8 @@ using namespace slipway;
 using namespace slipway::agent;
 namespace fs = std::filesystem;
 
+namespace jobs_test {
+
 namespace {
 
 struct Node {
@@ -111,3 +113,5 @@ TEST_CASE("names that leave their folder are refused") {
   CHECK_THROWS_AS(parse_apply_spec(node.spec(archive, {{"a/b", Node::package(archive, "1")}}, {"web"})), Error);
   CHECK_THROWS_AS(node.blobs.get({.blobstore_id = "../x", .digest = std::string(40, '0')}, node.paths.tmp() / "x"), Error);
 }
+
+}  // namespace jobs_test

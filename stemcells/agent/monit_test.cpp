@@ -8,6 +8,8 @@
 using namespace slipway;
 using namespace slipway::agent;
 
+namespace monit_test {
+
 TEST_CASE("an empty monit file has no processes") {
   CHECK(parse_monit("", "m").processes.empty());
   CHECK(parse_monit("# only a comment\n\n", "m").processes.empty());
@@ -123,3 +125,5 @@ TEST_CASE("one word tells the state of all processes") {
   CHECK(job_state({starting, failing, running}, false) == "failing");
   CHECK(job_state({failing}, true) == "stopped");
 }
+
+}  // namespace monit_test

@@ -15,6 +15,8 @@ using namespace slipway;
 using namespace slipway::agent;
 namespace fs = std::filesystem;
 
+namespace scripts_test {
+
 namespace {
 
 struct Node {
@@ -190,3 +192,5 @@ TEST_CASE("a start program may fork its daemon, become it, or fail") {
   write_file_atomically(file, "1\n");
   CHECK(start("exit 3") == 1);
 }
+
+}  // namespace scripts_test

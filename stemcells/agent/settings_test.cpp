@@ -10,6 +10,8 @@
 using namespace slipway;
 using namespace slipway::agent;
 
+namespace settings_test {
+
 namespace {
 
 Json boot_settings() {
@@ -121,3 +123,5 @@ TEST_CASE("an agent answers only on subjects of a director") {
     CHECK_FALSE(may_reply_to(subject));
   }
 }
+
+}  // namespace settings_test

@@ -5,6 +5,8 @@
 using namespace slipway;
 using namespace slipway::test;
 
+namespace life_1_artifacts_test {
+
 namespace {
 
 std::string stemcell_name = "slipway-libvirt-debian-bookworm";
@@ -126,3 +128,5 @@ TEST_CASE("of a second version of a release only what is new is stored again") {
     if (job.at("job").rfind("client/", 0) == 0) CHECK(job.at("links_consumed").find("server") != std::string::npos);
   }
 }
+
+}  // namespace life_1_artifacts_test

@@ -7,6 +7,8 @@
 using namespace slipway;
 using namespace slipway::test;
 
+namespace life_2_deploy_test {
+
 namespace {
 
 Life life;  // as it was deployed last
@@ -217,3 +219,5 @@ TEST_CASE("recreating all makes each VM anew and keeps the disks") {
   for (const auto& cid : after) CHECK(std::find(before.begin(), before.end(), cid) == before.end());
   CHECK(column(instances_of(lab, "server"), "disk_cids") == disks);
 }
+
+}  // namespace life_2_deploy_test

@@ -8,6 +8,8 @@
 using namespace slipway;
 using namespace slipway::test;
 
+namespace life_3_operate_test {
+
 namespace {
 
 Life life{.greeting = "welcome", .release = "2.0.0"};  // as the cases before this file left it
@@ -158,3 +160,5 @@ TEST_CASE("ssh makes an account that may become root, for as long as the visit l
     return lab.file_on_node(client.at("vm_cid"), "/etc/passwd").find("bosh_") == std::string::npos;
   });
 }
+
+}  // namespace life_3_operate_test

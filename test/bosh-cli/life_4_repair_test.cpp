@@ -8,6 +8,8 @@
 using namespace slipway;
 using namespace slipway::test;
 
+namespace life_4_repair_test {
+
 namespace {
 
 Row server(BoshLab& lab, std::size_t index) { return instances_of(lab, "server").at(index); }
@@ -102,3 +104,5 @@ TEST_CASE("a task is seen with its lock while it runs, and ends where it was can
   CHECK(lab.must_bosh({"locks"}).rows().empty());
   lab.must_life({"recreate", "server", "--fix"});  // goes on from wherever it was
 }
+
+}  // namespace life_4_repair_test

@@ -7,6 +7,8 @@
 using namespace slipway;
 using namespace slipway::test;
 
+namespace life_5_end_test {
+
 TEST_CASE("a release is exported compiled") {
   auto& lab = BoshLab::get();
   const auto folder = lab.files() / "exported";
@@ -65,3 +67,5 @@ TEST_CASE("after the lab went down nothing of it is left") {
   INFO(clean.out << clean.err);
   CHECK(clean.exit_code == 0);
 }
+
+}  // namespace life_5_end_test

@@ -14,6 +14,8 @@ using namespace slipway::agent::contract;
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
+namespace agent_contract_test {
+
 namespace {
 
 // One node for all cases that leave it as they found it: starting one takes a second.
@@ -417,3 +419,5 @@ TEST_CASE("logs are packed by glob, blobs uploaded by the director are verified"
   forged["payload"] = base64_encode("other");
   CHECK(here.finish("upload_blob", Json::array({forged})).exception);
 }
+
+}  // namespace agent_contract_test

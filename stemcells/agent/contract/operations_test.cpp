@@ -15,6 +15,8 @@ using namespace slipway::agent::contract;
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
+namespace operations_test {
+
 namespace {
 
 // One node for the cases that leave it as they found it.
@@ -192,3 +194,5 @@ TEST_CASE("no account is made of a name or key that is none, and only bosh_ acco
   CHECK(node().ask("ssh", {"cleanup", {{"user_regex", "^bosh_nobody"}}}).value ==
         Json{{"command", "cleanup"}, {"status", "success"}});
 }
+
+}  // namespace operations_test

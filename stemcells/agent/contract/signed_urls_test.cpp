@@ -12,6 +12,8 @@ using namespace slipway::agent;
 using namespace slipway::agent::contract;
 namespace fs = std::filesystem;
 
+namespace signed_urls_test {
+
 namespace {
 
 // Blobs at URLs, and nowhere else: a blob is put and got under its own path only.
@@ -130,3 +132,5 @@ TEST_CASE("names come from their URL, and a URL that is refused says so") {
   REQUIRE(refused.exception);
   CHECK(refused.exception->find("403") != std::string::npos);
 }
+
+}  // namespace signed_urls_test

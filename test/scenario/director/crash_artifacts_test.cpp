@@ -10,6 +10,8 @@ using namespace slipway;
 using namespace slipway::test;
 namespace fs = std::filesystem;
 
+namespace crash_artifacts_test {
+
 namespace {
 
 void write(const fs::path& file, const std::string& text) {
@@ -139,3 +141,5 @@ TEST_CASE("a stemcell goes from store and cloud, whenever its director dies") {
                    })},
                   8);
 }
+
+}  // namespace crash_artifacts_test

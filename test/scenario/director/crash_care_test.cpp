@@ -6,6 +6,8 @@
 using namespace slipway;
 using namespace slipway::test;
 
+namespace crash_care_test {
+
 namespace {
 
 constexpr const char* smoke = "name: smoke\ntemplates: {run.erb: bin/run}\nproperties: {}\n";
@@ -149,3 +151,5 @@ TEST_CASE("a new stemcell comes by create-swap-delete, whenever its director die
   scenario.two_vms = true;
   survives_deaths(scenario, 80);
 }
+
+}  // namespace crash_care_test

@@ -5,6 +5,8 @@
 using namespace slipway;
 using namespace slipway::test;
 
+namespace crash_test {
+
 TEST_CASE("a first deploy survives its director's death at any moment") { survives_deaths(deploy({}), 250); }
 
 TEST_CASE("a first deploy with everything in parallel survives its director's death at any moment") {
@@ -91,3 +93,5 @@ TEST_CASE("a director that wakes up after another has done its task does no harm
   }
   SUBCASE("scaling down") { is_fenced(after({}, deploy({.instances = 1, .orphans = 1})), 5); }
 }
+
+}  // namespace crash_test
