@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/ip_range.hpp"
 #include "base/json.hpp"
 #include "cpi/contract/cpi.hpp"
-#include "director/domain/ip_range.hpp"
 
 // What the operator's clouds offer: availability zones, sizes, disks and networks.
 // Source: BOSH's cloud config; contracts/director-api.md section 3.2.

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/ip_range.hpp"
 #include "base/json.hpp"
 #include "cpi/contract/cpi.hpp"
 #include "director/domain/cloud_config.hpp"
-#include "director/domain/ip_range.hpp"
 
 // The deployment manifest as a value. Source: BOSH's manifest v2; contracts/director-api.md
 // section 3.1. Unknown keys pass, as they do in BOSH.

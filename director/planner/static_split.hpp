@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "director/domain/ip_range.hpp"
+#include "base/ip_range.hpp"
 
 namespace slipway::director {
 

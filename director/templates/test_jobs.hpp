@@ -34,6 +34,7 @@ inline InstanceToRender instance_of(std::vector<JobToRender> jobs, int index = 0
                    {"bootstrap", index == 0},
                    {"address", "10.0.0.9"},
                    {"ip", "10.0.0.9"},
+                   {"dns_domain_name", "bosh"},
                    {"networks", {{"default", {{"ip", "10.0.0.9"}, {"dns_record_name", "0.web.default.dep.bosh"}}}}}};
   instance.jobs = std::move(jobs);
   return instance;

@@ -76,7 +76,7 @@ ClusterRecord Clusters::updated(const ClusterRecord& cluster, const Json& reques
   apply_update(wanted, request, *plan);
   plan->check_nodes(wanted.nodes);
   intents_.profiles.check(wanted, *plan);
-  intents_.profiles.check_change(cluster, wanted);
+  intents_.profiles.check_change(cluster, *plan, wanted, *plan);
   return wanted;
 }
 
@@ -121,6 +121,8 @@ Clusters::Upgrade Clusters::upgrade_of(const ClusterRecord& cluster) const {
   target.versions =
       resolve_versions(manifest_of(target, intents_), director_.releases(), director_.stemcells());
   offered->check_nodes(target.nodes);
+  intents_.profiles.check(target, *offered);
+  intents_.profiles.check_change(cluster, *current, target, *offered);
   const auto from = kubernetes_version_of(cluster, *current), to = kubernetes_version_of(target, *offered);
   check_skew(cluster, from, to);
 

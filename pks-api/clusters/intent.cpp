@@ -73,7 +73,7 @@ Json manifest_of(const ClusterRecord& cluster, const Intents& intents) {
   if (!plan)
     throw Error(Fault::invalid, "plan '" + cluster.plan + "' is not understood by this version of pks-api");
   auto blanks = blanks_of(cluster, *plan, intents.oidc);
-  blanks.merge(intents.profiles.blanks(cluster));
+  blanks.merge(intents.profiles.blanks(cluster, *plan));
   auto manifest = manifest_for(*plan, blanks, cluster.nodes);
   intents.profiles.place(manifest, cluster, *plan);
   apply_versions(manifest, cluster.versions);

@@ -8,6 +8,7 @@
 #include "base/file.hpp"
 #include "base/yaml.hpp"
 #include "pks-api/plans/drain.hpp"
+#include "pks-api/plans/networks.hpp"
 
 namespace slipway::pks {
 
@@ -72,6 +73,10 @@ void check_manifest(Plan& plan, Problems& problems) {
   check_group("control_plane.instance_group", plan.control_plane_group);
   check_group("address_group", plan.address_group);
   check_variable("server_ca", plan.server_ca);
+  for (const auto& [blank, setting] : network_blanks) {
+    if (plan.has_blank(blank) && !plan.networks.contains(setting) && setting != std::string("nameservers"))
+      problems.add(std::string("networks.") + setting, std::string("is missing, and the manifest has ((") + blank + "))");
+  }
   if (plan.control_plane_group == plan.instance_group) {
     problems.add("control_plane.instance_group", "is the nodes' group as well; the two have to differ");
   }
@@ -104,6 +109,8 @@ void read_kubernetes(Plan& plan, JsonReader& in, Problems& problems) {
   if (plan.control_plane_instances % 2 == 0) problems.add("control_plane.instances", "has to be 1, 3 or 5");
   plan.address_group = in.string_or("address_group", plan.control_plane_group);
   plan.server_ca = in.string_or("server_ca", plan.credentials);
+  JsonReader networks(in.object_or_empty("networks"), "networks", problems);
+  plan.networks = checked_networks(networks, problems);
   plan.drain = checked_drain_defaults(in.object_or_empty("drain"), "drain", problems);
 }
 

@@ -39,6 +39,7 @@ struct Plan {
   std::string server_ca;      // a variable of type certificate: its "ca" signed the API's certificate
 
   NodeSize node_size, control_plane_size;  // none: counts for nothing in quotas of CPUs and memory
+  Json networks = Json::object();  // pod_network, service_network, nameservers, unless a profile says otherwise
   Json drain = Json::object();  // DrainSetting's names and text: what clusters have unless they say otherwise
   Json manifest;
   std::string document;  // all of the plan as compact JSON: what a cluster keeps of it
@@ -46,6 +47,7 @@ struct Plan {
   // Clients reach the API by an address, which its certificate does not have: they verify the host name.
   bool endpoint_has_address() const { return endpoint.find("((ip))") != std::string::npos; }
   bool is_kubernetes() const { return kind == kind_kubernetes; }
+  bool has_blank(const std::string& blank) const { return document.find("((" + blank + "))") != std::string::npos; }
   // Fault::invalid naming the number and what is allowed.
   void check_nodes(std::int64_t nodes) const;
 };

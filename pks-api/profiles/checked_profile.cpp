@@ -1,10 +1,8 @@
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cstdint>
-#include <optional>
 #include <set>
 
+#include "pks-api/plans/networks.hpp"
 #include "pks-api/profiles/profiles.hpp"
 
 namespace slipway::pks {
@@ -12,55 +10,6 @@ namespace slipway::pks {
 namespace {
 
 constexpr std::size_t max_parameters = 64u << 10, max_entries = 100, max_argument = 4096;
-
-// The address as a number, if it is one.
-std::optional<std::uint32_t> address_in(const std::string& text) {
-  std::uint32_t address = 0;
-  int parts = 0;
-  for (std::size_t begin = 0; begin <= text.size(); ++parts) {
-    const auto end = std::min(text.find('.', begin), text.size());
-    int value = -1;
-    const auto parsed = std::from_chars(text.data() + begin, text.data() + end, value);
-    if (parsed.ec != std::errc{} || parsed.ptr != text.data() + end || value < 0 || value > 255)
-      return std::nullopt;
-    address = address << 8 | static_cast<std::uint32_t>(value);
-    begin = end + 1;
-  }
-  return parts == 4 ? std::optional(address) : std::nullopt;
-}
-
-struct Network {
-  std::uint32_t address = 0, mask = 0;
-  bool overlaps(const Network& other) const {
-    return ((address ^ other.address) & mask & other.mask) == 0;
-  }
-};
-
-std::optional<Network> network_in(const std::string& text) {
-  const auto slash = text.find('/');
-  const auto address = slash == std::string::npos ? std::nullopt : address_in(text.substr(0, slash));
-  if (!address) return std::nullopt;
-  int bits = -1;
-  const auto parsed = std::from_chars(text.data() + slash + 1, text.data() + text.size(), bits);
-  if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size() || bits < 8 || bits > 28)
-    return std::nullopt;
-  return Network{*address, ~std::uint32_t{0} << (32 - bits)};
-}
-
-// Addresses that mean something of their own on every host; 169.254/16 has the nodes' resolver and clouds' metadata.
-constexpr std::array special_networks = {"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/8"};
-
-void check_network(const Network& network, const std::string& place, Problems& problems) {
-  if ((network.address & ~network.mask) != 0)
-    problems.add(place, "has bits set behind the network's, expected is one such as 10.200.0.0/16");
-  for (const auto* special : special_networks) {
-    if (network.overlaps(*network_in(special)))
-      problems.add(place, std::string("lies in ") + special + ", which no cluster can use");
-  }
-  constexpr std::uint32_t first_multicast = 0xE0000000;
-  if (network.address > first_multicast && !network.overlaps(*network_in(special_networks.back())))
-    problems.add(place, "lies beyond 224.0.0.0, where no host has its address");
-}
 
 bool is_word(const std::string& text, std::size_t most, std::string_view more) {
   return !text.empty() && text.size() <= most && std::all_of(text.begin(), text.end(), [&](unsigned char c) {
@@ -80,27 +29,7 @@ Json checked_network(JsonReader& in, Problems& problems) {
     return kept;
   }
   JsonReader parameters(given, "parameters", problems);
-  std::vector<Network> networks;
-  for (const auto* key : fixed_network_settings) {
-    const auto network = parameters.string_or(key, "");
-    if (network.empty()) continue;
-    if (const auto parsed = network_in(network)) {
-      check_network(*parsed, parameters.place(key), problems);
-      networks.push_back(*parsed);
-    } else {
-      problems.add(parameters.place(key), "is no network such as 10.200.0.0/16");
-    }
-    kept[key] = network;
-  }
-  if (networks.size() == 2 && networks[0].overlaps(networks[1]))
-    problems.add(parameters.place("service_network"), "overlaps pod_network");
-  const auto nameservers = parameters.strings_or_empty("nameservers");
-  for (const auto& address : nameservers) {
-    if (!address_in(address))
-      problems.add("parameters.nameservers", "has '" + address.substr(0, 40) + "', which is no IPv4 address");
-  }
-  if (!nameservers.empty()) kept["nameservers"] = nameservers;
-  parameters.refuse_unknown();
+  kept = checked_networks(parameters, problems);
   if (kept.empty())
     problems.add("parameters", "sets nothing; allowed: pod_network, service_network, nameservers");
   return kept;

@@ -1,16 +1,15 @@
 #include "pks-api/profiles/profiles.hpp"
 
+#include <algorithm>
 #include <regex>
+
+#include "pks-api/plans/networks.hpp"
 
 namespace slipway::pks {
 
 namespace {
 
 std::string field_of(const std::string& kind) { return kind + "_profile_name"; }
-
-bool has_blank(const Plan& plan, const std::string& blank) {
-  return plan.document.find("((" + blank + "))") != std::string::npos;
-}
 
 void require_may_make(const Caller& caller, const std::string& kind) {
   if (caller.has(scope_admin) || (kind == kubernetes_profile && caller.has(scope_manage))) return;
@@ -30,6 +29,16 @@ Json arguments_of(const Json& profile, const std::string& component) {
     }
   }
   return arguments;
+}
+
+bool takes_network_setting(const Plan& plan, const std::string& setting) {
+  return std::any_of(std::begin(network_blanks), std::end(network_blanks), [&](const NetworkBlank& one) {
+    return one.setting == setting && plan.has_blank(one.blank);
+  });
+}
+
+Error refused(const std::string& kind, const std::string& why) {
+  return Error(Fault::invalid, field_of(kind) + ": " + why);
 }
 
 void set_zones(Json& manifest, const std::string& group, const Json& zones) {
@@ -102,45 +111,76 @@ Json Profiles::document(const ClusterRecord& cluster, const std::string& kind) {
   return profile->document;
 }
 
-void Profiles::check(const ClusterRecord& cluster, const Plan& plan) {
-  const auto require_use = [&](const std::string& kind, bool use) {
-    if (!document(cluster, kind).is_null() && !use) {
-      throw Error(Fault::invalid,
-                  field_of(kind) + ": plan '" + plan.name + "' has no use for a " + kind + " profile");
+Json Profiles::networks(const ClusterRecord& cluster, const Plan& plan) {
+  auto networks = plan.networks;
+  const auto profile = document(cluster, network_profile);
+  if (profile.is_object()) networks.update(profile);
+  return networks;
+}
+
+void Profiles::check_networks(const ClusterRecord& cluster, const Plan& plan) {
+  const auto profile = document(cluster, network_profile);
+  if (profile.is_object()) {
+    for (const auto& [setting, value] : profile.items()) {
+      if (!takes_network_setting(plan, setting))
+        throw refused(network_profile, "plan '" + plan.name + "' has no use for " + setting);
     }
-  };
-  require_use(network_profile, has_blank(plan, "network_profile"));
+  }
+  const auto wanted = networks(cluster, plan);
+  const auto text = [&](const char* setting) { return wanted.value(setting, std::string()); };
+  if (networks_overlap(wanted)) {
+    throw refused(network_profile, "service_network " + text("service_network") + " and pod_network " +
+                                       text("pod_network") + " overlap; plan '" + plan.name +
+                                       "' has what the profile does not say");
+  }
+  // One more than there are, since a node is made before it takes another's place.
+  const auto pods = text("pod_network");
+  if (!pods.empty() && cluster.nodes >= most_nodes_in(pods)) {
+    throw Error(Fault::invalid, "pod_network " + pods + " has room for " + std::to_string(most_nodes_in(pods)) +
+                                    " nodes with 256 addresses each; allowed are fewer than that, so that one can "
+                                    "be replaced, and cluster " +
+                                    cluster.name + " would have " + std::to_string(cluster.nodes));
+  }
+}
+
+void Profiles::check(const ClusterRecord& cluster, const Plan& plan) {
+  check_networks(cluster, plan);
   const auto kubernetes = document(cluster, kubernetes_profile);
   for (const auto* component : kubernetes_components) {
-    if (arguments_of(kubernetes, component).empty() || has_blank(plan, component_blank(component))) continue;
-    throw Error(Fault::invalid,
-                "kubernetes_profile_name: plan '" + plan.name + "' takes no arguments for " + component);
+    if (arguments_of(kubernetes, component).empty() || plan.has_blank(component_blank(component))) continue;
+    throw refused(kubernetes_profile, "plan '" + plan.name + "' takes no arguments for " + component);
   }
   const auto compute = document(cluster, compute_profile);
   if (compute.is_object() && compute.contains("master_azs") && !plan.is_kubernetes())
-    require_use(compute_profile, false);
+    throw refused(compute_profile, "plan '" + plan.name + "' has no use for master_azs");
 }
 
-void Profiles::check_change(const ClusterRecord& before, const ClusterRecord& after) {
-  const auto set = [this](const ClusterRecord& cluster, const char* setting) {
-    const auto profile = document(cluster, network_profile);
-    return profile.is_object() ? profile.value(setting, std::string()) : std::string();
-  };
-  const auto shown = [](const std::string& network) { return network.empty() ? "the plan's" : network; };
+void Profiles::check_change(const ClusterRecord& before, const Plan& plan_before, const ClusterRecord& after,
+                            const Plan& plan_after) {
+  const auto from = networks(before, plan_before), to = networks(after, plan_after);
   for (const auto* setting : fixed_network_settings) {
-    const auto from = set(before, setting), to = set(after, setting);
-    if (from == to) continue;
-    throw Error(Fault::invalid, "network_profile_name: " + std::string(setting) + " of cluster " + before.name + " is " +
-                                    shown(from) + " and would become " + shown(to) +
-                                    ", which cannot be changed once a cluster is made; allowed is a profile that "
-                                    "differs in nameservers only");
+    // A plan that says nothing leaves them to its release, as all plans once did.
+    if (!from.contains(setting) && plan_after.networks.value(setting, Json()) == to.value(setting, Json())) continue;
+    const auto shown = [&](const Json& networks) { return networks.value(setting, std::string("the release's")); };
+    if (shown(from) == shown(to)) continue;
+    throw refused(network_profile, std::string(setting) + " of cluster " + before.name + " is " + shown(from) +
+                                       " and would become " + shown(to) +
+                                       ", which cannot be changed once a cluster is made; allowed is a profile or "
+                                       "plan that differs in nameservers only");
   }
 }
 
-Blanks Profiles::blanks(const ClusterRecord& cluster) {
+Blanks Profiles::blanks(const ClusterRecord& cluster, const Plan& plan) {
   Blanks blanks;
-  const auto network = document(cluster, network_profile);
-  blanks["network_profile"] = network.is_null() ? Json::object() : network;
+  const auto wanted = networks(cluster, plan);
+  for (const auto* setting : fixed_network_settings) {
+    if (wanted.contains(setting)) blanks[std::string("network_profile.") + setting] = wanted.at(setting);
+  }
+  if (const auto services = wanted.value("service_network", std::string()); !services.empty()) {
+    blanks["network_profile.api_address"] = api_address_in(services);
+    blanks["network_profile.dns_address"] = dns_address_in(services);
+  }
+  blanks["network_profile.nameservers"] = wanted.value("nameservers", Json::array());
   for (const auto* component : kubernetes_components) {
     blanks[component_blank(component)] = arguments_of(document(cluster, kubernetes_profile), component);
   }

@@ -25,10 +25,6 @@ inline constexpr const char* kubernetes_components[] = {"kube-apiserver", "kube-
 //   kubernetes: {customizations, experimental_customizations}
 Json checked_profile(const std::string& kind, JsonReader& in, Problems& problems);
 
-// Of a network profile: what a cluster has from its creation to its end. Pods, the certificate of the API and each
-// service that is there have addresses of these.
-inline constexpr const char* fixed_network_settings[] = {"pod_network", "service_network"};
-
 // Settings that many clusters share, under a name. Admins make them all; managers make and delete Kubernetes
 // profiles of their own; everybody with a scope sees and uses them. They never change, and none that a
 // cluster uses is deleted.
@@ -57,12 +53,15 @@ class Profiles {
   // profile that is not there, or that the plan has no use for.
   void check(const ClusterRecord& cluster, const Plan& plan);
   // Fault::invalid when `after` would have other networks of pods or services than `before`, which has nodes.
-  void check_change(const ClusterRecord& before, const ClusterRecord& after);
-  Blanks blanks(const ClusterRecord& cluster);
+  void check_change(const ClusterRecord& before, const Plan& plan_before, const ClusterRecord& after,
+                    const Plan& plan_after);
+  Blanks blanks(const ClusterRecord& cluster, const Plan& plan);
   void place(Json& manifest, const ClusterRecord& cluster, const Plan& plan);
 
  private:
   Json document(const ClusterRecord& cluster, const std::string& kind);  // null: it has none
+  Json networks(const ClusterRecord& cluster, const Plan& plan);         // the profile's over the plan's
+  void check_networks(const ClusterRecord& cluster, const Plan& plan);
   ProfileStore& store_;
   ClusterStore& clusters_;
   std::mutex& orders_;

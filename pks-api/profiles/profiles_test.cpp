@@ -60,7 +60,11 @@ TEST_CASE("a cluster's profiles become blanks and zones of its manifest") {
   CHECK(zones_of(manifest, 0) == Json{"z2"});
   CHECK(zones_of(manifest, 1) == Json{"z2", "z3"});
   const auto properties = manifest.at("instance_groups")[0].at("jobs")[0].at("properties");
-  CHECK(properties.at("network") == Json{{"pod_network", "10.1.0.0/16"}});
+  CHECK(properties.at("cluster") == Json{{"pod_range", "10.1.0.0/16"},
+                                         {"service_range", "10.100.200.0/24"},
+                                         {"dns_address", "10.100.200.10"},
+                                         {"api_address", "10.100.200.1"},
+                                         {"nameservers", Json::array()}});
   const auto kubelet = manifest.at("instance_groups")[1].at("jobs")[0].at("properties").at("arguments");
   CHECK(kubelet == Json{{"max-pods", "50"}, {"v", "4"}});
   const auto shown = ApiFixture::json(f.send("owner", "GET", "/v1/clusters/demo"));
@@ -81,6 +85,7 @@ TEST_CASE("an update changes nameservers, and not the networks that pods and ser
   make("asking", "{\"pod_network\":\"10.1.0.0/16\",\"nameservers\":[\"10.0.0.1\"]}");
   make("other", "{\"pod_network\":\"10.2.0.0/16\"}");
   make("resolver", "{\"nameservers\":[\"10.0.0.1\"]}");
+  make("same", "{\"pod_network\":\"10.200.0.0/16\"}");
   f.add_cluster("owner", "demo", "kube", 2);
   const auto update = [&](const char* profile) {
     return f.send("owner", "PATCH", "/v1/clusters/demo?dry_run=true", {{"network_profile_name", profile}});
@@ -91,7 +96,8 @@ TEST_CASE("an update changes nameservers, and not the networks that pods and ser
     return ApiFixture::json(response).at("body").get<std::string>();
   };
   CHECK(update("resolver").status == 200);
-  CHECK(has(refusal("wide"), "pod_network of cluster demo is the plan's and would become 10.1.0.0/16"));
+  CHECK(update("same").status == 200);  // as the plan has it
+  CHECK(has(refusal("wide"), "pod_network of cluster demo is 10.200.0.0/16 and would become 10.1.0.0/16"));
 
   auto& store = f.parts().clusters_store;
   auto demo = *store.find("demo");
@@ -99,7 +105,7 @@ TEST_CASE("an update changes nameservers, and not the networks that pods and ser
   REQUIRE(store.begin(demo, demo.operation));
   CHECK(update("asking").status == 200);
   CHECK(has(refusal("other"), "is 10.1.0.0/16 and would become 10.2.0.0/16"));
-  CHECK(has(refusal(""), "would become the plan's"));
+  CHECK(has(refusal(""), "would become 10.200.0.0/16"));
 }
 
 TEST_CASE("a profile that is not there, or of no use to the plan, is refused") {
@@ -117,7 +123,39 @@ TEST_CASE("a profile that is not there, or of no use to the plan, is refused") {
   CHECK(has(refused("kube", "network_profile_name", "none"), "'none' does not exist"));
   REQUIRE(f.problem("kubernetes", customized("kube-apiserver", {{"event-ttl", "2h"}})) == "201");
   CHECK(has(refused("kube", "kubernetes_profile_name", "p"), "takes no arguments for kube-apiserver"));
-  CHECK(has(refused("small", "network_profile_name", "n"), "plan 'small' has no use for a network profile"));
+  CHECK(has(refused("small", "network_profile_name", "n"), "plan 'small' has no use for nameservers"));
+}
+
+TEST_CASE("networks have to fit those of the plan, and the nodes that a cluster has") {
+  Makers f;
+  const auto order = [&](const char* profile, const std::string& parameters, int nodes) {
+    f.send("admin", "DELETE", std::string("/v1/network-profiles/") + profile);
+    REQUIRE(f.problem("network", {{"name", profile}, {"parameters", parameters}}) == "201");
+    const auto response = f.send("owner", "POST", "/v1/clusters",
+                                 {{"name", profile},
+                                  {"plan_name", "kube"},
+                                  {"network_profile_name", profile},
+                                  {"parameters",
+                                   {{"kubernetes_master_host", std::string(profile) + ".lab"},
+                                    {"kubernetes_worker_instances", nodes}}}});
+    return response.status == 202 ? "202" : ApiFixture::json(response).at("body").get<std::string>();
+  };
+  CHECK(has(order("over", "{\"pod_network\":\"10.100.0.0/16\"}", 1),
+            "service_network 10.100.200.0/24 and pod_network 10.100.0.0/16 overlap; plan 'kube' has what"));
+  CHECK(has(order("few", "{\"pod_network\":\"10.1.0.0/22\"}", 4), "has room for 4 nodes with 256 addresses each"));
+  CHECK(order("enough", "{\"pod_network\":\"10.1.0.0/22\"}", 3) == "202");
+  // Nor can it grow beyond.
+  auto& store = f.parts().clusters_store;
+  auto made = *store.find("enough");
+  made.state = succeeded;
+  REQUIRE(store.begin(made, made.operation));
+  const auto resized = f.send("owner", "PATCH", "/v1/clusters/enough?dry_run=true", {{"kubernetes_worker_instances", 4}});
+  CHECK(resized.status == 400);
+  CHECK(has(ApiFixture::json(resized).at("body").get<std::string>(), "cluster enough would have 4"));
+  CHECK(order("services", "{\"service_network\":\"172.20.0.0/28\"}", 1) == "202");
+  const auto cluster = f.manifest("services").at("instance_groups")[0].at("jobs")[0].at("properties").at("cluster");
+  CHECK(cluster.at("api_address") == "172.20.0.1");
+  CHECK(cluster.at("dns_address") == "172.20.0.10");
 }
 
 TEST_CASE(
@@ -149,12 +187,14 @@ TEST_CASE("network and compute profiles say what is wrong with them") {
   CHECK(has(network("{"), "no JSON in a text"));
   CHECK(has(network("{\"pod_network\":\"10.1.0.0\"}"), "no network such as"));
   CHECK(has(network("{\"pod_network\":\"10.1.0.256/16\"}"), "no network such as"));
-  CHECK(has(network("{\"pod_network\":\"10.1.0.1/16\"}"), "bits set behind the network's"));
+  CHECK(has(network("{\"pod_network\":\"10.1.0.1/16\"}"), "bits set behind the network's; allowed is 10.1.0.0/16"));
+  CHECK(has(network("{\"pod_network\":\"10.1.0.0/25\"}"), "from /8 to /24"));
   CHECK(has(network("{\"pod_network\":\"127.1.0.0/16\"}"), "lies in 127.0.0.0/8"));
-  CHECK(has(network("{\"service_network\":\"169.254.0.0/24\"}"), "parameters.service_network: lies in 169.254.0.0/16"));
-  CHECK(has(network("{\"pod_network\":\"240.0.0.0/8\"}"), "lies beyond 224.0.0.0"));
+  CHECK(has(network("{\"service_network\":\"169.254.0.0/24\"}"),
+            "parameters.service_network: is '169.254.0.0/24', which lies in 169.254.0.0/16"));
+  CHECK(has(network("{\"pod_network\":\"240.0.0.0/8\"}"), "lies in 224.0.0.0/3"));
   CHECK(has(network("{\"pod_network\":\"10.1.0.0/16\",\"service_network\":\"10.1.200.0/24\"}"),
-            "service_network: overlaps pod_network"));
+            "service_network: is '10.1.200.0/24', which overlaps pod_network '10.1.0.0/16'"));
   CHECK(has(network("{\"nameservers\":[\"dns\"]}"), "no IPv4 address"));
   CHECK(has(network("{\"lb_size\":\"small\"}"), "unknown key"));
   CHECK(has(network("{}"), "sets nothing"));

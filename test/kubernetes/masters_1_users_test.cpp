@@ -51,6 +51,21 @@ TEST_CASE("a cluster of plan medium has three masters behind one address, and th
   CHECK(server == std::string("https://") + MastersLab::hostname + ":8443");
 }
 
+TEST_CASE("pods, services and names of a cluster are in the networks of its profile") {
+  auto& lab = MastersLab::the_one();
+  auto& admin = lab.admin();
+  CHECK(admin.must({"get", "service", "kubernetes", "--output=jsonpath={.spec.clusterIP}"}) == "10.70.8.1");
+  for (const auto& pod : admin.objects({"pods", "--namespace=kube-system", "--selector=k8s-app=kube-dns"}))
+    CHECK(pod.at("status").at("podIP").get<std::string>().starts_with("10.60."));
+  admin.must({"run", "asks", "--image=slipway.local/tools:1", "--restart=Never", "--", "nslookup",
+              "kubernetes.default.svc.cluster.local"});
+  admin.must({"wait", "pod/asks", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=120s"});
+  const auto answer = admin.must({"logs", "asks"});
+  CHECK_MESSAGE(contains(answer, "10.70.8.10"), answer);  // who answered
+  CHECK_MESSAGE(contains(answer, "10.70.8.1\n"), answer);
+  admin.must({"delete", "pod", "asks"});
+}
+
 TEST_CASE(
     "a user of pks-api is known to the cluster by name and group, and may do there what is bound to them") {
   auto& lab = MastersLab::the_one();

@@ -22,8 +22,12 @@ MastersLab::MastersLab()
   upload(older_);
   // As an operator would enter it, before the cluster is ordered.
   write_file_atomically(state() / "dns" / cluster, std::string(address) + " " + hostname + "\n");
-  must_pks({"create-cluster", cluster, "--plan", "medium", "--external-hostname", hostname, "--wait",
-            "--non-interactive"});
+  const auto profile = (state() / "networks.json").string();
+  write_file_atomically(profile, R"({"name": "own", "parameters":
+      "{\"pod_network\": \"10.60.0.0/16\", \"service_network\": \"10.70.8.0/24\"}"})");
+  must_pks({"create-network-profile", profile});
+  must_pks({"create-cluster", cluster, "--plan", "medium", "--external-hostname", hostname, "--network-profile", "own",
+            "--wait", "--non-interactive"});
   must_pks({"get-credentials", cluster});
   deployment_ = deployment_of(cluster);
 }

@@ -1,9 +1,9 @@
-#include "director/domain/ip_range.hpp"
+#include "base/ip_range.hpp"
 
 #include <algorithm>
 #include <charconv>
 
-namespace slipway::director {
+namespace slipway {
 
 namespace {
 
@@ -107,4 +107,4 @@ std::uint64_t IpSet::size() const {
   return total;
 }
 
-}  // namespace slipway::director
+}  // namespace slipway

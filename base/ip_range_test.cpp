@@ -1,8 +1,8 @@
-#include "director/domain/ip_range.hpp"
+#include "base/ip_range.hpp"
 
 #include <doctest/doctest.h>
 
-using namespace slipway::director;
+using namespace slipway;
 
 namespace ip_range_test {
 

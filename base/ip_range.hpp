@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace slipway::director {
+namespace slipway {
 
 // An IPv4 address as a number, so that "the lowest free one" is arithmetic.
 struct Ipv4 {
@@ -64,4 +64,4 @@ class IpSet {
   std::vector<IpRange> ranges_;
 };
 
-}  // namespace slipway::director
+}  // namespace slipway
