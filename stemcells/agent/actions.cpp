@@ -3,6 +3,7 @@
 
 #include "base/clock.hpp"
 #include "base/file.hpp"
+#include "base/json_text.hpp"
 #include "base/process.hpp"
 #include "stemcells/agent/agent.hpp"
 #include "stemcells/agent/arguments.hpp"
@@ -199,6 +200,8 @@ Json Agent::errand(const Json& arguments, const Flag& cancelled) {
 Json Agent::update_settings(const Json& arguments) {
   const Json& given = argument(arguments, 0, "settings");
   if (!given.is_object()) throw Error(Fault::invalid, "argument 1 (settings) must be an object");
+  for (const auto& association : given.value("disk_associations", Json::array()))
+    require_plain_name(text_or_empty(association, "name"), "disk");
   Json update;
   {
     const std::lock_guard lock(settings_mutex_);
@@ -232,11 +235,28 @@ void Agent::link_disk_associations(const Settings& settings) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder, ignored)) fs::remove(entry.path(), ignored);
   for (const auto& association : settings.disk_associations) {
-    if (!association.is_object()) continue;
-    const std::string name = association.value("name", std::string());
-    const std::string cid = association.value("cid", std::string());
-    if (!is_plain_name(name) || options_.skip_disk_setup) continue;
+    const auto name = text_or_empty(association, "name");
+    const auto cid = text_or_empty(association, "cid");
+    if (options_.skip_disk_setup && !disks_.is_folder(cid)) continue;
     with_context("Associating disk " + name, [&] { replace_symlink(folder / name, disks_.device_of(cid)); });
+  }
+}
+
+// A disk may have another device since the node was off. One that the director has taken away since it was linked is
+// not missed.
+bool Agent::link_disks_again(const Settings& settings) {
+  if (settings.disk_associations.empty()) return true;
+  Settings known = settings;
+  known.disk_associations = Json::array();
+  for (const auto& association : settings.disk_associations) {
+    if (disks_.knows(text_or_empty(association, "cid"))) known.disk_associations.push_back(association);
+  }
+  try {
+    link_disk_associations(known);
+    return true;
+  } catch (const Error& error) {
+    log_.error("disk.not_linked", {{"error", error.what()}});
+    return false;
   }
 }
 

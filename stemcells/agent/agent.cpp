@@ -46,6 +46,7 @@ Agent::~Agent() {
 void Agent::start() {
   const Settings now = settings();
   disks_missing_ = !disks_.mount_again(now.persistent_disk_fs, now.persistent_disk_mount_options).empty();
+  if (!link_disks_again(now)) disks_missing_ = true;
   bring_jobs_back();
   bus_->on_connected([this] {
     const std::lock_guard lock(loop_mutex_);

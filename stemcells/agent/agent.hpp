@@ -82,6 +82,7 @@ class Agent {
   Json current_spec() const;
   std::string current_job_state(const std::vector<ProcessStatus>& processes) const;
   void link_disk_associations(const Settings& settings);
+  bool link_disks_again(const Settings& settings);  // at boot; false: one is missing
   void send_heartbeat();
   void repeat_heartbeat();
   void send_alert(const std::string& process, const std::string& event);

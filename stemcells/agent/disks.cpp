@@ -191,6 +191,17 @@ std::vector<std::string> Disks::mounted() const {
   return cids;
 }
 
+bool Disks::knows(const std::string& cid) const {
+  const std::lock_guard lock(mutex_);
+  return disks_.contains(cid);
+}
+
+bool Disks::is_folder(const std::string& cid) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = disks_.find(cid);
+  return found != disks_.end() && !shared_folder(found->second.hint).empty();
+}
+
 std::string Disks::device_of(const std::string& cid) const {
   Json hint;
   {
@@ -199,7 +210,8 @@ std::string Disks::device_of(const std::string& cid) const {
     if (found == disks_.end()) throw Error(Fault::not_found, "persistent disk '" + cid + "' is not known here");
     hint = found->second.hint;
   }
-  return wait_for_device(hint, cid, device_limit);
+  const std::string folder = shared_folder(hint);
+  return folder.empty() ? wait_for_device(hint, cid, device_limit) : folder;
 }
 
 std::vector<std::string> Disks::mount_again(const std::string& fs_type, const std::vector<std::string>& mount_options) {

@@ -27,7 +27,11 @@ class Disks {
   std::string unmount(const std::string& cid);         // what happened, for people
   void migrate();                                      // store → store_migration_target, then swap
   std::vector<std::string> mounted() const;
-  std::string device_of(const std::string& cid) const;  // waits up to 30 s; Fault::not_found
+  bool knows(const std::string& cid) const;
+  bool is_folder(const std::string& cid) const;  // that its host mounted: nothing to set up
+  // Where its content is: a device, or in a container the folder that its host mounted. Waits up to 30 s;
+  // Fault::not_found.
+  std::string device_of(const std::string& cid) const;
 
   // At boot: mounts again what was mounted, and returns the cids that could not be.
   std::vector<std::string> mount_again(const std::string& fs_type, const std::vector<std::string>& mount_options);

@@ -339,6 +339,44 @@ TEST_CASE("disks are remembered until they are removed") {
   CHECK(here.finish("list_disk").value == Json::array());
 }
 
+TEST_CASE("named disks are linked and not mounted, and the links are made anew at boot") {
+  NodeUnderTest here;
+  here.wait_until_ready();
+  const auto link = here.base / "instance/disks/data";
+  const auto folder = here.folder.path() / "disk-7";
+  std::filesystem::create_directories(folder);
+  const auto associate = [&](const Json& disks) {
+    return here.finish("update_settings", Json::array({{{"trusted_certs", ""}, {"disk_associations", disks}}}));
+  };
+  const Json data{{"name", "data"}, {"cid", "disk-7"}};
+  CHECK(here.finish("add_persistent_disk", {"disk-7", {{"path", folder.string()}}}).value == Json::object());
+  CHECK(associate(Json::array({data})).value == "ok");
+  CHECK(std::filesystem::read_symlink(link) == folder);
+  CHECK(here.finish("list_disk").value == Json::array());
+
+  std::filesystem::remove(link);
+  here.restart_agent();
+  here.wait_until_ready();
+  CHECK(std::filesystem::read_symlink(link) == folder);
+
+  SUBCASE("a name that is a path is refused") {
+    const auto reply = associate(Json::array({{{"name", "../data"}, {"cid", "disk-7"}}}));
+    REQUIRE(reply.exception);
+    CHECK(reply.exception->find("'../data'") != std::string::npos);
+  }
+  SUBCASE("what is associated no more has no link") {
+    CHECK(associate(Json::array()).value == "ok");
+    CHECK_FALSE(std::filesystem::exists(std::filesystem::symlink_status(link)));
+  }
+  SUBCASE("one that was taken away since is not missed") {
+    CHECK(here.finish("remove_persistent_disk", {"disk-7"}).value == Json::object());
+    here.restart_agent();
+    here.wait_until_ready();
+    CHECK_FALSE(std::filesystem::exists(std::filesystem::symlink_status(link)));
+    CHECK(here.finish("start").value == "started");
+  }
+}
+
 TEST_CASE("update_settings changes the certificate without losing a request, and it lasts") {
   NodeUnderTest here;
   here.wait_until_ready();
