@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,20 @@ namespace slipway::test {
 // Secrets of the world, to be looked for where they must not be.
 inline constexpr const char* blobstore_password = "password-of-the-blobstore";
 inline constexpr const char* store_key = "key-of-the-store-with-32-letters";
+
+// The same draws in each run that makes them one after the other; those made in parallel are different ones all the same.
+class SharedRandom final : public Random {
+ public:
+  explicit SharedRandom(std::uint64_t seed) : random_(seed) {}
+  void fill(std::span<std::byte> out) override {
+    std::lock_guard lock(mutex_);
+    random_.fill(out);
+  }
+
+ private:
+  std::mutex mutex_;
+  SeededRandom random_;
+};
 
 // The real director but for its wires: a simulated cloud with simulated agents, a store on
 // disk, real Ruby for templates. A "restart" is a new task context over the same store.
@@ -73,7 +88,7 @@ class DirectorWorld {
   TempDir folder;
   SystemClock system_clock;  // for real waiting: Ruby, threads
   ManualClock clock;
-  SeededRandom seeded{7};
+  SharedRandom seeded{7};
   SystemRandom random;
   sql::Database database;
   director::Stores stores;
