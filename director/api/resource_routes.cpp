@@ -11,6 +11,7 @@ Response orphaned_disks(ApiServices& services) {
   Json disks = Json::array();
   for (const auto& disk : services.stores.disks.orphaned())
     disks.push_back({{"disk_cid", disk.cid.value},
+                     {"disk_name", disk.name},
                      {"size", disk.size_mib},
                      {"az", text_or_null(disk.az)},
                      {"deployment_name", disk.deployment},

@@ -96,6 +96,11 @@ struct MigratedFrom {
   std::string name, az;
 };
 
+// A disk that its jobs format and mount themselves: the agent only links it under its name.
+struct NamedDisk {
+  std::string name, type;            // name: [A-Za-z0-9._-]+; type: a disk type of the cloud config
+};
+
 struct InstanceGroup {
   std::string name;
   int instances = 0;
@@ -107,6 +112,7 @@ struct InstanceGroup {
   std::string stemcell;              // an alias
   std::int64_t persistent_disk_mib = 0;
   std::string persistent_disk_type;  // or
+  std::vector<NamedDisk> persistent_disks;
   std::vector<NetworkUse> networks;
   Json env = Json::object();
   std::map<std::string, std::string> tags;

@@ -152,6 +152,36 @@ void parse_size(HashReader& in, InstanceGroup& group) {
   group.vm_extensions = in.texts_or_empty("vm_extensions");
 }
 
+// The agent makes a file of this name, and in URLs and events it stands as it is.
+bool is_disk_name(const std::string& name) {
+  constexpr std::string_view allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+  constexpr std::size_t longest = 63;
+  return !name.empty() && name.size() <= longest && name.front() != '.' &&
+         name.find_first_not_of(allowed) == std::string::npos;
+}
+
+void parse_named_disks(HashReader& in, InstanceGroup& group) {
+  const auto& list = in.array_or_empty("persistent_disks");
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const auto place = item_place(in.place("persistent_disks"), i);
+    HashReader item(list[i], place, in.problems());
+    NamedDisk disk{item.text("name"), item.text("type")};
+    if (disk.name.empty()) {
+      // That is told already.
+    } else if (!is_disk_name(disk.name)) {
+      item.complain("name",
+                    "is " + shown(*item.find("name")) +
+                        "; allowed are 1 to 63 letters, digits, '.', '_' and '-', not beginning with '.'",
+                    code::group_several_disks);
+    } else if (!seen.insert(disk.name).second) {
+      item.complain("name", "group '" + group.name + "' has a persistent disk named '" + disk.name + "' twice",
+                    code::group_several_disks);
+    }
+    group.persistent_disks.push_back(std::move(disk));
+  }
+}
+
 void parse_disk(HashReader& in, InstanceGroup& group) {
   group.persistent_disk_mib = in.integer_or("persistent_disk", 0, 0, most_disk_mib);
   group.persistent_disk_type = in.text_or("persistent_disk_type", "");
@@ -160,9 +190,8 @@ void parse_disk(HashReader& in, InstanceGroup& group) {
                 "group '" + group.name +
                     "' must say at most one of 'persistent_disk', 'persistent_disk_type' and 'persistent_disks'",
                 code::group_several_disks);
-  } else if (in.has("persistent_disks") && !in.array_or_empty("persistent_disks").empty()) {
-    in.complain("persistent_disks", "named disks are not supported; use 'persistent_disk' or 'persistent_disk_type'",
-                code::group_several_disks);
+  } else {
+    parse_named_disks(in, group);
   }
 }
 

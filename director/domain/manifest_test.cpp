@@ -105,6 +105,29 @@ TEST_CASE("a manifest is read into values and unknown keys pass") {
   CHECK(manifest.features.use_dns_addresses);
 }
 
+TEST_CASE("named disks have names that can be file names, each once, and no other disk beside them") {
+  const auto with = [](const Json& disks) {
+    return [disks](Json& m) {
+      group(m).erase("persistent_disk_type");
+      group(m)["persistent_disks"] = disks;
+    };
+  };
+  const auto both = with({{{"name", "data"}, {"type", "small"}}, {{"name", "log.1"}, {"type", "large"}}});
+  const auto disks = parse_manifest(changed(both)).instance_groups[0].persistent_disks;
+  REQUIRE(disks.size() == 2);
+  CHECK(disks[1].name == "log.1");
+  CHECK(disks[1].type == "large");
+
+  CHECK(code_of(with({{{"name", "a"}, {"type", "t"}}, {{"name", "a"}, {"type", "u"}}})) == code::group_several_disks);
+  CHECK(code_of(with({{{"name", ""}, {"type", "t"}}})) == code::invalid_value);
+  CHECK(code_of(with({{{"name", "../a"}, {"type", "t"}}})) == code::group_several_disks);
+  CHECK(code_of(with({{{"name", std::string(64, 'a')}, {"type", "t"}}})) == code::group_several_disks);
+  CHECK(code_of(with({{{"type", "t"}}})) == code::missing_field);
+  CHECK(code_of(with({{{"name", "a"}}})) == code::missing_field);
+  CHECK(code_of(with("all")) == code::wrong_type);
+  CHECK(code_of([](Json& m) { group(m)["persistent_disks"] = {{{"name", "a"}, {"type", "t"}}}; }) == code::group_several_disks);
+}
+
 TEST_CASE("each wrong entry of a manifest is refused with BOSH's code") {
   CHECK(code_of([](Json& m) { m.erase("name"); }) == code::missing_field);
   CHECK(code_of([](Json& m) { m["releases"].push_back(m["releases"][0]); }) == code::duplicate_release);
@@ -177,6 +200,10 @@ TEST_CASE("what the cloud config does not have is refused with what it has") {
   CHECK(reference_codes([](Json& m) { group(m)["vm_type"] = "huge"; }) == Codes{code::group_unknown_vm_type});
   CHECK(reference_codes([](Json& m) { group(m)["vm_extensions"] = {"x"}; }) == Codes{100});
   CHECK(reference_codes([](Json& m) { group(m)["persistent_disk_type"] = "x"; }) == Codes{code::group_unknown_disk_type});
+  CHECK(reference_codes([](Json& m) {
+          group(m).erase("persistent_disk_type");
+          group(m)["persistent_disks"] = {{{"name", "a"}, {"type", "x"}}};
+        }) == Codes{code::group_unknown_disk_type});
   CHECK(reference_codes([](Json& m) { group(m)["azs"] = {"z1", "z9"}; }) == Codes{code::group_unknown_az});
   CHECK(reference_codes([](Json& m) { group(m)["azs"] = {"z3"}; }) == Codes{code::network_misses_az});
   CHECK(reference_codes([](Json& m) { group(m).erase("azs"); }) == Codes{code::network_misses_az});

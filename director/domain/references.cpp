@@ -59,6 +59,18 @@ class ReferenceCheck {
     if (!disk.empty() && cloud_.find_disk_type(disk) == nullptr) {
       unknown("persistent_disk_type", "disk type", disk, names_of(cloud_.disk_types), code::group_unknown_disk_type);
     }
+    for (const auto& named : group_->persistent_disks) check_named_disk(named);
+  }
+
+  void check_named_disk(const NamedDisk& disk) {
+    const auto* type = cloud_.find_disk_type(disk.type);
+    if (type == nullptr) {
+      unknown("persistent_disks", "disk type", disk.type, names_of(cloud_.disk_types), code::group_unknown_disk_type);
+    } else if (type->size_mib == 0) {
+      complain("persistent_disks",
+               "gives its disk '" + disk.name + "' the type '" + disk.type + "', whose disk_size is 0; a named disk has a size",
+               code::group_several_disks);
+    }
   }
 
   void check_network(const NetworkUse& use) {

@@ -75,6 +75,7 @@ struct DiskRecord {
   std::string deployment, group;
   InstanceId instance;
   std::string az;
+  std::string name;             // of `persistent_disks`; empty: the one that the agent formats and mounts
   std::int64_t size_mib = 0;
   Json cloud_properties = Json::object();
   std::string cpi;

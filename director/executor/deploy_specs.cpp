@@ -1,4 +1,5 @@
 #include "director/executor/deploy.hpp"
+#include "director/executor/named_disks.hpp"
 
 // What is written down for an instance, and sent to its agent.
 namespace slipway::director {
@@ -46,7 +47,7 @@ Json Deploy::apply_spec(const PlannedInstance& planned, const RenderedInstance& 
   const Json first = templates.empty() ? Json::object() : templates.front();
   Json hashes = Json::object();
   for (const auto& [job, hash] : rendered.template_hashes) hashes[job] = hash;
-  return {{"deployment", request_.deployment},
+  Json spec = {{"deployment", request_.deployment},
           {"name", planned.group},
           {"id", planned.id.value},
           {"index", planned.index},
@@ -65,13 +66,15 @@ Json Deploy::apply_spec(const PlannedInstance& planned, const RenderedInstance& 
           {"configuration_hash", rendered.configuration_hash},
           {"template_hashes", hashes},
           {"networks", planned.networks},
-          {"persistent_disk", planned.disk_size_mib},
+          {"persistent_disk", planned.store_mib()},
           {"update", {{"update_watch_time", group->update.update_watch_time.to_string()}}},
           {"stemcell", {{"name", planned.stemcell.name}, {"version", planned.stemcell.version}}},
           {"vm_cloud_properties", planned.vm_cloud_properties},
           {"env", planned.env},
           {"tags", planned.tags},
           {"properties", Json::object()}};
+  put_named_disks(planned, spec);
+  return spec;
 }
 
 }  // namespace slipway::director

@@ -5,6 +5,7 @@
 #include "director/domain/error_codes.hpp"
 #include "director/executor/blob_urls.hpp"
 #include "director/executor/care/snapshot_steps.hpp"
+#include "director/executor/named_disks.hpp"
 #include "director/executor/recorded_action.hpp"
 
 namespace slipway::director {
@@ -108,21 +109,21 @@ void InstanceSteps::apply(const VmRecord& vm, const Json& spec) {
   vms_.agent(vm.agent).run("apply", Json::array({spec_as_sent(services_.settings, vm, spec)}));
 }
 
-DiskRecord InstanceSteps::create_disk(const PlannedInstance& instance, const std::string& deployment,
-                                      const VmRecord& vm) {
+DiskRecord InstanceSteps::create_disk(const PlannedInstance& instance, const PlannedDisk& wanted,
+                                      const std::string& deployment, const VmRecord& vm) {
   auto& stores = services_.stores;
-  // Told to the cloud: whoever asks for this instance's next disk, this task or a later one, gets
+  // Told to the cloud: whoever asks for this instance's next disk of this name, this task or a later one, gets
   // the same disk until its row is written; this task gets it after that as well.
   std::int64_t newest = 0;
   for (const auto& known : stores.disks.of_deployment(deployment)) {
-    if (known.instance == instance.id) newest = std::max(newest, known.id);
+    if (known.instance == instance.id && known.name == wanted.name) newest = std::max(newest, known.id);
   }
-  const auto key = instance.id.value + ":" + std::to_string(instance.disk_size_mib);
+  const auto key = instance.id.value + ":" + (wanted.name.empty() ? "" : wanted.name + ":") + std::to_string(wanted.size_mib);
   const auto step = stores.journal.begin(
       task_.task().id, "create_disk", key,
       {{"instance", instance.id.value},
-       {"size_mib", instance.disk_size_mib},
-       {"cloud_properties", instance.disk_cloud_properties},
+       {"size_mib", wanted.size_mib},
+       {"cloud_properties", wanted.cloud_properties},
        {"cpi", instance.cpi},
        {"idempotency_key", services_.settings.director_uuid + "/" + key + "/" + std::to_string(newest)}},
       services_.clock.now());
@@ -131,8 +132,9 @@ DiskRecord InstanceSteps::create_disk(const PlannedInstance& instance, const std
   disk.group = instance.group;
   disk.instance = instance.id;
   disk.az = instance.az;
-  disk.size_mib = instance.disk_size_mib;
-  disk.cloud_properties = instance.disk_cloud_properties;
+  disk.name = wanted.name;
+  disk.size_mib = wanted.size_mib;
+  disk.cloud_properties = wanted.cloud_properties;
   disk.cpi = instance.cpi;
   disk.state = DiskState::inactive;
   if (step.outcome) {
@@ -182,7 +184,7 @@ void InstanceSteps::attach(const VmRecord& vm, const DiskRecord& disk) {
     const Json hint = vms_.cpi(vm.cpi)->attach_disk(*vm.cid, disk.cid);
     auto conversation = vms_.agent(vm.agent);
     conversation.run_if_known("add_persistent_disk", Json::array({disk.cid.value, hint}));
-    conversation.run("mount_disk", Json::array({disk.cid.value}));
+    if (disk.name.empty()) conversation.run("mount_disk", Json::array({disk.cid.value}));
   });
 }
 
@@ -208,23 +210,36 @@ void InstanceSteps::detach(const VmRecord& vm, const DiskRecord& disk, bool agen
 
 // An agent that has the new disk and the old one no more has moved the data: doing so again would
 // move it back.
-void InstanceSteps::replace_disk(const PlannedInstance& instance, const std::string& deployment,
-                                 const VmRecord& vm, const DiskRecord& old) {
-  const auto fresh = create_disk(instance, deployment, vm);
-  let_go_of_unused(vm, instance.id, fresh.cid);
-  auto conversation = vms_.agent(vm.agent);
-  const Json mounted = conversation.run("list_disk");
-  if (!contains(mounted, fresh.cid) || contains(mounted, old.cid)) {
-    attach(vm, old);
+void InstanceSteps::replace_disk(const PlannedInstance& instance, const PlannedDisk& wanted,
+                                 const std::string& deployment, const VmRecord& vm, const DiskRecord& old) {
+  const auto fresh = create_disk(instance, wanted, deployment, vm);
+  // Asked for once more after a crash, it is the one that was made for this before.
+  if (fresh.cid == old.cid) return attach(vm, old);
+  let_go_of_unused(vm, fresh);
+  if (!wanted.name.empty()) {
     attach(vm, fresh);
-    conversation.run("migrate_disk", Json::array({old.cid.value, fresh.cid.value}));
+  } else {
+    auto conversation = vms_.agent(vm.agent);
+    const Json mounted = conversation.run("list_disk");
+    if (!contains(mounted, fresh.cid) || contains(mounted, old.cid)) {
+      attach(vm, old);
+      attach(vm, fresh);
+      conversation.run("migrate_disk", Json::array({old.cid.value, fresh.cid.value}));
+    }
   }
   services_.stores.disks.activate(fresh.cid);
 }
 
-void InstanceSteps::let_go_of_unused(const VmRecord& vm, const InstanceId& instance, const DiskCid& fresh) {
-  for (const auto& disk : services_.stores.disks.of_instance(instance)) {
-    if (disk.state != DiskState::inactive || disk.cid == fresh) continue;
+void InstanceSteps::associate_disks(const VmRecord& vm) {
+  // An agent of BOSH takes this message as the whole of its settings but for certificates and blobstores.
+  const Json settings = {{"trusted_certs", ""}, {"disk_associations", disk_associations(services_.stores.disks, vm.instance)}};
+  with_context("linking its named disks",
+               [&] { vms_.agent(vm.agent).run("update_settings", Json::array({settings}), 60s); });
+}
+
+void InstanceSteps::let_go_of_unused(const VmRecord& vm, const DiskRecord& fresh) {
+  for (const auto& disk : services_.stores.disks.of_instance(fresh.instance)) {
+    if (disk.state != DiskState::inactive || disk.name != fresh.name || disk.cid == fresh.cid) continue;
     detach(vm, disk, true);
     orphan_disk(disk);
   }

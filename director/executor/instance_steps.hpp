@@ -40,16 +40,21 @@ class InstanceSteps {
   void remove_unknown_disks(const std::string& deployment);
   void remove_unknown_disk(const StepRecord& step);
   // A new disk for an instance: the row is there as soon as the disk is.
-  DiskRecord create_disk(const PlannedInstance& instance, const std::string& deployment, const VmRecord& vm);
+  DiskRecord create_disk(const PlannedInstance& instance, const PlannedDisk& wanted, const std::string& deployment,
+                         const VmRecord& vm);
+  // The agent knows it afterwards, and has it mounted if it has no name.
   void attach(const VmRecord& vm, const DiskRecord& disk);
   void detach(const VmRecord& vm, const DiskRecord& disk, bool agent_answers);
-  // Moves the data of `old` to a new disk of the wanted size, which is the active one then; `old` is
-  // inactive and still attached.
-  void replace_disk(const PlannedInstance& instance, const std::string& deployment, const VmRecord& vm,
-                    const DiskRecord& old);
-  // Disks of earlier attempts that ended before they were the instance's, but `fresh`: an agent has room for the active
-  // disk and for one to migrate to, and mounts the next one where there is room.
-  void let_go_of_unused(const VmRecord& vm, const InstanceId& instance, const DiskCid& fresh);
+  // A new disk in the place of `old`, which is inactive then and may still be attached. Without a name it has the
+  // data of `old`; what is on a named one is its jobs' alone, and the new one is empty, as BOSH has it.
+  void replace_disk(const PlannedInstance& instance, const PlannedDisk& wanted, const std::string& deployment,
+                    const VmRecord& vm, const DiskRecord& old);
+  // Has the agent link the instance's active named disks below /var/vcap/instance/disks, and no others.
+  // Precondition: they are attached to `vm`.
+  void associate_disks(const VmRecord& vm);
+  // Disks of the name of `fresh` of earlier attempts that ended before they were the instance's: an agent has room for
+  // the active disk and for one to migrate to, and mounts the next one where there is room.
+  void let_go_of_unused(const VmRecord& vm, const DiskRecord& fresh);
   // Nobody's from now on, and deleted when its time is over.
   void orphan_disk(const DiskRecord& disk);
   // With its snapshots.

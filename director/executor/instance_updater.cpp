@@ -2,6 +2,7 @@
 
 #include "director/executor/care/snapshot_steps.hpp"
 #include "director/executor/dns.hpp"
+#include "director/executor/named_disks.hpp"
 #include "director/executor/recorded_action.hpp"
 #include "director/executor/rendered_archives.hpp"
 
@@ -73,8 +74,8 @@ void InstanceUpdater::create_vm(const InstanceJob& job) {
 
 // From a VM that answers to one that is the instance's, but for its jobs.
 void InstanceUpdater::take_over(const InstanceJob& job, const VmRecord& vm) {
-  ensure_disk(job, vm);
-  vms_.settle(vm);
+  ensure_disks(job, vm);
+  vms_.settle(vm, disk_associations(services_.stores.disks, vm.instance));
   steps_.apply(vm, identity_only(job.apply_spec));
 }
 
@@ -112,7 +113,7 @@ void InstanceUpdater::swap_vm(const InstanceJob& job, TaskContext::Step& step) {
   for (const auto& disk : job.actual->disks) {
     if (disk.state == DiskState::active) steps_.detach(old, disk, true);
   }
-  ensure_disk(job, fresh);
+  ensure_disks(job, fresh);
   // From here on the new one is the instance's, and whoever comes back after a crash goes on with it.
   services_.stores.vms.set_active(fresh.agent);
   publish_dns(services_, task_);  // its addresses are others
@@ -121,34 +122,49 @@ void InstanceUpdater::swap_vm(const InstanceJob& job, TaskContext::Step& step) {
   vms_.remove(old);
 }
 
-// Afterwards the instance has exactly the disk it shall have, mounted.
-void InstanceUpdater::ensure_disk(const InstanceJob& job, const VmRecord& vm) {
+// Afterwards the instance has exactly the disks it shall have: the one without a name mounted, the named ones linked.
+void InstanceUpdater::ensure_disks(const InstanceJob& job, const VmRecord& vm) {
   auto& disks = services_.stores.disks;
   const auto& planned = *job.planned;
-  std::optional<DiskRecord> current;
-  for (auto& disk : disks.of_instance(planned.id)) {
-    if (disk.state == DiskState::active) current = std::move(disk);
+  bool any_named = false;
+  for (const auto& wanted : planned.disks) {
+    ensure_disk(job, wanted, vm);
+    any_named = any_named || !wanted.name.empty();
   }
-  const bool fits = current && current->size_mib == planned.disk_size_mib &&
-                    current->cloud_properties == planned.disk_cloud_properties;
-  if (fits) {
-    steps_.attach(vm, *current);
-  } else if (planned.disk_size_mib == 0) {
-    if (current) disks.retire(current->cid);
-  } else if (current) {
-    steps_.replace_disk(planned, deployment_, vm, *current);
-  } else {
-    const auto fresh = steps_.create_disk(planned, deployment_, vm);
-    // Beside one that is still mounted the new one would be mounted as what to migrate to, and stay there.
-    steps_.let_go_of_unused(vm, planned.id, fresh.cid);
-    steps_.attach(vm, fresh);
-    disks.activate(fresh.cid);
+  for (const auto& disk : disks.of_instance(planned.id)) {
+    any_named = any_named || !disk.name.empty();
+    if (disk.state == DiskState::active && planned.find_disk(disk.name) == nullptr) disks.retire(disk.cid);
   }
+  // Before any goes: a link to a disk that is gone would be one to whatever takes its device.
+  if (any_named) steps_.associate_disks(vm);
   // What was replaced, now or before an interruption.
   for (const auto& disk : disks.of_instance(planned.id)) {
     if (disk.state != DiskState::inactive) continue;
     steps_.detach(vm, disk, true);
     steps_.orphan_disk(disk);
+  }
+}
+
+void InstanceUpdater::ensure_disk(const InstanceJob& job, const PlannedDisk& wanted, const VmRecord& vm) {
+  auto& disks = services_.stores.disks;
+  const auto& planned = *job.planned;
+  std::optional<DiskRecord> current;
+  for (auto& disk : disks.of_instance(planned.id)) {
+    if (disk.state == DiskState::active && disk.name == wanted.name) current = std::move(disk);
+  }
+  const bool given_up = current && job.change != nullptr &&
+                        std::any_of(job.change->disks.begin(), job.change->disks.end(),
+                                    [&](const DiskChange& one) { return one.given_up == current->cid; });
+  if (current && wanted.is(*current) && !given_up) {
+    steps_.attach(vm, *current);
+  } else if (current) {
+    steps_.replace_disk(planned, wanted, deployment_, vm, *current);
+  } else {
+    const auto fresh = steps_.create_disk(planned, wanted, deployment_, vm);
+    // Beside one that is still mounted the new one would be mounted as what to migrate to, and stay there.
+    steps_.let_go_of_unused(vm, fresh);
+    steps_.attach(vm, fresh);
+    disks.activate(fresh.cid);
   }
 }
 
@@ -207,9 +223,9 @@ void InstanceUpdater::update_in_place(const InstanceJob& job, const VmRecord& vm
   const bool unfinished = job.actual && !job.actual->record.update_completed;
   if (job.change->needs_disk_change || unfinished) {
     step.status("changing disk");
-    ensure_disk(job, vm);
+    ensure_disks(job, vm);
   }
-  vms_.settle(vm);
+  vms_.settle(vm, disk_associations(services_.stores.disks, vm.instance));
   bring_up(job, vm, step);
 }
 

@@ -73,7 +73,8 @@ class InstanceUpdater {
   void bring_up(const InstanceJob& job, const VmRecord& vm, TaskContext::Step& step);
   void take_snapshots(const InstanceId& id);  // its jobs are stopped
   void take_over(const InstanceJob& job, const VmRecord& vm);
-  void ensure_disk(const InstanceJob& job, const VmRecord& vm);
+  void ensure_disks(const InstanceJob& job, const VmRecord& vm);
+  void ensure_disk(const InstanceJob& job, const PlannedDisk& wanted, const VmRecord& vm);
   VmOrder order_for(const InstanceJob& job) const;
   Services& services_;
   TaskContext& task_;

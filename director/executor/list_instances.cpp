@@ -36,7 +36,11 @@ std::map<std::string, std::string> vm_types_of(const DeploymentRecord& deploymen
 Json to_json(const Row& row, bool resurrection_paused) {
   Json ips = Json::array(), disk_cids = Json::array();
   for (const auto& ip : row.ips) ips.push_back(ip.address);
-  for (const auto& disk : row.disks) disk_cids.push_back(disk.cid.value);
+  Json store_cid;  // BOSH's `disk_cid`: of the disk that its agent mounts
+  for (const auto& disk : row.disks) {
+    disk_cids.push_back(disk.cid.value);
+    if (disk.name.empty() && (store_cid.is_null() || disk.state == DiskState::active)) store_cid = disk.cid.value;
+  }
   Json json = {{"job_name", row.instance.group},
                {"id", row.instance.id.value},
                {"index", row.instance.index},
@@ -46,7 +50,7 @@ Json to_json(const Row& row, bool resurrection_paused) {
                {"az", row.instance.az},
                {"ips", ips},
                {"dns", row.instance.dns_names},
-               {"disk_cid", disk_cids.empty() ? Json() : disk_cids.front()},
+               {"disk_cid", store_cid},
                {"disk_cids", disk_cids},
                {"vm_type", row.vm_type},
                {"agent_id", nullptr},

@@ -6,7 +6,7 @@ namespace slipway::director {
 
 namespace {
 
-constexpr const char* step_kind = "store_rendered";
+constexpr const char* store_step = "store_rendered";
 
 }  // namespace
 
@@ -23,7 +23,7 @@ Json RenderedArchives::store(const InstanceId& instance, const RenderedInstance&
                     services_.blobs.exists(existing);
   if (same) return current_spec.at("rendered_templates_archive");
   const auto step = services_.stores.journal.begin(
-      task_.task().id, step_kind, instance.value + "/" + rendered.configuration_hash,
+      task_.task().id, store_step, instance.value + "/" + rendered.configuration_hash,
       {{"instance", instance.value}, {"blob", services_.random.uuid()}, {"replaced", existing.value}},
       services_.clock.now());
   const BlobId id{step.intent.at("blob").get<std::string>()};
@@ -37,7 +37,7 @@ Json RenderedArchives::store(const InstanceId& instance, const RenderedInstance&
 
 void RenderedArchives::remove_unused() {
   for (const auto& step : services_.stores.journal.of_task(task_.task().id)) {
-    if (step.kind != step_kind) continue;
+    if (step.kind != store_step) continue;
     const auto instance =
         services_.stores.instances.find(InstanceId{step.intent.at("instance").get<std::string>()});
     const auto used = instance ? of(instance->spec) : BlobId{};

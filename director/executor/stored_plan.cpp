@@ -40,11 +40,8 @@ PlannedInstance planned_as_stored(Stores& stores, const ActualInstance& actual) 
   planned.env = spec.value("env", Json::object());
   planned.tags = spec.value("tags", Json::object());
   planned.dns_names = record.dns_names;
-  const auto disk = std::find_if(actual.disks.begin(), actual.disks.end(),
-                                 [](const DiskRecord& one) { return one.state == DiskState::active; });
-  if (disk != actual.disks.end()) {
-    planned.disk_size_mib = disk->size_mib;
-    planned.disk_cloud_properties = disk->cloud_properties;
+  for (const auto& disk : actual.disks) {
+    if (disk.state == DiskState::active) planned.disks.push_back({disk.name, disk.size_mib, disk.cloud_properties});
   }
   return planned;
 }

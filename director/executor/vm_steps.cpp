@@ -329,11 +329,11 @@ void VmSteps::finish_removals(const std::string& deployment) {
 
 // The agent takes the new certificate by starting anew, so the answer to this one action may
 // be lost on the way; what counts is that it is back afterwards.
-void VmSteps::settle(const VmRecord& vm) {
+void VmSteps::settle(const VmRecord& vm, const Json& links) {
   if (vm.permanent_nats_certificate) return;
   auto conversation = agent(vm.agent);
   const Json settings = {{"trusted_certs", ""},
-                         {"disk_associations", Json::array()},
+                         {"disk_associations", links},
                          {"mbus", {{"cert", services_.access.issue_permanent(vm.agent)}}}};
   try {
     conversation.run("update_settings", Json::array({settings}), std::chrono::seconds{60});

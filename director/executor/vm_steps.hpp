@@ -49,8 +49,8 @@ class VmSteps {
   // Deletes it for good; the persistent disks it still has stay.
   void remove(const OrphanedVmRecord& vm);
 
-  // Gives the agent its lasting certificate.
-  void settle(const VmRecord& vm);
+  // Gives the agent its lasting certificate, and with it the links to named disks that are attached to the VM.
+  void settle(const VmRecord& vm, const Json& links = Json::array());
 
   Agent agent(const AgentId& id) const;
   std::shared_ptr<cpi::Cpi> cpi(const std::string& name) const;

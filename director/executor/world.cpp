@@ -31,9 +31,13 @@ bool names_release(const Manifest& manifest, const std::string& name) {
          std::any_of(added.begin(), added.end(), [&](const ReleaseUse& use) { return use.name == name; });
 }
 
-// The active one comes first.
+// Active ones come first.
 void add_disk(ActualInstance& instance, DiskRecord disk) {
-  const auto place = disk.state == DiskState::active ? instance.disks.begin() : instance.disks.end();
+  auto place = instance.disks.end();
+  if (disk.state == DiskState::active) {
+    place = std::find_if(instance.disks.begin(), instance.disks.end(),
+                         [](const DiskRecord& known) { return known.state != DiskState::active; });
+  }
   instance.disks.insert(place, std::move(disk));
 }
 

@@ -275,12 +275,13 @@ void Assigner::set_machine(const InstanceGroup& group, PlannedInstance& out) con
   const auto* type = cloud.find_vm_type(group.vm_type);
   out.vm_cloud_properties = cloud_properties_of(desired_, out, type == nullptr ? Json::object() : type->cloud_properties);
   out.env = group.env;
-  out.disk_size_mib = group.persistent_disk_mib;
-  if (!group.persistent_disk_type.empty()) {
-    const auto* disk = cloud.find_disk_type(group.persistent_disk_type);
-    out.disk_size_mib = disk->size_mib;
-    out.disk_cloud_properties = disk->cloud_properties;
-  }
+  const auto add_disk = [&](const std::string& name, const std::string& type_name) {
+    const auto* disk = cloud.find_disk_type(type_name);
+    if (disk->size_mib > 0) out.disks.push_back({name, disk->size_mib, disk->cloud_properties});
+  };
+  if (group.persistent_disk_mib > 0) out.disks.push_back({"", group.persistent_disk_mib, Json::object()});
+  if (!group.persistent_disk_type.empty()) add_disk("", group.persistent_disk_type);
+  for (const auto& disk : group.persistent_disks) add_disk(disk.name, disk.type);
   for (const auto* tags : {&manifest_.tags, &group.tags}) {
     for (const auto& [key, value] : *tags) out.tags[key] = value;
   }
@@ -354,7 +355,7 @@ void Assigner::set_template_spec(const InstanceGroup& group, const LinkGroup::Me
   spec["id"] = out.id.value;
   spec["az"] = out.az.empty() ? Json() : Json(out.az);
   spec["dns_domain_name"] = world_.dns_domain;
-  spec["persistent_disk"] = out.disk_size_mib;
+  spec["persistent_disk"] = out.store_mib();
   spec["address"] = by_name ? address.name : address.ip;
   spec["ip"] = networks[group.addressable_network().name].value("ip", "");
   spec["networks"] = std::move(networks);
@@ -384,6 +385,23 @@ Json cloud_properties_of(const Desired& desired, const PlannedInstance& instance
     }
   }
   return merged_cloud_properties(layers);
+}
+
+const PlannedDisk* PlannedInstance::find_disk(const std::string& disk_name) const {
+  const auto at = std::find_if(disks.begin(), disks.end(), [&](const PlannedDisk& disk) { return disk.name == disk_name; });
+  return at == disks.end() ? nullptr : &*at;
+}
+
+std::int64_t PlannedInstance::store_mib() const {
+  const auto* disk = find_disk("");
+  return disk == nullptr ? 0 : disk->size_mib;
+}
+
+const DiskRecord* ActualInstance::active_disk(const std::string& disk_name) const {
+  const auto at = std::find_if(disks.begin(), disks.end(), [&](const DiskRecord& disk) {
+    return disk.state == DiskState::active && disk.name == disk_name;
+  });
+  return at == disks.end() ? nullptr : &*at;
 }
 
 Assignment assign(const Desired& desired, const World& world, Random& random) {

@@ -53,7 +53,7 @@ TEST_CASE("an instance is given everything its VM needs") {
   const auto& first = out.instances[0];
   CHECK(first.stemcell.version == "1.10");
   CHECK(first.vm_cloud_properties == Json({{"host", "h1"}, {"cpu", 1}, {"ram", 1024}, {"flag", true}}));
-  CHECK(first.disk_size_mib == 1024);
+  CHECK(first.store_mib() == 1024);
   CHECK(first.tags == Json({{"owner", "them"}}));
   CHECK(first.networks["default"] == Json({{"type", "manual"},
                                            {"ip", "10.0.1.10"},

@@ -10,11 +10,13 @@ namespace slipway::director {
 
 namespace {
 
-const DiskRecord* active_disk(const ActualInstance* actual) {
-  if (actual == nullptr) return nullptr;
-  const auto at = std::find_if(actual->disks.begin(), actual->disks.end(),
-                               [](const DiskRecord& disk) { return disk.state == DiskState::active; });
-  return at == actual->disks.end() ? nullptr : &*at;
+std::vector<const DiskRecord*> active_disks(const ActualInstance* actual) {
+  std::vector<const DiskRecord*> disks;
+  if (actual == nullptr) return disks;
+  for (const auto& disk : actual->disks) {
+    if (disk.state == DiskState::active) disks.push_back(&disk);
+  }
+  return disks;
 }
 
 Json without_dns(Json networks) {
@@ -91,6 +93,21 @@ std::vector<std::string> job_names(const Json& spec) {
   if (templates == job->end() || !templates->is_array()) return names;
   for (const auto& entry : *templates) names.push_back(entry.value("name", ""));
   return names;
+}
+
+// What is said of a disk that is not as `wanted` says, or is to be made anew; empty: it stays.
+std::string disk_difference(const PlannedDisk& wanted, const DiskRecord* disk, bool anew) {
+  const auto what = "persistent disk" + (wanted.name.empty() ? "" : " '" + wanted.name + "'");
+  const auto size = std::to_string(wanted.size_mib) + " MiB";
+  if (disk == nullptr) return what + " none → " + size;
+  // Only its jobs know what is on a named disk.
+  const std::string loss = wanted.name.empty() ? "" : "; the new one is empty";
+  if (disk->size_mib != wanted.size_mib) return what + " " + std::to_string(disk->size_mib) + " MiB → " + size + loss;
+  if (disk->cloud_properties != wanted.cloud_properties) {
+    return "cloud properties " + differing_keys(disk->cloud_properties, wanted.cloud_properties) + " of the " + what +
+           " changed" + loss;
+  }
+  return anew ? "a new " + what + " is asked for" + loss : "";
 }
 
 void add(InstanceChange& out, const char* reason, std::string text) { out.reasons.push_back({reason, std::move(text)}); }
@@ -180,27 +197,27 @@ void ChangeDetector::compare_state(const PlannedInstance& planned, const ActualI
   add(out, "state", "is to be " + to_string(planned.state) + ", its agent says '" + actual.job_state + "'");
 }
 
-void ChangeDetector::compare_disk(const PlannedInstance& planned, const ActualInstance* actual,
-                                  InstanceChange& out) const {
-  const auto* disk = active_disk(actual);
-  const auto size = [](std::int64_t mib) { return mib == 0 ? std::string("none") : std::to_string(mib) + " MiB"; };
-  const auto before = disk == nullptr ? 0 : disk->size_mib;
+void ChangeDetector::compare_disks(const PlannedInstance& planned, const ActualInstance* actual,
+                                   InstanceChange& out) const {
+  const bool anew = desired_.options.recreate_persistent_disks && actual != nullptr && !actual->carried_out;
   const bool left_over = actual != nullptr && std::any_of(actual->disks.begin(), actual->disks.end(), [](const auto& one) {
                            return one.state == DiskState::inactive;
                          });
   if (left_over) add(out, "persistent_disk", "an earlier change of its persistent disk did not finish");
-  if (before != planned.disk_size_mib) {
-    add(out, "persistent_disk", "persistent disk " + size(before) + " → " + size(planned.disk_size_mib));
-  } else if (disk != nullptr && disk->cloud_properties != planned.disk_cloud_properties) {
-    add(out, "persistent_disk",
-        "cloud properties " + differing_keys(disk->cloud_properties, planned.disk_cloud_properties) +
-            " of the persistent disk changed");
-  } else if (disk != nullptr && desired_.options.recreate_persistent_disks && !actual->carried_out) {
-    add(out, "persistent_disk", "a new persistent disk is asked for");
-  } else if (!left_over) {
-    return;
+  for (const auto& wanted : planned.disks) {
+    const auto* disk = actual == nullptr ? nullptr : actual->active_disk(wanted.name);
+    auto difference = disk_difference(wanted, disk, anew);
+    if (difference.empty()) continue;
+    add(out, "persistent_disk", std::move(difference));
+    out.disks.push_back({wanted.name, wanted, disk == nullptr ? std::nullopt : std::optional(disk->cid)});
   }
-  out.needs_disk_change = true;
+  for (const auto* disk : active_disks(actual)) {
+    if (planned.find_disk(disk->name) != nullptr) continue;
+    add(out, "persistent_disk", "persistent disk " + (disk->name.empty() ? "" : "'" + disk->name + "' ") +
+                                    std::to_string(disk->size_mib) + " MiB → none");
+    out.disks.push_back({disk->name, std::nullopt, disk->cid});
+  }
+  out.needs_disk_change = left_over || !out.disks.empty();
 }
 
 void ChangeDetector::compare_metadata(const PlannedInstance& planned, const ActualInstance& actual,
@@ -232,8 +249,10 @@ InstanceChange ChangeDetector::detect(const PlannedInstance& planned, const Actu
     const bool narrowed = !desired_.options.only_group.empty() || !desired_.options.only_instance.empty();
     if (narrowed) return out;
     out.action = planned.state == InstanceState::detached ? Action::metadata : Action::create;
-    out.needs_disk_change = out.action == Action::create && planned.disk_size_mib > 0;
     add(out, "new", "is new");
+    if (out.action != Action::create) return out;
+    for (const auto& disk : planned.disks) out.disks.push_back({disk.name, disk, std::nullopt});
+    out.needs_disk_change = !out.disks.empty();
     return out;
   }
   if (actual->record.ignore || !in_scope(desired_.options, actual->record)) return out;
@@ -242,7 +261,7 @@ InstanceChange ChangeDetector::detect(const PlannedInstance& planned, const Actu
     if (planned.state != InstanceState::detached) {
       out.action = Action::create;
       add(out, "missing_vm", "has no VM");
-      compare_disk(planned, actual, out);
+      compare_disks(planned, actual, out);
       return out;
     }
     compare_state(planned, *actual, out);
@@ -261,7 +280,7 @@ InstanceChange ChangeDetector::detect(const PlannedInstance& planned, const Actu
   bool new_vm = !out.reasons.empty();
   compare_requests(planned, *actual, out, new_vm);
   compare_jobs(planned, *actual, rendered, packages, out);
-  compare_disk(planned, actual, out);
+  compare_disks(planned, actual, out);
   compare_state(planned, *actual, out);
   const bool touches_vm = !out.reasons.empty();
   compare_metadata(planned, *actual, out);
@@ -295,14 +314,22 @@ std::vector<Json> foreseen_cpi_calls(const World& world, const PlannedInstance* 
   const auto call = [&](const char* method, Json arguments) {
     calls.push_back({{"method", method}, {"arguments", std::move(arguments)}});
   };
-  const auto* disk = active_disk(actual);
+  const auto disks = active_disks(actual);
   const Json vm = actual != nullptr && actual->vm && actual->vm->cid ? Json(actual->vm->cid->value) : Json();
   const bool removes = change.action == Action::remove || change.action == Action::recreate ||
                        (change.action == Action::update && change.target == InstanceState::detached);
   const bool creates = change.action == Action::create || change.action == Action::recreate;
   const bool swaps = planned != nullptr && planned->swap && change.action == Action::recreate;
+  // A new VM gets what is kept, and the disk whose data are to be copied.
+  const auto stays = [&](const DiskRecord& disk) {
+    return std::none_of(change.disks.begin(), change.disks.end(), [&](const DiskChange& one) {
+      return one.given_up == disk.cid && !(one.made && one.name.empty());
+    });
+  };
   const auto give_up_vm = [&] {
-    if (disk != nullptr && !swaps) call("detach_disk", {vm, disk->cid.value});
+    for (const auto* disk : disks) {
+      if (!swaps) call("detach_disk", {vm, disk->cid.value});
+    }
     call("delete_vm", Json::array({vm}));
   };
   if (removes && !vm.is_null() && !swaps) give_up_vm();
@@ -313,19 +340,24 @@ std::vector<Json> foreseen_cpi_calls(const World& world, const PlannedInstance* 
              record.cpi == planned->cpi;
     });
     const Json cid = stemcell == world.stemcells.end() ? Json() : Json(stemcell->cid.value);
-    const Json disks = disk == nullptr ? Json::array() : Json::array({disk->cid.value});
-    call("create_vm", {Json(), cid, planned->vm_cloud_properties, planned->networks, disks, Json()});
+    Json near = Json::array();
+    for (const auto* disk : disks) near.push_back(disk->cid.value);
+    call("create_vm", {Json(), cid, planned->vm_cloud_properties, planned->networks, near, Json()});
     call("set_vm_metadata", {Json(), planned->tags});
-    if (disk != nullptr && swaps) call("detach_disk", {vm, disk->cid.value});
-    if (disk != nullptr) call("attach_disk", {Json(), disk->cid.value});
+    for (const auto* disk : disks) {
+      if (swaps) call("detach_disk", {vm, disk->cid.value});
+    }
+    for (const auto* disk : disks) {
+      if (stays(*disk)) call("attach_disk", {Json(), disk->cid.value});
+    }
   }
   const Json target = creates ? Json() : vm;
-  if (change.needs_disk_change) {
-    if (planned->disk_size_mib > 0) {
-      call("create_disk", {planned->disk_size_mib, planned->disk_cloud_properties, target});
+  for (const auto& disk : change.disks) {
+    if (disk.made) {
+      call("create_disk", {disk.made->size_mib, disk.made->cloud_properties, target});
       call("attach_disk", {target, Json()});
     }
-    if (disk != nullptr) call("detach_disk", {target, disk->cid.value});
+    if (disk.given_up) call("detach_disk", {target, disk.given_up->value});
   }
   if (swaps) give_up_vm();
   return calls;

@@ -24,7 +24,7 @@ class ChangeDetector {
   void compare_jobs(const PlannedInstance& planned, const ActualInstance& actual, const RenderedSummary* rendered,
                     const Json* packages, InstanceChange& out) const;
   void compare_state(const PlannedInstance& planned, const ActualInstance& actual, InstanceChange& out) const;
-  void compare_disk(const PlannedInstance& planned, const ActualInstance* actual, InstanceChange& out) const;
+  void compare_disks(const PlannedInstance& planned, const ActualInstance* actual, InstanceChange& out) const;
   void compare_metadata(const PlannedInstance& planned, const ActualInstance& actual, InstanceChange& out) const;
 
   const Desired& desired_;

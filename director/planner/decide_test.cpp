@@ -114,6 +114,35 @@ TEST_CASE("another disk is changed in place") {
   CHECK(change_by_option([](DeployOptions& o) { o.recreate_persistent_disks = true; }).needs_disk_change);
 }
 
+TEST_CASE("each named disk is changed by itself, in place") {
+  const auto named = [](Json types) {
+    return [types](Json& m) {
+      group(m).erase("persistent_disk_type");
+      for (const auto& [name, type] : types.items()) group(m)["persistent_disks"].push_back({{"name", name}, {"type", type}});
+    };
+  };
+  const auto config = cloud([](Json& c) { c["disk_types"].push_back({{"name", "big"}, {"disk_size", 9000}}); });
+  const auto before = desired(manifest(manifest_yaml, named({{"a", "data"}, {"b", "data"}})), config);
+  const auto have = deployed(before);
+  CHECK(first_change(before, have).action == Action::none);
+
+  const auto change = first_change(desired(manifest(manifest_yaml, named({{"a", "big"}, {"c", "big"}})), config), have);
+  CHECK(change.action == Action::update);
+  CHECK(change.needs_disk_change);
+  CHECK(reason_codes(change) == Codes{"persistent_disk", "persistent_disk", "persistent_disk"});
+  CHECK(change.reasons[0].text == "persistent disk 'a' 1024 MiB → 9000 MiB; the new one is empty");
+  CHECK(change.reasons[1].text == "persistent disk 'c' none → 9000 MiB");
+  CHECK(change.reasons[2].text == "persistent disk 'b' 1024 MiB → none");
+  std::vector<std::string> calls;
+  for (const auto& call : change.cpi_calls) calls.push_back(call.at("method"));
+  CHECK(calls == Codes{"create_disk", "attach_disk", "detach_disk", "create_disk", "attach_disk", "detach_disk"});
+
+  const auto back = first_change(desired(manifest(), config), have);
+  REQUIRE(back.disks.size() == 3);
+  CHECK(back.disks[0].made->name == "");
+  CHECK_FALSE(back.disks[0].given_up);
+}
+
 TEST_CASE("tags and names alone do not stop anything") {
   const auto tags = change_by([](Json& m) { m["tags"]["owner"] = "them"; });
   CHECK(tags.action == Action::metadata);

@@ -11,6 +11,8 @@ namespace slipway::director {
 
 namespace {
 
+constexpr const char* disk_link = "disk";  // the type of what named disks provide
+
 std::string text_of(const Json& definition, const char* key) {
   const auto at = definition.find(key);
   return at != definition.end() && at->is_string() ? at->get<std::string>() : "";
@@ -78,7 +80,10 @@ Links::Links(const Desired& desired, const World& world, const ChosenVersions& r
     const auto known = world.az_numbers.find(az.name);
     az_ids_[az.name] = std::to_string(known == world.az_numbers.end() ? ++last : known->second);
   }
-  for (const auto& group : groups) collect(group, found_early_);
+  for (const auto& group : groups) {
+    collect(group, found_early_);
+    add_disks(group);
+  }
   for (std::size_t i = 0; i < providers_.size(); ++i) {
     by_type_[providers_[i].type].push_back(i);
     by_alias_[providers_[i].alias].push_back(i);
@@ -104,6 +109,13 @@ void Links::collect(const LinkGroup& group, Problems& problems) {
                    "link '" + name + "' is not one the job provides", code::invalid_link);
     }
   }
+}
+
+// A job learns by such a link under which name its disk is linked on its own node, so nobody elsewhere is offered it.
+// Source: cloudfoundry/bosh, LinkProvidersParser#parse_provider_from_disk.
+void Links::add_disks(const LinkGroup& group) {
+  for (const auto& disk : group.group->persistent_disks)
+    providers_.push_back({&group, nullptr, disk.name, disk.name, disk_link, false, {{"name", disk.name}}});
 }
 
 void Links::add_provider(const LinkGroup& group, const JobUse& job, const JobRecord& record, const Json& definition,
@@ -183,7 +195,7 @@ Json Links::resolve(const InstanceGroup& group, const JobUse& job, Problems& pro
   return links;
 }
 
-const Links::Provider* Links::find(const InstanceGroup&, const JobUse&, const Json& definition,
+const Links::Provider* Links::find(const InstanceGroup& group, const JobUse&, const Json& definition,
                                    const LinkConsumer* consumer, const std::string& place, Problems& problems) const {
   const auto type = text_of(definition, "type");
   const bool by_name = consumer != nullptr && !consumer->from.empty();
@@ -192,7 +204,8 @@ const Links::Provider* Links::find(const InstanceGroup&, const JobUse&, const Js
   std::vector<const Provider*> found;
   if (at != index.end()) {
     for (const auto i : at->second) {
-      if (providers_[i].type == type) found.push_back(&providers_[i]);
+      const bool elsewhere = providers_[i].job == nullptr && providers_[i].group->group != &group;
+      if (providers_[i].type == type && !elsewhere) found.push_back(&providers_[i]);
     }
   }
   if (found.size() == 1) return found.front();
@@ -203,8 +216,8 @@ const Links::Provider* Links::find(const InstanceGroup&, const JobUse&, const Js
   for (const auto& provider : providers_) {
     const bool is_one = std::find(found.begin(), found.end(), &provider) != found.end();
     if (found.empty() || is_one) {
-      listed.push_back(provider.group->group->name + "." + provider.job->name + "." + provider.alias + " (type " +
-                       provider.type + ")");
+      listed.push_back(provider.group->group->name + "." + (provider.job ? provider.job->name : "persistent_disks") + "." +
+                       provider.alias + " (type " + provider.type + ")");
     }
   }
   const auto wanted = by_name ? "named '" + consumer->from + "' of type '" + type + "'" : "of type '" + type + "'";
@@ -292,6 +305,7 @@ const Json* Links::content(const Provider& provider, const LinkConsumer* consume
   if (!fresh) return &slot->second;
   slot->second = content_frame(provider, network);
   auto& instances = slot->second["instances"];
+  if (provider.job == nullptr) return &slot->second;  // each instance has its own disk, and asks nobody for it
   for (const auto& member : provider.group->members) {
     const auto& address = member.addresses.at(network);
     auto entry = link_instance(*member.instance);

@@ -41,7 +41,7 @@ class Links {
  private:
   struct Provider {
     const LinkGroup* group = nullptr;
-    const JobUse* job = nullptr;
+    const JobUse* job = nullptr;  // null: a named disk
     std::string name, alias, type;
     bool shared = false;
     Json properties = Json::object();
@@ -50,6 +50,7 @@ class Links {
   void collect(const LinkGroup& group, Problems& problems);
   void add_provider(const LinkGroup& group, const JobUse& job, const JobRecord& record, const Json& definition,
                     bool custom, Problems& problems);
+  void add_disks(const LinkGroup& group);
   const Provider* find(const InstanceGroup& group, const JobUse& job, const Json& definition,
                        const LinkConsumer* consumer, const std::string& place, Problems& problems) const;
   Json from_other_deployment(const LinkConsumer& consumer, const std::string& type, const std::string& place,

@@ -16,6 +16,7 @@ constexpr std::size_t nobody = static_cast<std::size_t>(-1);
 
 // A disk the group no longer wants holds nobody in its AZ: the next plan would move them anyway.
 bool wants_disk(const InstanceGroup& group, const CloudConfig& cloud) {
+  if (!group.persistent_disks.empty()) return true;
   if (group.persistent_disk_type.empty()) return group.persistent_disk_mib > 0;
   const auto* type = cloud.find_disk_type(group.persistent_disk_type);
   return type != nullptr && type->size_mib > 0;

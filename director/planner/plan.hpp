@@ -36,7 +36,9 @@ struct DeployOptions {
 struct ActualInstance {
   InstanceRecord record;
   std::optional<VmRecord> vm;                // the active one
-  std::vector<DiskRecord> disks;             // active first
+  std::vector<DiskRecord> disks;             // active ones first
+
+  const DiskRecord* active_disk(const std::string& disk_name) const;  // null: none
   std::vector<IpRecord> ips;
   bool responsive = true;                    // its agent answered get_state
   std::string job_state;                     // as the agent says, empty when it did not
@@ -63,6 +65,18 @@ struct Desired {
   DeployOptions options;
 };
 
+// A persistent disk as it shall be. Without a name it is the one that the agent formats and mounts.
+struct PlannedDisk {
+  std::string name;
+  std::int64_t size_mib = 0;                 // never 0
+  Json cloud_properties = Json::object();
+
+  // Whether `disk` is as it shall be.
+  bool is(const DiskRecord& disk) const {
+    return disk.name == name && disk.size_mib == size_mib && disk.cloud_properties == cloud_properties;
+  }
+};
+
 // One instance as it shall be.
 struct PlannedInstance {
   InstanceId id;
@@ -83,8 +97,7 @@ struct PlannedInstance {
   // vm_cloud_properties before decide() compares.
   std::optional<cpi::VmRequirements> vm_resources;
   Json env = Json::object();                 // operator's, without the director's additions
-  std::int64_t disk_size_mib = 0;            // 0: no persistent disk
-  Json disk_cloud_properties = Json::object();
+  std::vector<PlannedDisk> disks;            // one without a name, or any number of named ones
   // Per job of the group, in manifest order: what the renderer needs.
   struct Job {
     std::string name, release, release_version;
@@ -96,6 +109,16 @@ struct PlannedInstance {
   Json tags = Json::object();
   std::vector<std::string> dns_names;        // <id>.group.network.deployment.bosh …
   std::string name() const { return group + "/" + id.value + " (" + std::to_string(index) + ")"; }
+  const PlannedDisk* find_disk(const std::string& disk_name) const;
+  std::int64_t store_mib() const;            // size of the disk without a name; 0: none
+};
+
+// What happens to the disk of one name. Both: a new one takes the place of the old one, which is orphaned; only
+// a disk without a name has its data copied.
+struct DiskChange {
+  std::string name;
+  std::optional<PlannedDisk> made;
+  std::optional<DiskCid> given_up;
 };
 
 struct Assignment {
@@ -140,7 +163,8 @@ struct InstanceChange {
   std::string group, name;
   Action action = Action::none;
   std::vector<Reason> reasons;
-  bool needs_disk_change = false;            // create, migrate, orphan the old one
+  bool needs_disk_change = false;            // also: to end a change that was begun
+  std::vector<DiskChange> disks;
   InstanceState target = InstanceState::started;
   std::vector<Json> cpi_calls;               // {"method":…, "arguments":…} as far as known beforehand
 };

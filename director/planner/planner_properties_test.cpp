@@ -33,6 +33,10 @@ Json random_manifest(SeededRandom& random) {
     if (azs.empty()) azs.push_back("z2");
     group["azs"] = azs;
     if (random.below(2) == 0) group.erase("persistent_disk_type");
+    if (!group.contains("persistent_disk_type") && random.below(2) == 0) {
+      group["persistent_disks"] = {{{"name", "a"}, {"type", "data"}}};
+      if (random.below(2) == 0) group["persistent_disks"].push_back({{"name", "b"}, {"type", "data"}});
+    }
     if (random.below(4) == 0) group["networks"] = {{{"name", "default"}, {"default", {"dns", "gateway"}}}, {{"name", "wild"}}};
     if (random.below(5) == 0) group["lifecycle"] = "errand";
     group["update"] = {{"serial", random.below(2) == 0}};
@@ -73,7 +77,7 @@ void check_counts(const Desired& want, const Assignment& assignment, bool spread
   for (const auto& group : want.manifest.instance_groups) {
     CHECK(totals[group.name] == group.instances);
     if (group.instances > 0) CHECK(bootstraps[group.name] == 1);
-    if (!spread_evenly || !group.persistent_disk_type.empty() || !group.networks[0].static_ips.empty()) continue;
+    if (!spread_evenly || !group.persistent_disk_type.empty() || !group.persistent_disks.empty() || !group.networks[0].static_ips.empty()) continue;
     int low = group.instances, high = 0;
     for (const auto& az : group.azs) {
       low = std::min(low, counts[group.name][az]);

@@ -128,9 +128,10 @@ inline ActualInstance carried_out(const Desired& want, const Planned& done, cons
   out.ips = planned.ips;
   const auto* group = want.manifest.find_group(planned.group);
   const bool errand = group->lifecycle == Lifecycle::errand;
-  if (planned.disk_size_mib > 0 && !(errand && planned.is_new)) {
-    out.disks.push_back({.cid = DiskCid{"disk-" + planned.id.value}, .instance = planned.id, .az = planned.az,
-                         .size_mib = planned.disk_size_mib, .cloud_properties = planned.disk_cloud_properties});
+  for (const auto& disk : planned.disks) {
+    if (errand && planned.is_new) continue;
+    out.disks.push_back({.cid = DiskCid{"disk-" + planned.id.value + disk.name}, .instance = planned.id, .az = planned.az,
+                         .name = disk.name, .size_mib = disk.size_mib, .cloud_properties = disk.cloud_properties});
   }
   // A group that became an errand keeps the disks it had; a new one gets none before it runs.
   if (errand) {

@@ -78,11 +78,11 @@ class Disks {
   explicit Disks(sql::Database& db) : db_(db) {}
   std::int64_t insert(const DiskRecord& disk);
   void set_state(const DiskCid& cid, DiskState state, Timestamp now);
-  // Makes it the one disk of its instance that is active; another that was is inactive then.
+  // Makes it the one disk of its name of its instance that is active; another that was is inactive then.
   void activate(const DiskCid& cid);
   void retire(const DiskCid& cid);  // active → inactive
   void set_size(const DiskCid& cid, std::int64_t size_mib);
-  // Makes it the one active disk of its instance and what was active before an orphan, in one go. It may
+  // Makes it the one active disk of its name of its instance and what was that before an orphan, in one go. It may
   // be new, an orphan, or that instance's already. Fault::conflict when it is another instance's.
   void adopt(const DiskRecord& disk, Timestamp now);
   void remove(const DiskCid& cid);              // Fault::conflict while it has snapshots

@@ -12,7 +12,9 @@ Operator::Operator(VirtualTime& time, Trace& trace, DirectorProcess& director, R
 
 std::string Operator::manifest_of(const std::string& deployment) const {
   const auto& wanted = wanted_.at(deployment);
-  auto manifest = test::simple_manifest(wanted.instances, "p" + std::to_string(wanted.property), wanted.disk_mib);
+  const auto property = "p" + std::to_string(wanted.property);
+  const auto manifest = wanted.named.empty() ? test::simple_manifest(wanted.instances, property, wanted.disk_mib)
+                                             : test::named_disks_manifest(wanted.instances, wanted.named, property);
   return "name: " + deployment + manifest.substr(manifest.find('\n'));
 }
 
@@ -78,6 +80,13 @@ void Operator::do_something() {
       ask("POST", "/deployments", manifest_of("dep"), "scale dep to " + std::to_string(dep.instances));
       break;
     case 2:
+      if (has_other && !wanted_.at("other").named.empty()) {
+        // What is on a named disk goes with it: only the one that may is made anew.
+        auto& spare = wanted_.at("other").named["spare"];
+        spare = spare == "small" ? "large" : "small";
+        ask("POST", "/deployments", manifest_of("other"), "give other " + spare + " spare disks");
+        break;
+      }
       dep.disk_mib += 1024;
       ask("POST", "/deployments", manifest_of("dep"), "give dep bigger disks");
       break;
@@ -98,6 +107,7 @@ void Operator::do_something() {
     case 7:
       if (!has_other) {
         wanted_["other"] = {.instances = static_cast<int>(1 + dice_.below(3))};
+        if (dice_.chance(0.5)) wanted_.at("other").named = {{"data", "small"}, {"spare", "small"}};
         ask("POST", "/deployments", manifest_of("other"), "deploy other");
       } else {
         wanted_.erase("other");

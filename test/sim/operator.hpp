@@ -23,6 +23,7 @@ class Operator {
   struct Wanted {
     int instances = 3;
     int disk_mib = 1024;
+    test::NamedDisks named = {};  // in the place of the one disk
     int property = 0;
   };
   std::string manifest_of(const std::string& deployment) const;

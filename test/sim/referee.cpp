@@ -66,9 +66,12 @@ void Referee::look_at_disks() {
   std::map<std::string, AgentId> mounted_by;
   for (const auto& [cid, vm] : ground_.cloud.vms()) {
     if (vm.off || vm.ghost) continue;
-    for (const auto& disk : ground_.agents.mounted(vm.agent)) {
+    auto used = ground_.agents.mounted(vm.agent);
+    for (const auto& [name, disk] : ground_.agents.linked(vm.agent)) used.insert(disk);
+    for (const auto& disk : used) {
       const auto [other, is_first] = mounted_by.emplace(disk, vm.agent);
-      const bool both_attached = ground_.cloud.find_disk(cpi::DiskCid{disk})->attached_to == cid;
+      const auto real = ground_.cloud.find_disk(cpi::DiskCid{disk});
+      const bool both_attached = real && real->attached_to == cid;
       if (!is_first && both_attached)
         throw Broken("disk " + disk + " is mounted by " + other->second.value + " and " + vm.agent.value);
     }
@@ -79,10 +82,10 @@ void Referee::look_at_disks() {
 void Referee::remember_data() {
   for (const auto& deployment : ground_.stores.deployments.all()) {
     for (const auto& disk : ground_.stores.disks.of_deployment(deployment.name)) {
-      if (disk.state != director::DiskState::active) continue;
+      if (disk.state != director::DiskState::active || disk.name == "spare") continue;
       const auto origin = ground_.agents.origin_of(disk.cid.value);
       if (origin.empty()) continue;
-      const auto [known, is_new] = origins_.emplace(disk.instance.value, origin);
+      const auto [known, is_new] = origins_.emplace(disk.instance.value + disk.name, origin);
       if (!is_new && known->second != origin)
         throw Broken("instance " + disk.instance.value + " runs with disk " + disk.cid.value +
                      " and has lost its data, which were on " + known->second);
@@ -177,10 +180,14 @@ std::vector<std::string> Referee::shortcomings() {
       if (!instance.update_completed) found.push_back(name + " is still being updated");
       if (ground_.agents.spec(vm->agent) != instance.spec) found.push_back(name + " runs something else than recorded");
       std::set<std::string> disks;
+      std::map<std::string, std::string> named;
       for (const auto& disk : ground_.stores.disks.of_instance(instance.id)) {
-        if (disk.state == director::DiskState::active) disks.insert(disk.cid.value);
+        if (disk.state != director::DiskState::active) continue;
+        if (disk.name.empty()) disks.insert(disk.cid.value);
+        else named[disk.name] = disk.cid.value;
       }
       if (ground_.agents.mounted(vm->agent) != disks) found.push_back(name + " has not just its disk mounted");
+      if (ground_.agents.linked(vm->agent) != named) found.push_back(name + " has not just its named disks linked");
     }
   }
   look_for_secrets(found);

@@ -1,6 +1,10 @@
+#include <algorithm>
+
 #include "base/parallel.hpp"
+#include "director/domain/names.hpp"
 #include "director/executor/care/care_tasks.hpp"
 #include "director/executor/instance_steps.hpp"
+#include "director/executor/named_disks.hpp"
 #include "director/executor/problems/checks.hpp"
 #include "director/executor/recorded_action.hpp"
 #include "director/executor/world.hpp"
@@ -15,11 +19,6 @@ constexpr int disk_in_use = 390001;
 constexpr int disk_missing = 390002;
 constexpr int unknown_instance = 520001;
 constexpr int invalid_instance_state = 520003;
-
-const DiskRecord* active_disk(const ActualInstance& instance) {
-  const bool has = !instance.disks.empty() && instance.disks.front().state == DiskState::active;
-  return has ? &instance.disks.front() : nullptr;
-}
 
 void demand_stopped(const ActualInstance& instance, const std::string& what) {
   if (instance.record.state != InstanceState::started) return;
@@ -47,6 +46,20 @@ ActualInstance receiver(Services& services, const TaskContext& task) {
   return std::move(*instance);
 }
 
+// Which of the instance's disks it becomes. The request cannot say: what it was before decides, or that there is only
+// one it can be.
+std::string name_on(const ActualInstance& instance, const DiskCid& cid, const std::string& had) {
+  const auto names = named_disks_in(instance.record.spec);
+  if (names.empty()) return "";
+  if (std::find(names.begin(), names.end(), had) != names.end()) return had;
+  if (had.empty() && names.size() == 1) return names.front();
+  throw Error(Fault::conflict,
+              "instance " + instance.record.name() + " has the named disks " + quoted_list(names) + ", and disk " +
+                  cid.value + (had.empty() ? " was none of them" : " was named '" + had + "'") +
+                  "; attach an orphan of one of these names",
+              invalid_instance_state);
+}
+
 // As the instance's disk. One the director does not know has the size and properties of the disk it
 // replaces, when that was asked for; else the next deploy finds them out of date and replaces it.
 DiskRecord as_disk_of(Services& services, TaskContext& task, const ActualInstance& instance, const DiskCid& cid) {
@@ -57,11 +70,13 @@ DiskRecord as_disk_of(Services& services, TaskContext& task, const ActualInstanc
       throw Error(Fault::conflict, "disk " + cid.value + " belongs to instance " + disk.group + "/" + disk.instance.value,
                   disk_in_use);
     }
+    disk.name = name_on(instance, cid, disk.name);
   } else {
     disk.cid = cid;
     disk.size_mib = 1;
+    disk.name = name_on(instance, cid, "");
     if (instance.vm) disk.cpi = instance.vm->cpi;
-    if (const auto* previous = active_disk(instance)) {
+    if (const auto* previous = instance.active_disk(disk.name)) {
       disk.cpi = previous->cpi;
       if (task_argument(task, "disk_properties") == "copy") {
         disk.size_mib = previous->size_mib;
@@ -113,6 +128,11 @@ std::string orphan_disk(Services& services, TaskContext& task) {
     }
     steps.orphan_disk(*disk);
   }
+  if (disk && !disk->name.empty()) {
+    const auto owner = stored_instance(services.stores, disk->instance);
+    if (owner && owner->vm && owner->vm->cid && agent_answers(services, owner->vm->agent))
+      InstanceSteps(services, task).associate_disks(*owner->vm);
+  }
   return "disk " + cid.value + " orphaned";
 }
 
@@ -127,7 +147,7 @@ std::string attach_disk(Services& services, TaskContext& task) {
     throw Error(Fault::not_found, "the cloud has no disk " + cid.value, disk_missing);
   InstanceSteps steps(services, task);
   const bool has_vm = instance.vm && instance.vm->cid;
-  const auto* previous = active_disk(instance);
+  const auto* previous = instance.active_disk(disk.name);
   recorded(services, task, {"attach", "disk", cid.value, disk.deployment, instance_path(instance.record)}, [&](EventSubject&) {
     if (previous && previous->cid != cid) {
       if (has_vm) steps.detach(*instance.vm, *previous, agent_answers(services, instance.vm->agent));
@@ -136,7 +156,9 @@ std::string attach_disk(Services& services, TaskContext& task) {
     } else {
       services.stores.disks.adopt(disk, services.clock.now());
     }
-    if (has_vm) steps.attach(*instance.vm, disk);
+    if (!has_vm) return;
+    steps.attach(*instance.vm, disk);
+    if (!disk.name.empty()) steps.associate_disks(*instance.vm);
   });
   return "attached disk '" + cid.value + "' to '" + instance_path(instance.record) + "' in deployment '" + disk.deployment + "'";
 }

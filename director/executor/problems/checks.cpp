@@ -1,5 +1,7 @@
 #include "director/executor/problems/checks.hpp"
 
+#include <algorithm>
+
 #include "director/executor/vm_steps.hpp"
 
 namespace slipway::director {
@@ -42,6 +44,23 @@ std::optional<std::vector<std::string>> mounted_disks(Services& services, TaskCo
   } catch (const Error& error) {
     if (error.fault() == Fault::cancelled) throw;
     task.debug(std::string("its disks are not known: ") + error.what());
+    return std::nullopt;
+  }
+}
+
+std::optional<bool> disk_is_there(Services& services, TaskContext& task, const VmRecord& vm, const DiskRecord& disk) {
+  if (disk.name.empty()) {
+    const auto mounted = mounted_disks(services, task, vm.agent);
+    if (!mounted) return std::nullopt;
+    return std::find(mounted->begin(), mounted->end(), disk.cid.value) != mounted->end();
+  }
+  if (!vm.cid) return std::nullopt;
+  try {
+    const auto attached = services.cpis.open(vm.cpi, task.cpi_observer())->get_disks(*vm.cid);
+    return std::find(attached.begin(), attached.end(), disk.cid) != attached.end();
+  } catch (const cpi::CpiError& error) {
+    if (error.fault() == Fault::cancelled) throw;
+    if (!error.is_unsupported()) task.warning("the cloud does not say which disks VM " + vm.cid->value + " has: " + error.what());
     return std::nullopt;
   }
 }

@@ -19,6 +19,9 @@ std::optional<std::vector<std::string>> mounted_disks(Services& services, TaskCo
 // A cloud that cannot say, or cannot be reached, leaves it unknown: nothing is given up for lost then.
 enum class Existence { yes, no, unknown };
 Existence vm_exists(Services& services, TaskContext& task, const VmRecord& vm);
+// Whether the node has the disk as it shall have it: mounted, says its agent; a named one attached, says the cloud.
+// nullopt: that cannot be learnt.
+std::optional<bool> disk_is_there(Services& services, TaskContext& task, const VmRecord& vm, const DiskRecord& disk);
 Existence disk_exists(Services& services, TaskContext& task, const DiskRecord& disk);
 
 }  // namespace slipway::director

@@ -138,13 +138,15 @@ void Repairs::reattach_disk(const ProblemRecord& problem, const Attempt& attempt
   const auto disk = disk_of(problem, instance, DiskState::active);
   if (!disk) throw Error(Fault::conflict, "the disk is not the instance's active one any more");
   const auto& vm = vm_of(instance);
-  const auto mounted = instance.responsive ? mounted_disks(services_, task_, vm.agent) : std::nullopt;
-  if (!mounted) throw Error(Fault::conflict, "VM '" + vm.cid->value + "' is not responding");
-  const bool there = std::find(mounted->begin(), mounted->end(), disk->cid.value) != mounted->end();
-  if (needed(!there, attempt, "Disk is mounted on its VM now")) {
+  const auto there = instance.responsive ? disk_is_there(services_, task_, vm, *disk) : std::nullopt;
+  if (!there && (!instance.responsive || disk->name.empty()))
+    throw Error(Fault::conflict, "VM '" + vm.cid->value + "' is not responding");
+  if (needed(!there.value_or(false), attempt,
+             disk->name.empty() ? "Disk is mounted on its VM now" : "Disk is attached to its VM now")) {
     recorded(services_, task_, {"attach", "disk", disk->cid.value, deployment_, instance_path(instance.record)},
              [&](EventSubject&) { steps_.attach(vm, *disk); });
   }
+  if (!disk->name.empty()) steps_.associate_disks(vm);
   // Whether an earlier attempt came to it is not known; twice does no harm.
   if (reboot) reboot_and_wait(instance, "Agent is unresponsive after the reboot");
 }
@@ -175,7 +177,9 @@ void Repairs::delete_disk_reference(const ProblemRecord& problem, const Attempt&
   if (instance.vm && instance.vm->cid) {
     const auto mounted = instance.responsive ? mounted_disks(services_, task_, instance.vm->agent) : std::nullopt;
     const bool unmount = mounted && std::find(mounted->begin(), mounted->end(), found->cid.value) != mounted->end();
-    if (unmount) {
+    // Whether its jobs use a named one nobody but them can tell.
+    const bool may_be_used = mounted && !found->name.empty() && found->state == DiskState::active;
+    if (unmount || may_be_used) {
       instance.record.update_completed = false;
       services_.stores.instances.update(instance.record);
       steps_.stop(instance.vm->agent, {.skip_drain = true}, step);
@@ -183,19 +187,20 @@ void Repairs::delete_disk_reference(const ProblemRecord& problem, const Attempt&
     steps_.detach(*instance.vm, *found, instance.responsive);
   }
   steps_.orphan_disk(*found);
+  if (!found->name.empty() && instance.responsive) steps_.associate_disks(*instance.vm);
 }
 
 void Repairs::activate_disk(const ProblemRecord& problem, const Attempt& attempt) {
   const auto instance = instance_of(problem);
   const auto disk = disk_of(problem, instance, DiskState::inactive);
   if (!needed(disk.has_value(), attempt, "Disk is no longer inactive")) return;
-  const auto mounted = instance.responsive ? mounted_disks(services_, task_, instance.vm->agent) : std::nullopt;
-  if (!mounted || std::find(mounted->begin(), mounted->end(), disk->cid.value) == mounted->end())
-    throw Error(Fault::conflict, "Disk is not mounted");
-  const bool has_one = std::any_of(instance.disks.begin(), instance.disks.end(),
-                                   [](const DiskRecord& one) { return one.state == DiskState::active; });
-  if (has_one) throw Error(Fault::conflict, "Instance already has an active disk");
+  const auto there = instance.responsive ? disk_is_there(services_, task_, *instance.vm, *disk) : std::nullopt;
+  const bool named = !disk->name.empty();
+  if (!there.value_or(false)) throw Error(Fault::conflict, named ? "Disk is not attached" : "Disk is not mounted");
+  if (instance.active_disk(disk->name) != nullptr)
+    throw Error(Fault::conflict, "Instance already has an active disk" + (named ? " '" + disk->name + "'" : std::string()));
   services_.stores.disks.set_state(disk->cid, DiskState::active, services_.clock.now());
+  if (named) steps_.associate_disks(*instance.vm);
 }
 
 }  // namespace slipway::director

@@ -13,7 +13,7 @@ namespace slipway::director {
 
 namespace {
 
-constexpr const char* step_kind = "resolve_problem";
+constexpr const char* resolve_step = "resolve_problem";
 
 // A disk that is given up must be so before a VM is made to take it.
 bool comes_first(const ProblemRecord& a, const ProblemRecord& b) {
@@ -35,7 +35,7 @@ int ProblemResolver::resolve(const Choices& choices,
     }
   }
   for (const auto& step : services_.stores.journal.unfinished(task_.task().id)) {
-    if (step.kind == step_kind) begun_before_.insert(step.key);
+    if (step.kind == resolve_step) begun_before_.insert(step.key);
   }
   TaskContext::Stage stage(task_, "Applying problem resolutions", static_cast<int>(problems.size()));
   const auto groups = grouped(std::move(problems), max_in_flight_overrides);
@@ -111,7 +111,7 @@ void ProblemResolver::work_on(const ProblemRecord& problem, const std::optional<
   task_.checkpoint();
   auto& journal = services_.stores.journal;
   const auto vm = services_.stores.vms.active_of(problem.instance);
-  const auto begun = journal.begin(task_.task().id, step_kind, std::to_string(problem.id),
+  const auto begun = journal.begin(task_.task().id, resolve_step, std::to_string(problem.id),
                                    {{"agent", vm ? vm->agent.value : ""}}, services_.clock.now());
   if (begun.outcome) return count(problem, begun.outcome->value("error", ""));
   if (problem.state != ProblemState::open) {

@@ -27,9 +27,11 @@ std::string vm_description(const ActualInstance& instance, const char* what) {
 }
 
 std::string mount_description(const DiskRecord& disk, const VmCid& vm, const std::vector<std::string>& owners) {
-  std::string text = "Inconsistent mount information:\nRecord shows that disk '" + disk.cid.value +
-                     "' should be mounted on " + vm.value + ".\nHowever it is currently :\n\t";
-  if (owners.empty()) return text + "Not mounted in any VM";
+  const bool named = !disk.name.empty();
+  std::string text = "Inconsistent mount information:\nRecord shows that disk '" + disk.cid.value + "' " +
+                     (named ? "('" + disk.name + "') should be attached to " : "should be mounted on ") + vm.value +
+                     ".\nHowever it is currently :\n\t";
+  if (owners.empty()) return text + (named ? "Not attached to its VM" : "Not mounted in any VM");
   std::string list;
   for (const auto& owner : owners) list += (list.empty() ? "" : ", ") + owner;
   return text + "Mounted on: " + list;
@@ -125,14 +127,15 @@ ProblemScan::Finding ProblemScan::look_at_vm(const ActualInstance& instance) {
 
 // Where the agent cannot be asked, what the store says: a silent VM is one problem, not two.
 std::vector<std::string> ProblemScan::mounted_on(const ActualInstance& instance, bool alive) {
-  if (alive) {
-    if (const auto mounted = mounted_disks(services_, task_, instance.vm->agent)) return *mounted;
-  }
-  std::vector<std::string> recorded;
+  const auto mounted = alive ? mounted_disks(services_, task_, instance.vm->agent) : std::nullopt;
+  auto disks = mounted.value_or(std::vector<std::string>());
   for (const auto& disk : instance.disks) {
-    if (disk.state == DiskState::active) recorded.push_back(disk.cid.value);
+    if (disk.state != DiskState::active || (mounted && disk.name.empty())) continue;
+    // Its jobs mount a named one, or do not; the agent knows nothing of that.
+    const bool there = !alive || disk_is_there(services_, task_, *instance.vm, disk).value_or(true);
+    if (there) disks.push_back(disk.cid.value);
   }
-  return recorded;
+  return disks;
 }
 
 void ProblemScan::look_at_disks() {

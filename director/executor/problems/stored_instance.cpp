@@ -1,5 +1,6 @@
 #include "director/executor/problems/stored_instance.hpp"
 
+#include "director/executor/named_disks.hpp"
 #include "director/executor/stored_plan.hpp"
 
 namespace slipway::director {
@@ -12,9 +13,14 @@ StoredInstance::StoredInstance(Services& services, ActualInstance actual) : actu
                                      " has never been brought up, so nothing says how; deploy instead");
   }
   planned_ = planned_as_stored(services.stores, actual_);
-  if (planned_.disk_size_mib == 0 && spec.value("persistent_disk", std::int64_t{0}) > 0) {
+  if (planned_.store_mib() == 0 && spec.value("persistent_disk", std::int64_t{0}) > 0) {
     throw Error(Fault::conflict, "instance " + record.name() +
                                      " has no persistent disk any more; deploy to give it a new, empty one");
+  }
+  for (const auto& name : named_disks_in(spec)) {
+    if (planned_.find_disk(name) != nullptr) continue;
+    throw Error(Fault::conflict, "instance " + record.name() + " has no persistent disk '" + name +
+                                     "' any more; deploy to give it a new, empty one");
   }
   group_ = group_as_stored(record);
   change_.id = record.id;

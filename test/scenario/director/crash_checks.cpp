@@ -10,7 +10,8 @@ namespace slipway::test {
 namespace {
 
 std::string manifest_of(const Wanted& wanted) {
-  auto manifest = simple_manifest(wanted.instances, wanted.property, wanted.disk_mib);
+  auto manifest = wanted.named.empty() ? simple_manifest(wanted.instances, wanted.property, wanted.disk_mib)
+                                       : named_disks_manifest(wanted.instances, wanted.named, wanted.property);
   const std::string update = "update: {";
   if (wanted.swap) manifest.insert(manifest.find(update) + update.size(), "vm_strategy: create-swap-delete, ");
   return manifest;
@@ -52,6 +53,18 @@ Findings missed_of(DirectorWorld& world, const Wanted& wanted) {
     expect(vm.permanent_nats_certificate, name + " has a certificate that does not last");
     expect(world.agents.dns_version(vm.agent) == names.back().integer("id"), name + " does not know all names");
     const auto disks = world.stores.disks.of_instance(instance.id);
+    if (!wanted.named.empty()) {
+      std::map<std::string, std::string> sizes, cids;
+      for (const auto& disk : disks) {
+        sizes[disk.name] = disk.size_mib == 512 ? "small" : "large";
+        cids[disk.name] = disk.cid.value;
+        expect(world.agents.data_on(disk.cid.value) == instance.id.value, name + " lost the data of " + disk.name);
+      }
+      expect(disks.size() == wanted.named.size() && sizes == wanted.named, name + " has not the disks it should have");
+      expect(world.agents.linked(vm.agent) == cids, name + " has not just its disks linked");
+      expect(world.agents.mounted(vm.agent).empty(), name + " has a disk mounted");
+      continue;
+    }
     const bool sized = disks.size() == 1 && disks[0].size_mib == wanted.disk_mib;
     expect(sized, name + " has not the disk it should have");
     expect(!sized || world.agents.mounted(vm.agent) == std::set<std::string>{disks[0].cid.value},

@@ -18,6 +18,7 @@ struct Wanted {
   std::size_t orphans = 0;
   int post_deploys = 1;  // of each instance, as its agent counts them
   bool swap = false;     // create-swap-delete
+  NamedDisks named = {};  // in the place of the one disk
 };
 
 Findings missed_of(DirectorWorld& world, const Wanted& wanted);

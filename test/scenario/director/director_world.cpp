@@ -336,7 +336,7 @@ void DirectorWorld::compare_vms(std::vector<std::string>& found) {
 
 void DirectorWorld::compare_disks(std::vector<std::string>& found) {
   std::set<std::string> known;
-  std::set<InstanceId> has_active;
+  std::set<std::pair<InstanceId, std::string>> has_active;  // by name
   // A disk outlives its deployment as an orphan.
   auto disks = stores.disks.orphaned();
   for (const auto& deployment : stores.deployments.all()) {
@@ -355,7 +355,8 @@ void DirectorWorld::compare_disks(std::vector<std::string>& found) {
     if (disk.state == DiskState::orphaned && real->attached_to) found.push_back(name + " is an orphan on a VM");
     if (disk.state == DiskState::inactive) found.push_back(name + " was made and never used");
     if (disk.state != DiskState::active) continue;
-    if (!has_active.insert(disk.instance).second) found.push_back(name + " is not its instance's only one");
+    if (!has_active.emplace(disk.instance, disk.name).second)
+      found.push_back(name + " is not its instance's only one of its name");
     const auto vm = stores.vms.active_of(disk.instance);
     if (vm && vm->cid != real->attached_to) found.push_back(name + " is not on its instance's VM");
   }
@@ -402,7 +403,7 @@ std::string three_zones(int compilation_workers) {
   return R"(
 azs: [{name: z1, cloud_properties: {host: h1}}, {name: z2, cloud_properties: {host: h2}}, {name: z3, cloud_properties: {host: h3}}]
 vm_types: [{name: small, cloud_properties: {cpu: 1, ram: 256}}]
-disk_types: []
+disk_types: [{name: small, disk_size: 512}, {name: large, disk_size: 2048, cloud_properties: {kind: ssd}}]
 networks:
 - name: default
   type: manual
@@ -432,6 +433,14 @@ std::string simple_manifest(int instances, const std::string& property, int disk
          "  networks: [{name: default}]\n"
          "  jobs: [{name: server, release: app, properties: {value: " +
          property + "}}]\n";
+}
+
+std::string named_disks_manifest(int instances, const NamedDisks& disks, const std::string& property) {
+  auto manifest = simple_manifest(instances, property, 0);
+  std::string list;
+  for (const auto& [name, type] : disks) list += (list.empty() ? "" : ", ") + ("{name: " + name + ", type: " + type + "}");
+  const std::string none = "persistent_disk: 0";
+  return manifest.replace(manifest.find(none), none.size(), "persistent_disks: [" + list + "]");
 }
 
 int code_of(const std::function<void()>& action) {

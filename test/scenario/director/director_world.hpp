@@ -122,6 +122,10 @@ std::string three_zones(int compilation_workers);
 // A manifest with `instances` of job "server" that consume each other, with a disk.
 std::string simple_manifest(int instances, const std::string& property = "one", int disk_mib = 1024);
 
+// The same with these disks: name → disk type, "small" (512 MiB) or "large" (2048).
+using NamedDisks = std::map<std::string, std::string>;
+std::string named_disks_manifest(int instances, const NamedDisks& disks, const std::string& property = "one");
+
 // The code of the error that `action` throws; 0 when it throws none.
 int code_of(const std::function<void()>& action);
 

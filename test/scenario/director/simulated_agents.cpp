@@ -85,15 +85,7 @@ Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::stri
     return "applied";
   }
   if (method == "start") {
-    if (!state.has_jobs) violate(agent, "start before a full apply");
-    if (state.spec.value("persistent_disk", 0) > 0 && state.on_store.empty())
-      violate(agent, "start without its disk");
-    if (!state.on_migration_target.empty()) violate(agent, "start in the middle of a migration");
-    state.job_state = state_after_start;
-    if (!state.on_store.empty()) {
-      data_.try_emplace(state.on_store, state.spec.value("id", ""));
-      origins_.try_emplace(state.on_store, state.on_store);
-    }
+    start_jobs(state, agent);
     return "started";
   }
   if (method == "stop") {
@@ -118,6 +110,8 @@ Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::stri
   if (method == "mount_disk") {
     const auto disk = arguments.at(0).get<std::string>();
     if (!state.hinted.contains(disk)) violate(agent, "mount of an unknown disk " + disk);
+    for (const auto& [name, linked] : state.links)
+      if (linked == disk) violate(agent, "mount of the named disk " + name);
     if (disk == state.on_store || disk == state.on_migration_target) return Json::object();
     if (!state.on_store.empty() && !state.on_migration_target.empty()) violate(agent, "mount of a third disk");
     (state.on_store.empty() ? state.on_store : state.on_migration_target) = disk;
@@ -143,7 +137,10 @@ Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::stri
     state.on_store = std::exchange(state.on_migration_target, "");
     return Json::object();
   }
-  if (method == "update_settings") return "ok";
+  if (method == "update_settings") {
+    link_disks(state, agent, arguments.at(0).value("disk_associations", Json()));
+    return "ok";
+  }
   if (method == "sync_dns") {
     state.dns_version = arguments.at(2).get<std::int64_t>();
     return "synced";
@@ -156,6 +153,36 @@ Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::stri
   }
   if (method.ends_with("_with_signed_url")) return answer_with_signed_url(state, agent, method, arguments.at(0));
   return answer_about_jobs(state, agent, method, arguments);
+}
+
+void SimulatedAgents::start_jobs(State& state, const AgentId& agent) {
+  if (!state.has_jobs) violate(agent, "start before a full apply");
+  if (state.spec.value("persistent_disk", 0) > 0 && state.on_store.empty()) violate(agent, "start without its disk");
+  if (!state.on_migration_target.empty()) violate(agent, "start in the middle of a migration");
+  for (const auto& disk : state.spec.value("persistent_disks", Json::array())) {
+    if (!state.links.contains(disk.at("name"))) violate(agent, "start without its disk " + disk.dump());
+  }
+  for (const auto& [name, disk] : state.links) {
+    if (!state.hinted.contains(disk)) violate(agent, "start with a link to the disk " + name + " that is gone");
+  }
+  state.job_state = state_after_start;
+  const auto write_to = [&](const std::string& disk) {
+    data_.try_emplace(disk, state.spec.value("id", ""));
+    origins_.try_emplace(disk, disk);
+  };
+  if (!state.on_store.empty()) write_to(state.on_store);
+  for (const auto& [name, disk] : state.links) write_to(disk);
+}
+
+void SimulatedAgents::link_disks(State& state, const AgentId& agent, const Json& associations) {
+  if (!associations.is_array()) return;
+  std::map<std::string, std::string> links;
+  for (const auto& one : associations) {
+    const auto disk = one.at("cid").get<std::string>();
+    if (!state.hinted.contains(disk)) violate(agent, "link to an unknown disk " + disk);
+    if (!links.emplace(one.at("name").get<std::string>(), disk).second) violate(agent, "two links of one name");
+  }
+  state.links = std::move(links);
 }
 
 void SimulatedAgents::fetch(const State& state, const AgentId& agent, const Json& blob, const std::string& what) {
@@ -381,6 +408,11 @@ std::set<std::string> SimulatedAgents::mounted_of(const State& state) {
 std::set<std::string> SimulatedAgents::mounted(const AgentId& agent) const {
   std::lock_guard lock(mutex_);
   return mounted_of(agents_.at(agent));
+}
+
+std::map<std::string, std::string> SimulatedAgents::linked(const AgentId& agent) const {
+  std::lock_guard lock(mutex_);
+  return agents_.at(agent).links;
 }
 
 std::int64_t SimulatedAgents::dns_version(const AgentId& agent) const {

@@ -63,6 +63,7 @@ class SimulatedAgents final : public director::AgentClient {
   std::optional<Json> spec(const AgentId& agent) const;
   std::string job_state(const AgentId& agent) const;
   std::set<std::string> mounted(const AgentId& agent) const;
+  std::map<std::string, std::string> linked(const AgentId& agent) const;  // named disks: name → cid
   std::int64_t dns_version(const AgentId& agent) const;  // it was told last
   // Whose data is on a disk: the id of the instance whose jobs first ran with it.
   std::string data_on(const std::string& disk) const;
@@ -78,6 +79,7 @@ class SimulatedAgents final : public director::AgentClient {
     std::string job_state = "stopped";
     std::set<std::string> hinted;
     std::string on_store, on_migration_target;  // disks, by where they are mounted
+    std::map<std::string, std::string> links;   // named disks: name → cid
     std::vector<std::string> calls;
     std::map<std::string, Json> script_environment;
     std::int64_t dns_version = 0;
@@ -91,6 +93,8 @@ class SimulatedAgents final : public director::AgentClient {
   };
   Json answer(State& state, const AgentId& agent, const std::string& method, const Json& arguments);
   Json answer_about_jobs(State& state, const AgentId& agent, const std::string& method, const Json& arguments);
+  void start_jobs(State& state, const AgentId& agent);
+  void link_disks(State& state, const AgentId& agent, const Json& associations);
   Json begin_errand(State& state, const AgentId& agent, const Json& arguments);
   Json look_at_errand(State& state, const AgentId& agent, const std::string& task);
   Json ssh(State& state, const AgentId& agent, const Json& arguments);
