@@ -124,6 +124,18 @@ Features parse_features(HashReader& in) {
     else in.complain("features." + std::string(key), "is " + shown(*at) + ", expected is true or false",
                      code::features_unknown_type);
   }
+  // As in BOSH, the one asks for the two others.
+  const auto asks_for = [&](const char* key, bool Features::*member) {
+    const auto at = value->find(key);
+    if (at == value->end() || at->is_null()) return static_cast<void>(out.*member = true);
+    if (!(out.*member))
+      in.complain("features." + std::string(key), "is false, and use_link_dns_names is true: that one needs it",
+                  code::features_unknown_type);
+  };
+  if (out.use_link_dns_names) {
+    asks_for("use_dns_addresses", &Features::use_dns_addresses);
+    asks_for("use_short_dns_addresses", &Features::use_short_dns_addresses);
+  }
   return out;
 }
 

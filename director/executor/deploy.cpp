@@ -132,7 +132,7 @@ void Deploy::prepare(const Json& manifest) {
   desired_.options = request_.options;
   if (!request_.options.dry_run) clear_away();
   world_ = read_world(services_, task_, request_.deployment, desired_.manifest);
-  world_.az_numbers = az_numbers(stores.dns_numbers, desired_.cloud, request_.options.dry_run);
+  world_.dns_numbers = read_dns_numbers(stores.dns_numbers, desired_.manifest.features);
   assign_instances();
 }
 
@@ -146,8 +146,8 @@ void Deploy::assign_instances() {
   }
 }
 
-// New instances and their addresses are written down before anything is made for them. An
-// address that another deployment took meanwhile means planning again with what is now known.
+// New instances, their addresses and the numbers in their names are written down before anything is made for them.
+// What another deployment took meanwhile means planning again with what is now known.
 void Deploy::reserve() {
   auto& stores = services_.stores;
   for (int left = reserve_tries;; --left) {
@@ -179,12 +179,18 @@ void Deploy::reserve() {
       }
       if (lost) break;
     }
-    if (!lost) return;
+    // After the instances: with the row of one goes its number.
+    if (!lost && record_dns_numbers(stores.dns_numbers, assignment_.dns_numbers)) {
+      // Names of before may be used until the last instance is updated.
+      stores.dns_link_groups.add(request_.deployment, assignment_.link_groups);
+      return;
+    }
     give_back();
     if (left <= 1)
       throw Error(Fault::retryable, "other deployments keep taking the addresses planned for this one",
                   130011);
     world_.reserved_ips = stores.ips.all();
+    world_.dns_numbers = read_dns_numbers(stores.dns_numbers, desired_.manifest.features);
     assign_instances();
   }
 }
@@ -375,6 +381,7 @@ void Deploy::remove_spares() {
 
 void Deploy::finish() {
   auto& stores = services_.stores;
+  stores.dns_link_groups.replace(request_.deployment, assignment_.link_groups);
   publish_dns(services_, task_);
   std::vector<AgentId> agents;
   for (const auto& planned : assignment_.instances) {

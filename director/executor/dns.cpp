@@ -1,6 +1,7 @@
 #include "director/executor/dns.hpp"
 
 #include <map>
+#include <set>
 
 #include "base/digest.hpp"
 #include "base/file.hpp"
@@ -14,7 +15,7 @@ namespace {
 
 // The instance's own names come with its record; without a VM nothing answers there.
 void add_instance(const InstanceRecord& instance, const VmRecord& vm, const std::string& domain,
-                  std::vector<DnsRecord>& records) {
+                  const std::set<std::string>& link_groups, std::vector<DnsRecord>& records) {
   for (const auto& [network, settings] : vm.networks.items()) {
     DnsRecord record;
     record.ip = settings.value("ip", "");
@@ -27,6 +28,8 @@ void add_instance(const InstanceRecord& instance, const VmRecord& vm, const std:
     record.agent_id = vm.agent.value;
     record.domain = domain;
     record.index = instance.index;
+    record.groups = {instance_group_key(instance.deployment, instance.group)};
+    record.groups.insert(record.groups.end(), link_groups.begin(), link_groups.end());
     for (const auto& host : {instance.id.value, std::to_string(instance.index), std::string("q-s0")}) {
       record.names.push_back(dns_name(host, instance.group, network, instance.deployment, domain));
     }
@@ -78,16 +81,17 @@ std::vector<DnsRecord> dns_records(Services& services) {
     if (vm.active && vm.cid) active.emplace(vm.instance.value, std::move(vm));
   }
   for (const auto& deployment : services.stores.deployments.all()) {
+    auto link_groups = services.stores.dns_link_groups.of(deployment.name);
     for (const auto& instance : services.stores.instances.of_deployment(deployment.name)) {
       const auto vm = active.find(instance.id.value);
-      if (vm != active.end()) add_instance(instance, vm->second, services.settings.dns_domain, records);
+      if (vm == active.end()) continue;
+      add_instance(instance, vm->second, services.settings.dns_domain, link_groups[instance.group], records);
     }
   }
   return records;
 }
 
 Json dns_blob(DnsNumbers& numbers, const std::vector<DnsRecord>& records) {
-  const auto group_of = [](const DnsRecord& record) { return record.deployment + "/" + record.group; };
   const auto numbers_of = [&](DnsNumberKind kind, auto name_of) {
     std::vector<std::string> names;
     names.reserve(records.size());
@@ -96,7 +100,9 @@ Json dns_blob(DnsNumbers& numbers, const std::vector<DnsRecord>& records) {
   };
   const auto azs = numbers_of(DnsNumberKind::az, [](const DnsRecord& record) { return record.az; });
   const auto networks = numbers_of(DnsNumberKind::network, [](const DnsRecord& record) { return record.network; });
-  const auto groups = numbers_of(DnsNumberKind::group, group_of);
+  std::vector<std::string> group_names;
+  for (const auto& record : records) group_names.insert(group_names.end(), record.groups.begin(), record.groups.end());
+  const auto groups = numbers.ensure(DnsNumberKind::group, group_names);
   const auto instances =
       numbers_of(DnsNumberKind::instance, [](const DnsRecord& record) { return record.instance_id; });
   const auto number = [](const DnsNumbers::ByName& of, const std::string& name) {
@@ -105,8 +111,10 @@ Json dns_blob(DnsNumbers& numbers, const std::vector<DnsRecord>& records) {
   Json hosts = Json::array(), infos = Json::array();
   for (const auto& record : records) {
     for (const auto& name : record.names) hosts.push_back({record.ip, name});
+    Json group_ids = Json::array();
+    for (const auto& name : record.groups) group_ids.push_back(number(groups, name));
     infos.push_back({record.instance_id, number(instances, record.instance_id), record.group,
-                     Json::array({number(groups, group_of(record))}), record.az, number(azs, record.az),
+                     std::move(group_ids), record.az, number(azs, record.az),
                      record.network, number(networks, record.network), record.deployment, record.ip, record.domain,
                      record.agent_id, record.index});
   }

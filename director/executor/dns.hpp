@@ -13,6 +13,7 @@ namespace slipway::director {
 struct DnsRecord {
   std::string ip, instance_id, group, az, network, deployment, agent_id, domain;
   int index = 0;
+  std::vector<std::string> groups;  // that queries find it in, as numbers of groups are kept; its own first
   std::vector<std::string> names;  // fully qualified; "q-s0.…" is shared by the group
 };
 

@@ -71,8 +71,14 @@ DeployInputs read_inputs(Services& services, const std::string& deployment, cons
   if (use == VariableUse::pinned) variables.pin(deployment);
   if (use == VariableUse::preview) variables.preview();
   if (use != VariableUse::pinned) {
-    variables.take_addresses_from([&, domain = services.settings.dns_domain](const std::string& link) {
-      return address_of_link(manifest, link, domain);
+    // Recorded at once, for the value carries it; the plan made afterwards finds it.
+    const NumberOf number_of = [&, use](DnsNumberKind kind, const std::string& name) {
+      if (use == VariableUse::generate) return stores.dns_numbers.ensure(kind, {name}).at(name);
+      const auto known = stores.dns_numbers.known(kind);
+      return NumberGiver(known).of(name);
+    };
+    variables.take_addresses_from([&, number_of, domain = services.settings.dns_domain](const std::string& link) {
+      return address_of_link(manifest, link, domain, number_of);
     });
     if (!stemcell_changes(stores, deployment, manifest)) variables.keep_until_stemcell_changes(deployment);
   }

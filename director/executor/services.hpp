@@ -65,6 +65,7 @@ struct Stores {
         events(db),
         journal(db),
         dns_numbers(db),
+        dns_link_groups(db),
         dns_versions(db),
         change_durations(db),
         errand_runs(db),
@@ -96,6 +97,7 @@ struct Stores {
   Events events;
   Journal journal;
   DnsNumbers dns_numbers;
+  DnsLinkGroups dns_link_groups;
   DnsVersions dns_versions;
   ChangeDurations change_durations;
   ErrandRuns errand_runs;

@@ -58,12 +58,25 @@ bool answers(const Json& wish, const StemcellRecord& stemcell) {
 
 }  // namespace
 
-std::optional<std::string> address_of_link(const Json& manifest, const std::string& link, const std::string& domain) {
+std::optional<std::string> address_of_link(const Json& manifest, const std::string& link, const std::string& domain,
+                                           const NumberOf& number_of) {
+  const auto features = manifest.find("features");
+  const auto has = [&](const char* key) {
+    if (features == manifest.end() || !features->is_object()) return false;
+    const auto found = features->find(key);
+    return found != features->end() && *found == Json(true);
+  };
+  const bool by_link = has("use_link_dns_names");
+  const auto deployment = text_in(manifest, "name");
   for (const auto& group : list_in(manifest, "instance_groups")) {
     const auto& jobs = list_in(group, "jobs");
     const bool found = std::any_of(jobs.begin(), jobs.end(), [&](const Json& job) { return provides(job, link); });
-    if (found)
-      return dns_name("q-s0", text_in(group, "name"), network_of(group), text_in(manifest, "name"), domain);
+    if (!found) continue;
+    const auto name = text_in(group, "name"), network = network_of(group);
+    if (!by_link && !has("use_short_dns_addresses")) return dns_name("q-s0", name, network, deployment, domain);
+    const auto members = by_link ? link_group_key(deployment, link, "address") : instance_group_key(deployment, name);
+    return "q-n" + std::to_string(number_of(DnsNumberKind::network, network)) + "s0.q-g" +
+           std::to_string(number_of(DnsNumberKind::group, members)) + "." + domain;
   }
   return std::nullopt;
 }

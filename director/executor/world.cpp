@@ -143,11 +143,29 @@ World read_world(Services& services, TaskContext& task, const std::string& deplo
   return world;
 }
 
-DnsNumbers::ByName az_numbers(DnsNumbers& numbers, const CloudConfig& cloud, bool dry_run) {
-  if (dry_run) return numbers.known(DnsNumberKind::az);
-  std::vector<std::string> names;
-  for (const auto& az : cloud.azs) names.push_back(az.name);
-  return numbers.ensure(DnsNumberKind::az, names);
+DnsNumbering read_dns_numbers(DnsNumbers& numbers, const Features& features) {
+  DnsNumbering known;
+  known.azs = numbers.known(DnsNumberKind::az);
+  if (!features.use_short_dns_addresses) return known;
+  known.networks = numbers.known(DnsNumberKind::network);
+  known.groups = numbers.known(DnsNumberKind::group);
+  known.instances = numbers.known(DnsNumberKind::instance);
+  return known;
+}
+
+bool record_dns_numbers(DnsNumbers& numbers, const DnsNumbering& proposed) {
+  const auto record = [&](DnsNumberKind kind, const DnsNumbering::ByName& names) {
+    std::vector<std::pair<std::int64_t, std::string>> in_order;
+    for (const auto& [name, number] : names) in_order.emplace_back(number, name);
+    std::sort(in_order.begin(), in_order.end());
+    std::vector<std::string> asked;
+    for (auto& [number, name] : in_order) asked.push_back(std::move(name));
+    if (asked.empty()) return true;
+    const auto known = numbers.ensure(kind, asked);
+    return std::all_of(names.begin(), names.end(), [&](const auto& one) { return known.at(one.first) == one.second; });
+  };
+  return record(DnsNumberKind::az, proposed.azs) && record(DnsNumberKind::network, proposed.networks) &&
+         record(DnsNumberKind::group, proposed.groups) && record(DnsNumberKind::instance, proposed.instances);
 }
 
 }  // namespace slipway::director

@@ -20,7 +20,9 @@ void ask_agent(Services& services, ActualInstance& instance);
 std::vector<ActualInstance> stored_instances(Stores& stores, const std::string& deployment);
 std::optional<ActualInstance> stored_instance(Stores& stores, const InstanceId& id);
 
-// What stands for the zones in DNS queries. A dry run numbers none.
-DnsNumbers::ByName az_numbers(DnsNumbers& numbers, const CloudConfig& cloud, bool dry_run);
+// Those recorded that names of a deployment with these features can be made of.
+DnsNumbering read_dns_numbers(DnsNumbers& numbers, const Features& features);
+// Records what a plan proposes. False: somebody else's plan took one of the numbers meanwhile.
+bool record_dns_numbers(DnsNumbers& numbers, const DnsNumbering& proposed);
 
 }  // namespace slipway::director

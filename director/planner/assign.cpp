@@ -41,7 +41,7 @@ class Assigner {
   Assigner(const Desired& desired, const World& world, Random& random)
       : desired_(desired), world_(world), random_(random), resolution_(desired.manifest, world, problems_),
         manifest_(with_addons(desired.manifest, resolution_, world.teams, problems_)),
-        addresses_(world, manifest_.name, staying_, problems_) {}
+        addresses_(world, manifest_.name, staying_, problems_), numbers_(world.dns_numbers) {}
 
   Assignment run() {
     check_references(manifest_, desired_.cloud, problems_);
@@ -58,6 +58,7 @@ class Assigner {
     for (std::size_t i = 0; i < placements.size(); ++i) seat_group(manifest_.instance_groups[i], placements[i]);
     stop_on_problems();
     link_groups();
+    out_.dns_numbers = numbers_.used();
     collect_released_ips();
     stop_on_problems();
     return std::move(out_);
@@ -76,6 +77,7 @@ class Assigner {
   bool swaps(const InstanceGroup& group, const Seat& seat, PlannedInstance planned) const;
   void set_networks(const InstanceGroup& group, const Seat& seat, PlannedInstance& out);
   void link_groups();
+  std::string address_name(const InstanceGroup& group, const std::string& id, const std::string& network);
   void set_template_spec(const InstanceGroup& group, const LinkGroup::Member& member, PlannedInstance& out) const;
   void collect_released_ips();
 
@@ -87,6 +89,7 @@ class Assigner {
   Manifest manifest_;
   std::unordered_set<std::string> staying_;  // ids of existing instances with a seat
   AddressChoice addresses_;
+  NumberGivers numbers_;
   Assignment out_;
   std::unordered_map<std::string, std::vector<const ActualInstance*>> by_group_;
   std::unordered_map<std::string, const ActualInstance*> by_id_;
@@ -311,15 +314,15 @@ void Assigner::link_groups() {
     for (std::size_t i = 0; i < static_cast<std::size_t>(group.instances); ++i) {
       LinkGroup::Member member{&out_.instances[first + i], {}};
       for (const auto& use : group.networks) {
-        member.addresses[use.name] = {
-            member.instance->networks[use.name].value("ip", ""),
-            dns_name(member.instance->id.value, group.name, use.name, manifest_.name, world_.dns_domain)};
+        member.addresses[use.name] = {member.instance->networks[use.name].value("ip", ""),
+                                      address_name(group, member.instance->id.value, use.name)};
       }
       entry.members.push_back(std::move(member));
     }
     groups.push_back(std::move(entry));
   }
-  Links links(desired_, world_, resolution_, groups);
+  for (const auto& az : desired_.cloud.azs) numbers_.azs.of(az.name);
+  Links links(desired_, world_, resolution_, groups, numbers_);
   for (const auto& entry : groups) {
     std::vector<PlannedInstance::Job> jobs;
     for (const auto& use : entry.group->jobs) {
@@ -333,6 +336,14 @@ void Assigner::link_groups() {
     }
   }
   out_.shared_links = links.shared();
+  out_.link_groups = links.dns_groups();
+}
+
+std::string Assigner::address_name(const InstanceGroup& group, const std::string& id, const std::string& network) {
+  if (!manifest_.features.use_short_dns_addresses)
+    return dns_name(id, group.name, network, manifest_.name, world_.dns_domain);
+  return short_dns_name(numbers_.instances.of(id), numbers_.networks.of(network),
+                        numbers_.groups.of(instance_group_key(manifest_.name, group.name)), world_.dns_domain);
 }
 
 void Assigner::set_template_spec(const InstanceGroup& group, const LinkGroup::Member& member,

@@ -6,6 +6,7 @@
 #include "director/domain/error_codes.hpp"
 #include "director/domain/names.hpp"
 #include "director/domain/reader.hpp"
+#include "director/planner/networks.hpp"
 
 namespace slipway::director {
 
@@ -72,14 +73,9 @@ Json properties_for(const Manifest& manifest, const InstanceGroup& group, const 
 }
 
 Links::Links(const Desired& desired, const World& world, const ChosenVersions& resolution,
-             const std::vector<LinkGroup>& groups)
-    : desired_(desired), world_(world), resolution_(resolution) {
-  std::int64_t last = 0;
-  for (const auto& [name, number] : world.az_numbers) last = std::max(last, number);
-  for (const auto& az : desired.cloud.azs) {
-    const auto known = world.az_numbers.find(az.name);
-    az_ids_[az.name] = std::to_string(known == world.az_numbers.end() ? ++last : known->second);
-  }
+             const std::vector<LinkGroup>& groups, NumberGivers& numbers)
+    : desired_(desired), world_(world), resolution_(resolution), numbers_(numbers) {
+  for (const auto& az : desired.cloud.azs) az_ids_[az.name] = std::to_string(numbers.azs.of(az.name));
   for (const auto& group : groups) {
     collect(group, found_early_);
     add_disks(group);
@@ -229,7 +225,7 @@ const Links::Provider* Links::find(const InstanceGroup& group, const JobUse&, co
   return nullptr;
 }
 
-// Entries are {deployment, name, type, networks, default_network, link}: `link` is a content
+// Entries are {deployment, name, type, default_network, short_networks, link}: `link` is a content
 // whose instances carry `addresses` by network instead of one address.
 Json Links::from_other_deployment(const LinkConsumer& consumer, const std::string& type, const std::string& place,
                                   Problems& problems) const {
@@ -253,6 +249,8 @@ Json Links::from_other_deployment(const LinkConsumer& consumer, const std::strin
       instance["address"] = ips && !both.value("ip", "").empty() ? both.at("ip") : both.at("name");
     }
     link["default_network"] = canonical_name(network);
+    // How its provider's deployment has it, not this one.
+    if (link.contains("short_dns")) link["short_dns"]["network"] = entry.at("short_networks").at(network);
     return link;
   }
   problems.add(place,
@@ -262,14 +260,42 @@ Json Links::from_other_deployment(const LinkConsumer& consumer, const std::strin
   return Json();
 }
 
-Json Links::content_frame(const Provider& provider, const std::string& network) const {
-  return {{"instances", Json::array()},
-          {"properties", provider.properties},
-          {"instance_group", canonical_name(provider.group->group->name)},
-          {"default_network", canonical_name(network)},
-          {"deployment_name", canonical_name(desired_.manifest.name)},
-          {"domain", world_.dns_domain},
-          {"az_ids", az_ids_}};
+Json Links::content_frame(const Provider& provider, const std::string& network) {
+  Json frame = {{"instances", Json::array()},
+                {"properties", provider.properties},
+                {"instance_group", canonical_name(provider.group->group->name)},
+                {"default_network", canonical_name(network)},
+                {"deployment_name", canonical_name(desired_.manifest.name)},
+                {"domain", world_.dns_domain},
+                {"az_ids", az_ids_}};
+  if (desired_.manifest.features.use_short_dns_addresses && provider.job != nullptr) {
+    frame["short_dns"] = {{"group", "q-g" + std::to_string(dns_group(provider))},
+                          {"network", "n" + std::to_string(numbers_.networks.of(network))}};
+  }
+  return frame;
+}
+
+std::int64_t Links::dns_group(const Provider& provider) {
+  const auto& deployment = desired_.manifest.name;
+  return numbers_.groups.of(desired_.manifest.features.use_link_dns_names
+                                ? link_group_key(deployment, provider.alias, provider.type)
+                                : instance_group_key(deployment, provider.group->group->name));
+}
+
+std::string Links::dns_name_of(const Provider& provider, const LinkGroup::Member& member, const std::string& network) {
+  if (!desired_.manifest.features.use_link_dns_names) return member.addresses.at(network).name;
+  return short_dns_name(numbers_.instances.of(member.instance->id.value), numbers_.networks.of(network),
+                        dns_group(provider), world_.dns_domain);
+}
+
+std::map<std::string, std::set<std::string>> Links::dns_groups() const {
+  std::map<std::string, std::set<std::string>> groups;
+  if (!desired_.manifest.features.use_link_dns_names) return groups;
+  for (const auto& provider : providers_) {
+    if (provider.job == nullptr) continue;
+    groups[provider.group->group->name].insert(link_group_key(desired_.manifest.name, provider.alias, provider.type));
+  }
+  return groups;
 }
 
 namespace {
@@ -309,13 +335,13 @@ const Json* Links::content(const Provider& provider, const LinkConsumer* consume
   for (const auto& member : provider.group->members) {
     const auto& address = member.addresses.at(network);
     auto entry = link_instance(*member.instance);
-    entry["address"] = ips && !address.ip.empty() ? address.ip : address.name;
+    entry["address"] = ips && !address.ip.empty() ? address.ip : dns_name_of(provider, member, network);
     instances.push_back(std::move(entry));
   }
   return &slot->second;
 }
 
-Json Links::shared() const {
+Json Links::shared() {
   Json out = Json::array();
   for (const auto& provider : providers_) {
     if (!provider.shared) continue;
@@ -324,14 +350,19 @@ Json Links::shared() const {
     for (const auto& member : provider.group->members) {
       auto entry = link_instance(*member.instance);
       for (const auto& [name, address] : member.addresses) {
-        entry["addresses"][name] = {{"ip", address.ip}, {"name", address.name}};
+        entry["addresses"][name] = {{"ip", address.ip}, {"name", dns_name_of(provider, member, name)}};
       }
       link["instances"].push_back(std::move(entry));
+    }
+    Json short_networks = Json::object();
+    for (const auto& use : provider.group->group->networks) {
+      if (link.contains("short_dns")) short_networks[use.name] = "n" + std::to_string(numbers_.networks.of(use.name));
     }
     out.push_back({{"deployment", desired_.manifest.name},
                    {"name", provider.alias},
                    {"type", provider.type},
                    {"default_network", network},
+                   {"short_networks", std::move(short_networks)},
                    {"link", std::move(link)}});
   }
   return out;

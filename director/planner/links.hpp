@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -30,13 +31,17 @@ struct LinkGroup {
 // Source: contracts/director-api.md section 7.
 class Links {
  public:
-  Links(const Desired& desired, const World& world, const ChosenVersions& resolution, const std::vector<LinkGroup>& groups);
+  Links(const Desired& desired, const World& world, const ChosenVersions& resolution, const std::vector<LinkGroup>& groups,
+        NumberGivers& numbers);
 
   // Link name → content for one job of a group; problems are appended.
   Json resolve(const InstanceGroup& group, const JobUse& job, Problems& problems);
 
   // Everything marked `shared: true`, as World::shared_links of other deployments takes it.
-  Json shared() const;
+  Json shared();
+
+  // By instance group, with use_link_dns_names: the keys of the DNS groups that its links make it a member of.
+  std::map<std::string, std::set<std::string>> dns_groups() const;
 
  private:
   struct Provider {
@@ -57,11 +62,15 @@ class Links {
                              Problems& problems) const;
   const Json* content(const Provider& provider, const LinkConsumer* consumer, const std::string& place,
                       Problems& problems);
-  Json content_frame(const Provider& provider, const std::string& network) const;
+  Json content_frame(const Provider& provider, const std::string& network);
+  // The number of the group that short names of the provider's instances are in.
+  std::int64_t dns_group(const Provider& provider);
+  std::string dns_name_of(const Provider& provider, const LinkGroup::Member& member, const std::string& network);
 
   const Desired& desired_;
   const World& world_;
   const ChosenVersions& resolution_;
+  NumberGivers& numbers_;
   Json az_ids_ = Json::object();
   std::vector<Provider> providers_;
   std::unordered_map<std::string, std::vector<std::size_t>> by_type_, by_alias_;

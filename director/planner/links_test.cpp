@@ -158,4 +158,66 @@ TEST_CASE("a shared link crosses deployments") {
   CHECK(code_of(consume("main")) == code::invalid_link);
 }
 
+TEST_CASE("short names are made of numbers: recorded ones, and the next ones for what has none") {
+  auto have = world();
+  have.dns_numbers.networks = {{"other", 3}, {"default", 7}};
+  have.dns_numbers.groups = {{"dep/app", 4}};
+  const auto short_names = [](Json& m) { m["features"] = {{"use_dns_addresses", true}, {"use_short_dns_addresses", true}}; };
+  const auto link = link_of(short_names, have);
+  CHECK(link["instances"][0]["address"] == "q-m1n7s0.q-g5.bosh");
+  CHECK(link["instances"][1]["address"] == "q-m2n7s0.q-g5.bosh");
+  CHECK(link["short_dns"] == Json({{"group", "q-g5"}, {"network", "n7"}}));
+
+  SeededRandom random(1);
+  const auto out = assign(desired(manifest(two_groups, short_names)), have, random);
+  CHECK(out.dns_numbers.networks == DnsNumbering::ByName{{"default", 7}, {"wild", 8}});
+  CHECK(out.dns_numbers.groups == DnsNumbering::ByName{{"dep/app", 4}, {"dep/etcd", 5}});
+  CHECK(out.dns_numbers.instances.size() == 3);
+  CHECK(out.instances[0].spec_for_templates["address"] == "q-m1n7s0.q-g5.bosh");
+  // As in BOSH, this one stays long.
+  CHECK(out.instances[0].networks["default"]["dns_record_name"] == "0.etcd.default.dep.bosh");
+  CHECK(out.link_groups.empty());
+}
+
+TEST_CASE("addresses stay numbers where only names are to be short") {
+  const auto link = link_of([](Json& m) { m["features"] = {{"use_short_dns_addresses", true}}; });
+  CHECK(link["instances"][0]["address"] == "10.0.1.10");
+  CHECK(link["short_dns"]["group"] == "q-g1");
+}
+
+TEST_CASE("names by links are those of all that provide it") {
+  const auto by_links = [](Json& m) { m["features"] = {{"use_link_dns_names", true}}; };
+  const auto link = link_of(by_links);
+  CHECK(link["instances"][1]["address"] == "q-m2n1s0.q-g3.bosh");
+  CHECK(link["short_dns"]["group"] == "q-g3");
+  SeededRandom random(1);
+  const auto out = assign(desired(manifest(two_groups, by_links)), world(), random);
+  CHECK(out.dns_numbers.groups.at("dep/link/etcd-etcd") == 3);
+  CHECK(out.link_groups.at("etcd") == std::set<std::string>{"dep/link/etcd-etcd"});
+  // The instance itself goes by its group's name.
+  CHECK(out.instances[1].spec_for_templates["address"] == "q-m2n1s0.q-g1.bosh");
+  CHECK(code_of([](Json& m) {
+          m["features"] = {{"use_link_dns_names", true}, {"use_dns_addresses", false}};
+        }) == code::features_unknown_type);
+}
+
+TEST_CASE("a shared link has its provider's short names in each network") {
+  const auto shared_by = [](Json& m) {
+    m["features"] = {{"use_dns_addresses", true}, {"use_short_dns_addresses", true}};
+    m["instance_groups"][0]["jobs"][0]["provides"] = {{"etcd", {{"shared", true}}}};
+  };
+  SeededRandom random(1);
+  auto have = world();
+  have.shared_links = assign(desired(manifest(two_groups, shared_by)), world(), random).shared_links;
+  const auto link = link_of(
+      [](Json& m) {
+        m["name"] = "second";
+        m["features"] = {{"use_dns_addresses", true}};
+        m["instance_groups"][1]["jobs"][0]["consumes"] = {{"etcd", {{"from", "etcd"}, {"deployment", "dep"}, {"network", "wild"}}}};
+      },
+      have);
+  CHECK(link["instances"][0]["address"] == "q-m1n2s0.q-g1.bosh");
+  CHECK(link["short_dns"] == Json({{"group", "q-g1"}, {"network", "n2"}}));
+}
+
 }  // namespace links_test

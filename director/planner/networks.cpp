@@ -48,4 +48,8 @@ std::string dns_name(const std::string& host, const std::string& group, const st
          domain;
 }
 
+std::string short_dns_name(std::int64_t instance, std::int64_t network, std::int64_t group, const std::string& domain) {
+  return "q-m" + std::to_string(instance) + "n" + std::to_string(network) + "s0.q-g" + std::to_string(group) + "." + domain;
+}
+
 }  // namespace slipway::director

@@ -13,4 +13,7 @@ Json network_settings(const Network& network, const NetworkUse& use, const std::
 std::string dns_name(const std::string& host, const std::string& group, const std::string& network,
                      const std::string& deployment, const std::string& domain);
 
+// "q-m1n2s0.q-g3.<domain>": the instance of a number in the network of a number, among the members of a group.
+std::string short_dns_name(std::int64_t instance, std::int64_t network, std::int64_t group, const std::string& domain);
+
 }  // namespace slipway::director

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "director/domain/cloud_config.hpp"
 #include "director/domain/manifest.hpp"
 #include "director/domain/types.hpp"
+#include "director/planner/dns_numbering.hpp"
 
 // The planner: values in, values out. No clock, I/O or logger. Two steps, because what
 // changes on an instance is known only after its templates are rendered:
@@ -56,7 +58,7 @@ struct World {
   std::vector<std::string> director_addresses;  // never given to a node
   Json shared_links = Json::array();            // `shared_links` of other deployments' assignments, joined
   std::string dns_domain = "bosh";
-  std::map<std::string, std::int64_t> az_numbers;  // what stands for a zone in DNS queries; others get the next ones
+  DnsNumbering dns_numbers;                     // those that are recorded; other names get the next ones
   std::vector<std::string> teams;               // whose deployment it is
 };
 struct Desired {
@@ -134,6 +136,8 @@ struct Assignment {
   };
   std::vector<PackageNeed> packages;         // dependencies before dependents
   Json shared_links = Json::array();         // what this deployment offers to others
+  DnsNumbering dns_numbers;                  // that the plan's names are made of: to be recorded before anything else
+  std::map<std::string, std::set<std::string>> link_groups;  // by instance group: keys of the links it provides
 };
 
 // Checks the references between manifest and cloud config as well. Throws Fault::invalid, or

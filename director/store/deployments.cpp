@@ -128,6 +128,7 @@ void Deployments::remove(const std::string& name) {
     refuse_if("disks that are not orphaned",
               "SELECT id FROM disks WHERE deployment = :1 AND state <> 'orphaned' LIMIT 1");
     session.run("DELETE FROM variable_pins WHERE deployment = :1", {name});
+    session.run("DELETE FROM dns_link_groups WHERE deployment = :1", {name});
     session.run("DELETE FROM deployments WHERE name = :1", {name});
   });
 }

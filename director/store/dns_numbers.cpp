@@ -44,4 +44,35 @@ DnsNumbers::ByName DnsNumbers::ensure(DnsNumberKind kind, const std::vector<std:
   return numbers;
 }
 
+void DnsLinkGroups::add(const std::string& deployment, const ByGroup& names) {
+  if (names.empty()) return;
+  db_.transaction([&](sql::Session& session) { insert(session, deployment, names); });
+}
+
+void DnsLinkGroups::replace(const std::string& deployment, const ByGroup& names) {
+  if (of(deployment) == names) return;
+  db_.transaction([&](sql::Session& session) {
+    session.run("DELETE FROM dns_link_groups WHERE deployment = :1", {deployment});
+    insert(session, deployment, names);
+  });
+}
+
+void DnsLinkGroups::insert(sql::Session& session, const std::string& deployment, const ByGroup& names) {
+  for (const auto& [group, keys] : names) {
+    for (const auto& key : keys) {
+      session.run("INSERT INTO dns_link_groups (deployment, instance_group, name) VALUES (:1, :2, :3) "
+                  "ON CONFLICT (deployment, instance_group, name) DO NOTHING",
+                  {deployment, group, key});
+    }
+  }
+}
+
+DnsLinkGroups::ByGroup DnsLinkGroups::of(const std::string& deployment) {
+  ByGroup names;
+  const auto result =
+      db_.run("SELECT instance_group, name FROM dns_link_groups WHERE deployment = :1", {deployment});
+  for (const auto& row : result.rows) names[row.text("instance_group")].insert(row.text("name"));
+  return names;
+}
+
 }  // namespace slipway::director

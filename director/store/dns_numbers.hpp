@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,23 @@ class DnsNumbers {
   ByName ensure(DnsNumberKind kind, const std::vector<std::string>& names);
 
  private:
+  sql::Database& db_;
+};
+
+// Which groups of queries the instances of a group are in besides their own, by the names that numbers of groups are
+// kept under.
+class DnsLinkGroups {
+ public:
+  using ByGroup = std::map<std::string, std::set<std::string>>;
+
+  explicit DnsLinkGroups(sql::Database& db) : db_(db) {}
+  void add(const std::string& deployment, const ByGroup& names);
+  // Nothing of what a deployment had before remains.
+  void replace(const std::string& deployment, const ByGroup& names);
+  ByGroup of(const std::string& deployment);
+
+ private:
+  static void insert(sql::Session& session, const std::string& deployment, const ByGroup& names);
   sql::Database& db_;
 };
 

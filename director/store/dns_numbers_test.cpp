@@ -38,3 +38,14 @@ TEST_CASE("an instance's DNS number goes with the instance") {
   instances.remove(instance.id);
   CHECK(numbers.known(DnsNumberKind::instance) == DnsNumbers::ByName{{"i-2", 2}});
 }
+
+TEST_CASE("groups of links are added while a deploy runs, and replaced at its end") {
+  StoreFixture store;
+  DnsLinkGroups groups(store.db);
+  groups.add("dep", {{"web", {"dep/link/a-t"}}});
+  groups.add("dep", {{"web", {"dep/link/a-t", "dep/link/b-t"}}, {"db", {"dep/link/c-t"}}});
+  CHECK(groups.of("dep").at("web").size() == 2);
+  CHECK(groups.of("other").empty());
+  groups.replace("dep", {{"web", {"dep/link/b-t"}}});
+  CHECK(groups.of("dep") == DnsLinkGroups::ByGroup{{"web", {"dep/link/b-t"}}});
+}

@@ -18,7 +18,7 @@ struct JobToRender {
   Json properties = Json::object();  // effective_properties(...)
   // By the name the job consumes them under. Each: {instances: [{name, index, id, az, address,
   // bootstrap, properties?}], properties, address?, instance_group, default_network,
-  // deployment_name, domain, az_ids: {az: number}}.
+  // deployment_name, domain, az_ids: {az: number}, short_dns?: {group: "q-g1", network: "n1"}}.
   Json links = Json::object();
 };
 

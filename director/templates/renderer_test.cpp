@@ -72,6 +72,14 @@ TEST_CASE("links give instances, properties and addresses") {
         "q-a1a2s3.db.default.dep.bosh");
 }
 
+TEST_CASE("a link whose deployment uses short names has a short address") {
+  auto links = peers;
+  links["peers"]["short_dns"] = {{"group", "q-g5"}, {"network", "n4"}};
+  CHECK(render_one(shared(), "<%= link('peers').address %>", {}, links) == "q-n4s0.q-g5.bosh");
+  CHECK(render_one(shared(), "<%= link('peers').address(azs: ['z2', 'z1'], status: 'healthy') %>", {}, links) ==
+        "q-a1a2n4s3.q-g5.bosh");
+}
+
 TEST_CASE("if_link runs only for a link that is there") {
   const auto erb = "<% if_link('peers') do |l| %><%= l.instances.size %><% end.else do %>alone<% end %>";
   CHECK(render_one(shared(), erb, {}, peers) == "2");

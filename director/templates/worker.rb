@@ -238,6 +238,10 @@ module Slipway
       status = (criteria[:status] || 'default').to_s
       code = STATUS[status]
       raise ArgumentError, "link address: unknown status '#{status}', known: #{STATUS.keys.join(', ')}" unless code
+      if (short = @data['short_dns'])
+        query = "#{az_query(criteria[:azs])}#{short['network']}s#{code}"
+        return "q-#{query}.#{short['group']}.#{@data['domain'] || 'bosh'}"
+      end
       parts = [@data['instance_group'] || @data['group_name'], @data['default_network'],
                @data['deployment_name'], @data['domain'] || 'bosh']
       raise ArgumentError, 'link address: this link has no address' if parts.any?(&:nil?)

@@ -16,7 +16,9 @@ constexpr std::size_t most_combined_zones = 4;
 constexpr const char* health_words[] = {"s0", "s3", "s4"};
 
 struct Info {
-  std::string address, id, index, zone, suffix;  // suffix: "group.network.deployment.domain"
+  std::string address, id, index, zone, suffix;  // suffix: ".group.network.deployment.domain"
+  std::string number, network;                   // "m1", "n2"; empty: without short names
+  std::vector<std::string> groups;               // ".q-g3.domain" each
 };
 
 // Letters, digits and "-", with "_" as "-": how the director writes names into DNS.
@@ -57,6 +59,15 @@ std::vector<Info> infos_of(const Json& records) {
       info.suffix = part.empty() ? "" : info.suffix + "." + part;
       if (part.empty()) break;
     }
+    const auto number = cell("num_id"), network = cell("network_id");
+    const auto ids = column.find("group_ids");
+    const bool has_groups = ids != column.end() && row.is_array() && ids->second < row.size() && row[ids->second].is_array();
+    if (has_groups && is_number(number) && is_number(network)) {
+      info.number = "m" + number;
+      info.network = "n" + network;
+      for (const auto& id : row[ids->second])
+        if (is_number(text_of(id))) info.groups.push_back(".q-g" + text_of(id) + "." + domain);
+    }
     if (info.suffix.empty() || info.id.empty() || !is_number(info.index) || !is_ip_address(info.address)) continue;
     found.push_back(std::move(info));
   }
@@ -82,19 +93,34 @@ std::vector<std::string> zone_filters(const std::set<std::string>& zones, const 
   return filters;
 }
 
+// The instance itself, and its group as a whole or by zones, in its network or in any.
+std::string short_names(const Info& info, const std::string& health, const std::string& group,
+                        const std::vector<std::string>& filters) {
+  std::string text = " q-" + info.number + info.network + health + group;
+  for (const auto& network : {info.network, std::string()}) {
+    text += " q-" + network + health + group;
+    for (const auto& filter : filters) text += " q-" + filter + network + health + group;
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string query_hosts(const Json& records) {
   const auto infos = infos_of(records);
   std::map<std::string, std::set<std::string>> zones;
-  for (const auto& info : infos)
-    if (is_number(info.zone)) zones[info.suffix].insert(info.zone);
+  for (const auto& info : infos) {
+    if (!is_number(info.zone)) continue;
+    zones[info.suffix].insert(info.zone);
+    for (const auto& group : info.groups) zones[group].insert(info.zone);
+  }
   std::string text;
   for (const auto& info : infos) {
     text += info.address + " " + info.id + info.suffix + " " + info.index + info.suffix;
     for (const auto* health : health_words) {
       text += std::string(" q-") + health + info.suffix;
       for (const auto& filter : zone_filters(zones[info.suffix], info.zone)) text += " q-" + filter + health + info.suffix;
+      for (const auto& group : info.groups) text += short_names(info, health, group, zone_filters(zones[group], info.zone));
     }
     text += "\n";
   }

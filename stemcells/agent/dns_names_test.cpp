@@ -52,6 +52,26 @@ TEST_CASE("a query names a group's instances, all of them or those of some zones
   CHECK(addresses_of(blob, "q-s0.other.default.dep.bosh").empty());
 }
 
+TEST_CASE("short names find an instance, and its groups by zone and network") {
+  auto first = info("a", "1", "10.0.0.1", 0), second = info("b", "2", "10.0.0.2", 1);
+  first[1] = "31", second[1] = "32";
+  first[3] = second[3] = Json::array({"4", "9"});  // its group, and that of a link
+  const auto blob = records({first, second, info("c", "1", "10.0.0.3", 0, "other")});
+  CHECK(addresses_of(blob, "q-m31n1s0.q-g4.bosh") == Addresses{"10.0.0.1"});
+  CHECK(addresses_of(blob, "q-m32n1s0.q-g9.bosh") == Addresses{"10.0.0.2"});
+  CHECK(addresses_of(blob, "q-m31n2s0.q-g4.bosh").empty());
+  CHECK(addresses_of(blob, "q-n1s0.q-g4.bosh") == Addresses{"10.0.0.1", "10.0.0.2"});
+  CHECK(addresses_of(blob, "q-s0.q-g9.bosh") == Addresses{"10.0.0.1", "10.0.0.2"});
+  CHECK(addresses_of(blob, "q-a2n1s3.q-g4.bosh") == Addresses{"10.0.0.2"});
+  CHECK(addresses_of(blob, "q-a1s0.q-g9.bosh") == Addresses{"10.0.0.1"});
+  CHECK(addresses_of(blob, "q-s0.q-g1.bosh") == Addresses{"10.0.0.3"});
+
+  auto broken = first;
+  broken[3] = "4";
+  CHECK(addresses_of(records({broken}), "q-s0.q-g4.bosh").empty());
+  CHECK(addresses_of(records({broken}), "q-s0.my-etcd.default.dep.bosh") == Addresses{"10.0.0.1"});
+}
+
 TEST_CASE("zones of a wide group are asked for one by one") {
   Json infos = Json::array();
   for (int i = 1; i <= 6; ++i) infos.push_back(info("i" + std::to_string(i), std::to_string(i), "10.0.0." + std::to_string(i), i));

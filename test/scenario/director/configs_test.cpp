@@ -166,6 +166,13 @@ TEST_CASE("a certificate has the name at which its consumers find the group behi
   const auto certificate = tls::inspect(world.rendered("web", 0, "note/conf"));
   CHECK(certificate.common_name == "q-s0.web.default.dep.bosh");
   CHECK(certificate.alternative_names == std::vector<std::string>{"*.web.default.dep.bosh"});
+
+  world.deploy(manifest("dep", group("web", 2, job),
+                        "features: {use_link_dns_names: true}\nvariables: [{name: tls, type: certificate, "
+                        "update_mode: converge, consumes: {common_name: {from: door}}}]"));
+  const auto numbers = world.stores.dns_numbers.known(director::DnsNumberKind::group);
+  CHECK(tls::inspect(world.rendered("web", 0, "note/conf")).common_name ==
+        "q-n1s0.q-g" + std::to_string(numbers.at("dep/link/door-address")) + ".bosh");
 }
 
 TEST_CASE("a value that changes with the stemcell only reaches its jobs with the next one") {

@@ -12,6 +12,7 @@ namespace {
 std::string manifest_of(const Wanted& wanted) {
   auto manifest = wanted.named.empty() ? simple_manifest(wanted.instances, wanted.property, wanted.disk_mib)
                                        : named_disks_manifest(wanted.instances, wanted.named, wanted.property);
+  if (wanted.short_names) manifest += "features: {use_link_dns_names: true}\n";
   const std::string update = "update: {";
   if (wanted.swap) manifest.insert(manifest.find(update) + update.size(), "vm_strategy: create-swap-delete, ");
   return manifest;

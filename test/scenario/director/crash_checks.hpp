@@ -19,6 +19,7 @@ struct Wanted {
   int post_deploys = 1;  // of each instance, as its agent counts them
   bool swap = false;     // create-swap-delete
   NamedDisks named = {};  // in the place of the one disk
+  bool short_names = false;
 };
 
 Findings missed_of(DirectorWorld& world, const Wanted& wanted);

@@ -63,51 +63,64 @@ TEST_CASE("a bigger disk survives its director's death at any moment, and so doe
   survives_deaths(after({}, deploy({.disk_mib = 2048, .orphans = 2, .post_deploys = 2})), 100);
 }
 
+TEST_CASE("a first deploy whose names are made of numbers survives its director's death at any moment") {
+  survives_deaths(deploy({.instances = 1, .short_names = true}), 100);
+}
+
 TEST_CASE("named disks are made once, whenever the director dies") {
-  survives_deaths(deploy({.named = {{"data", "small"}, {"log", "large"}}}), 250);
+  survives_deaths(deploy({.instances = 1, .named = {{"data", "small"}, {"log", "large"}}}), 150);
 }
 
 TEST_CASE("a named disk that becomes another, one that goes and one that comes survive a death at any moment") {
-  survives_deaths(after({.named = {{"data", "small"}, {"keep", "small"}, {"old", "small"}}},
-                        deploy({.orphans = 4,
+  survives_deaths(after({.instances = 1, .named = {{"data", "small"}, {"keep", "small"}, {"old", "small"}}},
+                        deploy({.instances = 1,
+                                .orphans = 2,
                                 .post_deploys = 2,
                                 .named = {{"data", "large"}, {"keep", "small"}, {"new", "small"}}})),
-                  150);
+                  100);
 }
 
 TEST_CASE("named disks in the place of the one disk, and back, survive a death at any moment") {
-  const Wanted named{.orphans = 2, .post_deploys = 2, .named = {{"data", "small"}}};
-  SUBCASE("there") { survives_deaths(after({}, deploy(named)), 100); }
-  SUBCASE("back") { survives_deaths(after({.named = {{"data", "small"}}}, deploy({.orphans = 2, .post_deploys = 2})), 100); }
+  const NamedDisks named = {{"data", "small"}};
+  const Wanted mounted{.instances = 1};
+  SUBCASE("there") {
+    survives_deaths(after(mounted, deploy({.instances = 1, .orphans = 1, .post_deploys = 2, .named = named})), 80);
+  }
+  SUBCASE("back") {
+    survives_deaths(after({.instances = 1, .named = named}, deploy({.instances = 1, .orphans = 1, .post_deploys = 2})), 80);
+  }
 }
 
 TEST_CASE("named disks move to a new VM, whenever the director dies") {
   const NamedDisks named = {{"data", "small"}, {"log", "large"}};
-  auto scenario = deploy({.stemcell = "1.1", .named = named});
+  auto scenario = deploy({.instances = 1, .stemcell = "1.1", .named = named});
   scenario.before = [named](DirectorWorld& world) {
-    deployed({.named = named})(world);
+    deployed({.instances = 1, .named = named})(world);
     world.add_stemcell("1.1");
   };
-  survives_deaths(scenario, 200);
+  survives_deaths(scenario, 100);
 }
 
 TEST_CASE("instances with named disks swap their VMs, whenever the director dies") {
   const NamedDisks named = {{"data", "small"}, {"log", "small"}};
-  auto scenario = after({.swap = true, .named = named},
-                        deploy({.orphans = 2, .swap = true, .named = {{"data", "large"}, {"log", "small"}}},
+  auto scenario = after({.instances = 1, .swap = true, .named = named},
+                        deploy({.instances = 1, .orphans = 1, .swap = true, .named = {{"data", "large"}, {"log", "small"}}},
                                {{"recreate", true}}));
   scenario.two_vms = true;
-  survives_deaths(scenario, 200);
+  survives_deaths(scenario, 150);
 }
 
 TEST_CASE("new disks that are asked for are made once, whenever the director dies") {
   SUBCASE("mounted ones, with their data") {
-    survives_deaths(after({}, deploy({.orphans = 2, .post_deploys = 2}, {{"recreate_persistent_disks", true}})), 100);
+    survives_deaths(after({.instances = 1}, deploy({.instances = 1, .orphans = 1, .post_deploys = 2},
+                                                   {{"recreate_persistent_disks", true}})),
+                    80);
   }
   SUBCASE("named ones") {
     const NamedDisks named = {{"data", "small"}, {"log", "large"}};
-    survives_deaths(after({.named = named}, deploy({.orphans = 4, .post_deploys = 2, .named = named},
-                                                   {{"recreate_persistent_disks", true}})),
+    survives_deaths(after({.instances = 1, .named = named},
+                          deploy({.instances = 1, .orphans = 2, .post_deploys = 2, .named = named},
+                                 {{"recreate_persistent_disks", true}})),
                     100);
   }
 }
@@ -115,7 +128,7 @@ TEST_CASE("new disks that are asked for are made once, whenever the director die
 TEST_CASE("a deployment goes with its named disks, whenever its director dies") {
   survives_deaths({.type = "delete_deployment",
                    .arguments = always({{"name", "dep"}, {"delete_disks", true}}),
-                   .before = deployed({.named = {{"data", "small"}, {"log", "large"}}}),
+                   .before = deployed({.instances = 1, .named = {{"data", "small"}, {"log", "large"}}}),
                    .missed = missed_unless([](DirectorWorld& world) { return world.nothing_left(); })},
                   50);
 }
