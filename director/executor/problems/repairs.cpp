@@ -163,6 +163,8 @@ void Repairs::delete_disk(const ProblemRecord& problem, const Attempt& attempt) 
     steps_.detach(*instance.vm, *disk, true);
   }
   steps_.orphan_disk(*disk);
+  // Whoever made it inactive may have died before its link was gone.
+  if (!disk->name.empty() && instance.responsive) steps_.associate_disks(*instance.vm);
 }
 
 // The jobs of a lost disk are stopped before it is unmounted. They stay so: whether the instance gets a

@@ -276,6 +276,12 @@ TEST_CASE("a check of the cloud finds nothing wrong with named disks, and what i
     resolve_all(world, "activate_disk");
     CHECK(recorded(world) == before);
   }
+  SUBCASE("one that is used no more goes, and its link") {
+    world.stores.disks.set_state(cpi::DiskCid{before.at("data")}, DiskState::inactive, world.clock.now());
+    REQUIRE(scan(world).size() == 1);
+    resolve_all(world, "delete_disk");
+    CHECK(recorded(world) == Links{{"log", before.at("log")}});
+  }
   SUBCASE("a VM that is gone is made anew with them") {
     world.cloud.lose_vm(*world.vm("server", 0).cid);
     REQUIRE(scan(world).size() == 1);
