@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <fstream>
@@ -89,21 +90,53 @@ class Server {
   std::unique_ptr<ChildProcess> process_;
 };
 
-// An instance with the job.
+// An instance with a job that sends to servers of these names.
 class Node {
  public:
-  explicit Node(const Json& syslog) {
+  explicit Node(const Json& syslog, std::string job = "syslog_forwarder", std::vector<std::string> servers = {"server"})
+      : job_(std::move(job)), servers_(std::move(servers)) {
     render(syslog);
     fs::create_directories(root() / "packages/rsyslog/bin");
     fs::create_directories(root() / "packages/rsyslog/lib");
     fs::create_symlink(rsyslogd, root() / "packages/rsyslog/bin/rsyslogd");
     fs::create_directory_symlink("/usr/lib/x86_64-linux-gnu/rsyslog", root() / "packages/rsyslog/lib/rsyslog");
-    script("pre-start");
+    script({"pre-start"});
     start();
   }
-  ~Node() { run({.argv = {ctl(), "stop"}}); }
-  void start() { script("ctl", "start"); }
-  void stop() { script("ctl", "stop"); }
+  ~Node() {
+    for (const auto& server : servers_) run({.argv = {file("bin/ctl").string(), "stop", server}});
+  }
+  void start() {
+    for (const auto& server : servers_) script({"ctl", "start", server});
+  }
+  void stop() {
+    for (const auto& server : servers_) script({"ctl", "stop", server});
+  }
+  // As an update of the job does.
+  void change(const Json& syslog, std::vector<std::string> servers) {
+    stop();
+    servers_ = std::move(servers);
+    render(syslog);
+    script({"pre-start"});
+    start();
+  }
+  // Of the container main of a pod of namespace shop, as the CRI writes it.
+  void log_of_pod(const std::string& pod, const std::string& line) {
+    const auto folder = root() / "log/pods" / ("shop_" + pod + "_0b0a-4c") / "main";
+    fs::create_directories(folder);
+    std::ofstream(folder / "0.log", std::ios::app) << line << "\n";
+  }
+  void trust(const std::string& certificate_pem) { write_file_atomically(root() / "trusted.crt", certificate_pem); }
+  std::string monit() const { return text_in(file("monit")); }
+  std::vector<std::string> states() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(root() / "data" / job_)) {
+      const auto name = entry.path().filename().string();
+      names.push_back(name.substr(0, name.find('@')));
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
   void log(const std::string& job, const std::string& line) {
     fs::create_directories(root() / "sys/log" / job);
     std::ofstream(root() / "sys/log" / job / (job + ".stdout.log"), std::ios::app) << line << "\n";
@@ -111,14 +144,17 @@ class Node {
 
  private:
   fs::path root() const { return folder_.path(); }
-  std::string ctl() const { return (root() / "jobs/syslog_forwarder/bin/ctl").string(); }
-  void script(const std::string& name, const std::string& verb = "") {
-    ProcessSpec spec;
-    spec.argv = {(root() / "jobs/syslog_forwarder/bin" / name).string()};
-    if (!verb.empty()) spec.argv.push_back(verb);
-    const auto result = run(spec);
-    INFO(name, ": ", result.standard_output, result.standard_error);
+  fs::path file(const std::string& name) const { return root() / "jobs" / job_ / name; }
+  void script(std::vector<std::string> words) const {
+    words[0] = file("bin/" + words[0]).string();
+    const auto result = run({.argv = words});
+    INFO(words[0], ": ", result.standard_output, result.standard_error);
     REQUIRE(result.exit_code == 0);
+  }
+  std::string placed(std::string text) const {
+    text = replace_all(std::move(text), "/var/vcap", root().string());
+    text = replace_all(std::move(text), "/var/log", (root() / "log").string());
+    return replace_all(std::move(text), "/etc/ssl/certs/ca-certificates.crt", (root() / "trusted.crt").string());
   }
   void render(const Json& syslog) {
     const TempDir work;
@@ -131,7 +167,7 @@ class Node {
         work.path() / "syslog.tgz");
     const auto release = releases::read_release(work.path() / "syslog.tgz", work.path() / "parts");
     const auto job = std::make_shared<JobTemplates>(
-        read_job_templates(release.job_files.at("syslog_forwarder"), "syslog", "1.0.0"));
+        read_job_templates(release.job_files.at(job_), "syslog", "1.0.0"));
     InstanceToRender instance{.group = "etcd", .id = "node-1", .index = 0};
     instance.spec = {{"id", "node-1"}, {"index", 0},   {"name", "etcd"},       {"deployment", "service-instance-1"},
                      {"az", "z1"},     {"address", "10.0.0.10"}, {"ip", "10.0.0.10"}, {"bootstrap", true}};
@@ -141,15 +177,27 @@ class Node {
     for (const auto& file : rendered.at(0).files) {
       const auto path = root() / "jobs" / file.name;
       fs::create_directories(path.parent_path());
-      write_file_atomically(path, replace_all(file.content, "/var/vcap", root().string()), file.mode);
+      write_file_atomically(path, placed(file.content), file.mode);
     }
   }
 
   TempDir folder_{"syslog-node"};
+  std::string job_;
+  std::vector<std::string> servers_;
 };
 
 Json settings(int port, const test::Authority& authority) {
   return {{"address", "127.0.0.1"}, {"port", port}, {"ca_cert", authority.ca().certificate_pem}, {"permitted_peer", "logs.lab"}};
+}
+
+Json sink(const std::string& name, int port) {
+  return {{"name", name}, {"address", "127.0.0.1"}, {"port", port}, {"permitted_peer", "logs.lab"}};
+}
+
+Json sink(const std::string& name, int port, const test::Authority& authority) {
+  auto settings = sink(name, port);
+  settings["ca_cert"] = authority.ca().certificate_pem;
+  return settings;
 }
 
 }  // namespace
@@ -218,4 +266,90 @@ TEST_CASE("settings that cannot be meant fail before anything is touched") {
   refused("port", 70000, "allowed are 1 to 65535");
   refused("ca_cert", "none", "syslog.ca_cert is no PEM certificate");
   refused("ca_cert", nullptr, "syslog.ca_cert");
+}
+
+TEST_CASE("of several sinks one that is away holds up no other, and gets all of it when it is back") {
+  const test::Authority first_authority("CA of the first"), second_authority("CA of the second");
+  const auto first_port = test::free_port(), second_port = test::free_port();
+  const Server first(first_port, first_authority, "logs.lab");
+  Node node({{"destinations", Json::array({sink("second", second_port, second_authority),
+                                           sink("first", first_port, first_authority)})}},
+            "log_sinks", {"second", "first"});
+  CHECK(contains(node.monit(), "check process log_sink_second\n"));
+  CHECK(contains(node.monit(), "bin/ctl start first\" with timeout 60 seconds"));
+  // More than the queue of the one that is away has room for in memory.
+  for (int i = 0; i < 5000; ++i) node.log("etcd", "line " + std::to_string(i));
+  wait_until("all lines are at the first", [&] { return contains(first.received(), "line 4999\n"); });
+  const Server second(second_port, second_authority, "logs.lab");
+  wait_until("all lines are at the second", [&] {
+    const auto text = second.received();
+    return contains(text, "line 0\n") && contains(text, "line 2500\n") && contains(text, "line 4999\n");
+  });
+}
+
+TEST_CASE("a sink gets the logs of pods with where they are from, and those of the cluster's own jobs only") {
+  const test::Authority authority("CA of a sink");
+  const auto port = test::free_port();
+  const Server server(port, authority, "logs.lab");
+  Node node({{"destinations", Json::array({sink("mine", port, authority)})}, {"jobs", {"kubelet"}}, {"pods", true}},
+            "log_sinks", {"mine"});
+  node.log("the-operators", "not for tenants");
+  node.log("syslog_forwarder", "where the operator's server is");
+  node.log("kubelet", "a node");
+  node.log_of_pod("web-6b58b6689d-dhddj", "2026-11-26T18:51:41.123456789Z stdout F  to \"whom\" ] it \\ concerns");
+  node.log_of_pod("web-6b58b6689d-dhddj", "2026-11-26T18:51:42+01:00 stderr P a part");
+  node.log_of_pod("web-6b58b6689d-dhddj", "nothing of the CRI's");
+  node.log_of_pod("a-pod-whose-name-is-longer-than-48-characters-are", "2026-11-26T18:51:43.5Z stdout F ");
+  wait_until("all lines are there", [&] {
+    const auto text = server.received();
+    return contains(text, "a node\n") && contains(text, "nothing of the CRI's\n") && contains(text, "longer-than");
+  });
+  const auto text = server.received();
+  const std::string instance =
+      "[instance@47450 deployment=\"service-instance-1\" group=\"etcd\" az=\"z1\" id=\"node-1\"]";
+  const auto pod = [&](const std::string& name, const std::string& stream) {
+    return " - - " + instance + "[kubernetes@47450 namespace_name=\"shop\" object_name=\"" + name +
+           "\" container_name=\"main\" stream=\"" + stream + "\"] ";
+  };
+  const std::string web = "web-6b58b6689d-dhddj", app = " 10.0.0.10 pod.log/shop/web-6b58b6689d-dhddj";
+  CHECK(contains(text, "<14>1 2026-11-26T18:51:41.123456Z" + app + pod(web, "stdout") + " to \"whom\" ] it \\ concerns\n"));
+  CHECK(contains(text, "<14>1 2026-11-26T18:51:42+01:00" + app + pod(web, "stderr") + "a part\n"));
+  CHECK(contains(text, app + pod(web, "") + "nothing of the CRI's\n"));
+  CHECK(contains(text, "<14>1 2026-11-26T18:51:43.5Z 10.0.0.10 pod.log/shop/a-pod-whose-name-is-longer-than-48-" +
+                           pod("a-pod-whose-name-is-longer-than-48-characters-are", "stdout") + "\n"));
+  CHECK(contains(text, " 10.0.0.10 kubelet - - " + instance + " a node\n"));
+  CHECK_FALSE(contains(text, "not for tenants"));
+  CHECK_FALSE(contains(text, "operator's server"));
+}
+
+TEST_CASE("a sink believes its own CA and no other's, and without one the node's trust store") {
+  const test::Authority authority("CA of a sink"), others("CA of another sink"), known("CA that the node trusts");
+  const auto port = test::free_port(), other_port = test::free_port(), known_port = test::free_port();
+  const Server impostor(port, others, "logs.lab"), other(other_port, others, "logs.lab"), public_one(known_port, known, "logs.lab");
+  const Json destinations = {sink("mine", port, authority), sink("other", other_port, others), sink("known", known_port)};
+  CHECK_THROWS_WITH_AS(
+      Node({{"destinations", {{{"name", "a b"}, {"address", "x"}}}}}, "log_sinks", {}), doctest::Contains("no DNS label"),
+      Error);
+  Node node({{"destinations", Json::array({destinations[0], destinations[1]})}}, "log_sinks", {"mine", "other"});
+  node.trust(known.ca().certificate_pem);
+  node.change({{"destinations", destinations}}, {"mine", "other", "known"});
+  node.log("etcd", "a line");
+  wait_until("the line is at both", [&] {
+    return contains(other.received(), "a line\n") && contains(public_one.received(), "a line\n");
+  });
+  wait_until("the impostor was tried", [&] { return impostor.was_broken_off(); });
+  CHECK(impostor.received() == "");
+}
+
+TEST_CASE("what waits for a sink goes with it, and is not sent to another server of its name") {
+  const test::Authority authority("CA of a sink");
+  const auto away = test::free_port(), port = test::free_port();
+  Node node({{"destinations", Json::array({sink("gone", away, authority), sink("moved", away, authority)})}}, "log_sinks",
+            {"gone", "moved"});
+  node.log("etcd", "for whom it may concern");
+  CHECK(node.states() == std::vector<std::string>{"gone", "moved"});
+  const Server server(port, authority, "logs.lab");
+  node.change({{"destinations", Json::array({sink("moved", port, authority)})}}, {"moved"});
+  CHECK(node.states() == std::vector<std::string>{"moved"});
+  wait_until("what is in the files is there", [&] { return contains(server.received(), "may concern\n"); });
 }
