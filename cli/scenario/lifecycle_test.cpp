@@ -343,6 +343,9 @@ TEST_CASE("orders that make no sense change nothing and say what is allowed") {
   refused("demo", {{"cluster_tags", Json::array({{{"name", "a"}}, {{"name", "a"}}})}}, 400, "twice");
   refused("demo", {{"cluster_tags", Json::array({{{"name", "a"}, {"value", std::string(81, 'x')}}})}}, 400,
           "more than 80");
+  // The director would put another deployment's secret there.
+  refused("demo", {{"cluster_tags", Json::array({{{"name", "a"}, {"value", "((/slipway/other/kubernetes_ca))"}}})}}, 400,
+          "cluster_tags[0].value: has '(('");
   refused("demo", {{"kubernetes_profile_name", "none"}}, 400, "does not exist");
   refused("none", {{"kubernetes_worker_instances", 3}}, 404, "not found");
   CHECK(
@@ -403,6 +406,7 @@ TEST_CASE("a creation is refused for what nobody could fulfil, and nothing is le
   refused({{"authorization_mode", "ABAC"}}, "allowed is RBAC");
   refused({{"custom_ca_certs", Json::array({{{"domain_name", "a.lab"}, {"ca_cert", "no"}}})}},
           "no PEM certificate");
+  refused({{"cluster_tags", Json::array({{{"name", "a"}, {"value", "x((y))"}}})}}, "cluster_tags[0].value: has '(('");
   refused({{"speed", 1}}, "unknown key");
   CHECK(admin.call("POST", "/v1/clusters", Json::array()).status == 400);
   CHECK(admin.json({"clusters"}).empty());

@@ -123,6 +123,7 @@ void refuse_foreign(JsonReader& in, const char* field, Problems& problems) {
 Json checked_parameters(const Json& given, const Plan& plan, Problems& problems) {
   Json kept = Json::object();
   JsonReader in(given, "parameters", problems);
+  refuse_blanks(given, "parameters", problems);
   in.find("kubernetes_master_host");
   in.find("kubernetes_worker_instances");
   in.find("kubernetes_setting_plan_details");  // the API's to say
@@ -167,6 +168,7 @@ Json checked_parameters(const Json& given, const Plan& plan, Problems& problems)
 void apply_update(ClusterRecord& cluster, const Json& update, const Plan& plan) {
   Problems problems;
   JsonReader in(update, "", problems);
+  refuse_blanks(update, "", problems);
   bool anything = false;
   const auto given = [&](const char* field) {
     const auto value = in.find(field);

@@ -202,6 +202,23 @@ Json manifest_for(const Plan& plan, const Blanks& blanks, int nodes) {
   return manifest;
 }
 
+void refuse_blanks(const Json& given, const std::string& place, Problems& problems) {
+  const auto check = [&](const std::string& text, const std::string& where) {
+    if (text.find("((") != std::string::npos) problems.add(where, "has '((', which is not allowed");
+  };
+  if (given.is_string()) check(given.get_ref<const std::string&>(), place);
+  if (given.is_array()) {
+    for (std::size_t i = 0; i < given.size(); ++i)
+      refuse_blanks(given[i], place + "[" + std::to_string(i) + "]", problems);
+  }
+  if (!given.is_object()) return;
+  for (const auto& [key, value] : given.items()) {
+    const auto here = place.empty() ? key : place + "." + key;
+    check(key, here);
+    refuse_blanks(value, here, problems);
+  }
+}
+
 std::string fill_blanks(const std::string& text, const Blanks& values) {
   std::string out;
   std::size_t position = 0;

@@ -71,4 +71,8 @@ Json manifest_for(const Plan& plan, const Blanks& blanks, int nodes);
 // are no words or numbers stay blanks.
 std::string fill_blanks(const std::string& text, const Blanks& values);
 
+// A problem for each text below `given` that has "((": put into a manifest, the director would read it as one of
+// its variables, of whichever deployment.
+void refuse_blanks(const Json& given, const std::string& place, Problems& problems);
+
 }  // namespace slipway::pks

@@ -65,6 +65,7 @@ ProfileRecord Profiles::create(const Caller& caller, const std::string& kind, co
   profile.name = in.string("name");
   profile.description = in.string_or("description", "");
   profile.document = checked_profile(kind, in, problems);
+  refuse_blanks(profile.document, "", problems);
   in.refuse_unknown();
   static const std::regex allowed("[A-Za-z0-9][A-Za-z0-9._-]*");
   if (profile.name.size() > 200 || !std::regex_match(profile.name, allowed)) {

@@ -208,4 +208,11 @@ TEST_CASE("network and compute profiles say what is wrong with them") {
   CHECK(has(f.problem("compute", Json::array()), "mapping"));
 }
 
+TEST_CASE("a profile names no variable of the director") {
+  Makers f;
+  CHECK(has(f.problem("kubernetes", customized("kubelet", {{"max-pods", "((/slipway/other/kubernetes_ca.private_key))"}})),
+            "arguments.max-pods: has '((', which is not allowed"));
+  CHECK(has(f.problem("compute", {{"name", "c"}, {"parameters", {{"worker_azs", {"((a))"}}}}}), "worker_azs[0]: has '(('"));
+}
+
 }  // namespace slipway::pks::profiles_test
