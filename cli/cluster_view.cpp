@@ -25,6 +25,13 @@ std::string tags_text(const Json& parameters) {
   return text;
 }
 
+std::string sinks_text(const Json& parameters) {
+  std::string text;
+  for (const auto& sink : parameters.value("sinks", Json::array()))
+    text += (text.empty() ? "" : ", ") + field(sink, "name") + "=" + sink_url(sink);
+  return text;
+}
+
 std::string drain_text(const Json& parameters, const char* whose) {
   const auto settings = parameters.value(whose, Json::object());
   std::string text;
@@ -55,6 +62,10 @@ std::string field(const Json& object, const std::string& key) {
   const auto value = object.find(key);
   if (value == object.end() || value->is_null()) return "";
   return value->is_string() ? value->get<std::string>() : dump(*value);
+}
+
+std::string sink_url(const Json& sink) {
+  return field(sink, "type") + "://" + field(sink, "host") + ":" + field(sink, "port");
 }
 
 std::string cluster_block(const Json& cluster) {
@@ -116,6 +127,7 @@ std::string cluster_details_block(const Json& details) {
                 {"Director Task", field(details, "director_task")},
                 {"Last Action Started", field(details, "last_action_started_at")},
                 {"Versions", versions_text(details)},
+                {"Sinks", sinks_text(parameters)},
                 {"Drain Set By Plan", drain_text(parameters, "kubernetes_setting_plan_details")},
                 {"Drain Set By Cluster", drain_text(parameters, "kubernetes_setting_cluster_details")}}) +
          failure_text(details) + repairs_text(details);

@@ -31,12 +31,13 @@ void CommandLine::parse(const Words& words) {
   } catch (const po::error& error) {
     throw UsageError(error.what());
   }
-  const auto given =
-      values.count("argument") != 0 ? values["argument"].as<std::vector<std::string>>() : Words{};
-  const std::size_t expected = manual_.arguments.empty() ? 0 : 1;
-  if (given.size() < expected) throw UsageError(manual_.arguments + " is missing");
-  if (given.size() > expected) throw UsageError("'" + given[expected] + "' is one argument too many");
-  if (expected == 1) argument_ = given.front();
+  if (values.count("argument") != 0) arguments_ = values["argument"].as<Words>();
+  std::istringstream expected(manual_.arguments);
+  std::size_t count = 0;
+  for (std::string name; expected >> name; ++count) {
+    if (arguments_.size() <= count) throw UsageError(name + " is missing");
+  }
+  if (arguments_.size() > count) throw UsageError("'" + arguments_[count] + "' is one argument too many");
 }
 
 std::string help_of(const Manual& manual) {

@@ -82,6 +82,11 @@ TEST_CASE("a command line takes its flags in any order and says what is wrong") 
   CHECK_THROWS_AS(parsed({"demo", "other", "-n", "5"}), UsageError);
   CHECK_THROWS_AS(parsed({"demo", "-n", "five"}), UsageError);
   CHECK_THROWS_AS(parsed({"demo", "--num", "5"}), UsageError);
+  CommandLine two({"delete-sink", {}, "CLUSTER-NAME SINK-NAME", "", {}});
+  two.parse({"demo", "audit"});
+  CHECK(two.argument(1) == "audit");
+  CHECK_THROWS_WITH_AS(CommandLine({"delete-sink", {}, "CLUSTER-NAME SINK-NAME", "", {}}).parse({"demo"}),
+                       "SINK-NAME is missing", UsageError);
   CHECK_THROWS_AS(parsed({"-h"}), HelpWanted);
 }
 

@@ -23,6 +23,9 @@ std::vector<Entry> all_commands(Terminal& t, Clock& clock) {
   add(GetKubeconfig{t, clock});
   add(Certificates{t});
   add(RotateCertificates{t, clock});
+  add(ListSinks{t});
+  add(CreateSink{t, clock});
+  add(DeleteSink{t, clock});
   add(ListTasks{t});
   add(ShowTask{t});
   add(CancelTask{t});

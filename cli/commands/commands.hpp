@@ -109,6 +109,26 @@ struct UpdateCluster {
   int run(const Words& words);
 };
 
+struct ListSinks {
+  Terminal& terminal;
+  static Manual manual();
+  int run(const Words& words);
+};
+
+struct CreateSink {
+  Terminal& terminal;
+  Clock& clock;
+  static Manual manual();
+  int run(const Words& words);
+};
+
+struct DeleteSink {
+  Terminal& terminal;
+  Clock& clock;
+  static Manual manual();
+  int run(const Words& words);
+};
+
 struct UpgradeCluster {
   Terminal& terminal;
   Clock& clock;

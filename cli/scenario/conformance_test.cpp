@@ -24,6 +24,7 @@ void check_conformance(Lab& lab, const User& user, const std::vector<std::string
 
 TEST_CASE("whatever is sent to the API, it answers as its document says") {
   Lab lab;
+  lab.director.upload("syslog", "1.0.0");
   const auto admin = lab.logged_in("admin");
   REQUIRE(admin.pks(create("demo", true, "kube")).exit_code == 0);
   REQUIRE(admin.call("POST", "/v1/quotas", {{"owner", "demo"}, {"limit", {{"cluster", 1}}}}).status == 201);

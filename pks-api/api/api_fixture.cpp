@@ -111,7 +111,7 @@ Json ApiFixture::json(const http::Response& response) {
 }
 
 void ApiFixture::add_cluster(const std::string& owner, const std::string& name, const std::string& plan,
-                             int nodes) {
+                             int nodes, const Json& parameters) {
   auto& p = *parts_;
   ClusterRecord cluster;
   cluster.uuid = p.random.uuid();
@@ -121,10 +121,11 @@ void ApiFixture::add_cluster(const std::string& owner, const std::string& name, 
   cluster.plan_document = p.plans.find(plan)->document;
   cluster.hostname = name + ".lab";
   cluster.nodes = nodes;
+  cluster.parameters = parameters;
   cluster.last_action = "CREATE";
   cluster.state = succeeded;
   cluster.operation = p.random.uuid();
-  cluster.versions = {{"releases", Json::object()}, {"stemcells", Json::object()}};
+  cluster.versions = {{"releases", {{"syslog", "1.0.0"}}}, {"stemcells", Json::object()}};
   cluster.started_at = p.clock.now();
   p.clusters_store.insert(cluster);
 }

@@ -23,7 +23,7 @@ class ApiFixture {
   static Json json(const http::Response& response);
   // A cluster of `owner` whose creation has succeeded.
   void add_cluster(const std::string& owner, const std::string& name, const std::string& plan = "small",
-                   int nodes = 3);
+                   int nodes = 3, const Json& parameters = Json::object());
 
   struct Parts;
   Parts& parts() { return *parts_; }

@@ -26,6 +26,8 @@ Json kubernetes(const std::string& name) {
           {"customizations", Json::array({{{"component", "kubelet"}, {"arguments", {{"max-pods", "50"}}}}})}};
 }
 
+Json sink(const std::string& name) { return {{"name", name}, {"host", "logs.lab"}}; }
+
 const std::vector<Row>& rows() {
   static const std::vector<Row> all = {
       {"GET", "/v1/clusters", nullptr, "13yyyy"},
@@ -42,6 +44,11 @@ const std::vector<Row>& rows() {
       {"POST", "/v1/clusters/hers/binds", nullptr, "133y4y"},
       {"GET", "/v1/clusters/hers/certificates", nullptr, "13yy4y"},
       {"POST", "/v1/clusters/hers/certificates/rotate", nullptr, "133y4y"},
+      {"GET", "/v1/clusters/kube/sinks", nullptr, "13yy4y"},
+      {"POST", "/v1/clusters/kube/sinks", sink("new"), "133y4y"},
+      {"POST", "/v1/clusters/kube/sinks?dry_run=true", sink("new"), "133y4y"},
+      {"DELETE", "/v1/clusters/kube/sinks/old", nullptr, "133y4y"},
+      {"DELETE", "/v1/clusters/kube/sinks/old?dry_run=true", nullptr, "133y4y"},
       {"GET", "/v1/clusters/kube/binds/owner", nullptr, "133y33"},
       {"GET", "/v1/clusters/kube/binds/plain", nullptr, "1y3333"},
       {"GET", "/v1/clusters/kube/binds/other", nullptr, "1333y3"},
@@ -86,7 +93,8 @@ struct Tenants : ApiFixture {
     add_user("other", {scope_manage});
     add_user("admin", {scope_admin});
     add_cluster("owner", "hers");
-    add_cluster("owner", "kube", "kube", 2);
+    add_cluster("owner", "kube", "kube", 2,
+                {{"sinks", Json::array({{{"name", "old"}, {"type", "syslog-tls"}, {"host", "logs.lab"}, {"port", 6514}}})}});
     REQUIRE(send("admin", "POST", "/v1/quotas", {{"owner", "owner"}, {"limit", {{"cluster", 5}}}}).status ==
             201);
     auto profile = network();

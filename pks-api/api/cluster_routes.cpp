@@ -108,6 +108,20 @@ void add_cluster_routes(Routes& routes, Services& s) {
   routes.add("POST", "/clusters/{name}/certificates/rotate", [&s, shown](Request& request, const Caller& caller) {
     return shown(202, s.clusters.rotate_certificates(caller, request.path_param("name")));
   });
+  routes.add("GET", "/clusters/{name}/sinks", [&s](Request& request, const Caller& caller) {
+    return Response::json(200, s.clusters.sinks(caller, request.path_param("name")));
+  });
+  routes.add("POST", "/clusters/{name}/sinks", [&s, shown](Request& request, const Caller& caller) {
+    const auto& name = request.path_param("name");
+    const auto body = request.json_body(max_body_bytes);
+    if (flag_in_query(request, "dry_run")) return shown_preview(s.clusters.preview_add_sink(caller, name, body));
+    return shown(202, s.clusters.add_sink(caller, name, body));
+  });
+  routes.add("DELETE", "/clusters/{name}/sinks/{sink}", [&s, shown](Request& request, const Caller& caller) {
+    const auto &name = request.path_param("name"), &sink = request.path_param("sink");
+    if (flag_in_query(request, "dry_run")) return shown_preview(s.clusters.preview_remove_sink(caller, name, sink));
+    return shown(202, s.clusters.remove_sink(caller, name, sink));
+  });
   routes.add("GET", "/upgradable",
              [](Request&, const Caller&) { return Response::json(200, product_version); });
   routes.add("GET", "/plans", [&s](Request&, const Caller&) {

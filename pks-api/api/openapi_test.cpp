@@ -124,6 +124,17 @@ TEST_CASE("answers are as the document says, those that refuse as well") {
   f.checked("POST", "/clusters/{name}/binds", "/clusters/demo/binds", 503);
   f.checked("GET", "/clusters/{name}/certificates", "/clusters/demo/certificates", 503);
   f.checked("POST", "/clusters/{name}/certificates/rotate", "/clusters/demo/certificates/rotate", 409);
+  const Json sink = {{"name", "audit"}, {"host", "logs.lab"}, {"permitted_peer", "*.lab"}};
+  const auto sinks = "/clusters/{name}/sinks", own = "/clusters/new/sinks";
+  f.checked("GET", sinks, own, 200);
+  f.checked("POST", sinks, own, 409, sink);
+  f.checked("POST", sinks, own, 400, {{"name", "audit"}});
+  f.checked("DELETE", "/clusters/{name}/sinks/{sink}", std::string(own) + "/none", 404);
+  f.add_cluster("admin", "other", "kube", 2);
+  f.checked("POST", sinks, "/clusters/other/sinks?dry_run=true", 200, sink);
+  f.checked("POST", sinks, "/clusters/other/sinks", 202, sink);
+  f.checked("GET", sinks, "/clusters/other/sinks", 200);
+  f.checked("GET", "/clusters/{name}", "/clusters/other", 200);
   f.checked("GET", "/plans", "/plans", 200);
   f.checked("GET", "/upgradable", "/upgradable", 200);
   const auto task = f.checked("PATCH", "/clusters", "/clusters", 202, {{"clusters", {"demo"}}});

@@ -1,5 +1,6 @@
 // Orders that change a cluster: updates, upgrades and the way back from one.
 #include "pks-api/clusters/clusters.hpp"
+#include "pks-api/clusters/sinks.hpp"
 #include "pks-api/plans/versions.hpp"
 
 namespace slipway::pks {
@@ -38,6 +39,12 @@ void compare_versions(const Json& before, const Json& after, const char* list, c
   }
 }
 
+Json releases_of(const Json& manifest) {
+  Json releases = Json::object();
+  for (const auto& release : manifest.value("releases", Json::array())) releases[release.value("name", "")] = release;
+  return releases;
+}
+
 void check_skew(const ClusterRecord& cluster, const std::string& from, const std::string& to) {
   const auto old = minor_of(from), wanted = minor_of(to);
   if (old < 0 || wanted < 0 || wanted == old || wanted == old + 1) return;
@@ -68,11 +75,24 @@ std::shared_ptr<const Plan> require_plan(const ClusterRecord& cluster, const Pla
   return plan;
 }
 
+namespace {
+
+// The plan on offer may have been taught what the cluster's own has not.
+void require_place_for_sinks(const ClusterRecord& cluster, const Plan& plan, const PlanCatalog& plans) {
+  const auto offered = plans.find(cluster.plan);
+  if (takes_sinks(plan) || !offered || !takes_sinks(*offered)) return;
+  throw Error(Fault::conflict, "Cluster " + cluster.name + " was made by plan '" + cluster.plan +
+                                   "' when that had no use for sinks; upgrade the cluster first");
+}
+
+}  // namespace
+
 ClusterRecord Clusters::updated(const ClusterRecord& cluster, const Json& request) const {
   require_idle(cluster);
   const auto plan = require_plan(cluster, plans_);
   auto wanted = cluster;
   wanted.plan_document = plan->document;  // one made before plans were kept has none yet
+  if (request.contains("sinks")) require_place_for_sinks(cluster, *plan, plans_);
   apply_update(wanted, request, *plan);
   plan->check_nodes(wanted.nodes);
   intents_.profiles.check(wanted, *plan);
@@ -80,9 +100,31 @@ ClusterRecord Clusters::updated(const ClusterRecord& cluster, const Json& reques
   return wanted;
 }
 
+// Settings may bring a release in, or leave one out: the others keep their versions.
+Json Clusters::versions_after(const ClusterRecord& before, const ClusterRecord& after) const {
+  if (before.versions.empty()) return before.versions;  // all of them are looked up when it is submitted
+  auto versions = before.versions;
+  const auto old = releases_of(manifest_of(before, intents_)), now = releases_of(manifest_of(after, intents_));
+  for (const auto& [name, release] : old.items()) {
+    if (!now.contains(name)) versions["releases"].erase(name);
+  }
+  Json brought = Json::array();
+  for (const auto& [name, release] : now.items()) {
+    if (!old.contains(name) && !versions["releases"].contains(name)) brought.push_back(release);
+  }
+  if (brought.empty()) return versions;
+  const auto found = resolve_versions({{"releases", brought}}, director_.releases(), Json::array());
+  versions["releases"].update(found.at("releases"));
+  return versions;
+}
+
 Preview Clusters::preview_update(const Caller& caller, const std::string& name, const Json& request) {
-  const auto cluster = changeable(caller, name);
+  return preview_of(changeable(caller, name), request);
+}
+
+Preview Clusters::preview_of(const ClusterRecord& cluster, const Json& request) const {
   const auto wanted = updated(cluster, request);
+  versions_after(cluster, wanted);  // for what is wrong with them
   Preview preview{changes_between(cluster, wanted), {}};
   if (const auto fewer = cluster.nodes - wanted.nodes; fewer > 0) {
     preview.warnings.push_back(std::to_string(fewer) + (fewer == 1 ? " node is" : " nodes are") +
@@ -92,9 +134,37 @@ Preview Clusters::preview_update(const Caller& caller, const std::string& name, 
 }
 
 ClusterRecord Clusters::update(const Caller& caller, const std::string& name, const Json& request) {
-  const std::lock_guard lock(orders_);
+  return order_update(caller, changeable(caller, name), request);
+}
+
+Json Clusters::sinks(const Caller& caller, const std::string& name) { return sinks_of(get(caller, name)); }
+
+ClusterRecord Clusters::add_sink(const Caller& caller, const std::string& name, const Json& request) {
   const auto before = changeable(caller, name);
+  return order_update(caller, before, update_with_sink(before, request));
+}
+
+Preview Clusters::preview_add_sink(const Caller& caller, const std::string& name, const Json& request) {
+  const auto cluster = changeable(caller, name);
+  return preview_of(cluster, update_with_sink(cluster, request));
+}
+
+ClusterRecord Clusters::remove_sink(const Caller& caller, const std::string& name, const std::string& sink) {
+  const auto before = changeable(caller, name);
+  return order_update(caller, before, update_without_sink(before, sink));
+}
+
+Preview Clusters::preview_remove_sink(const Caller& caller, const std::string& name, const std::string& sink) {
+  const auto cluster = changeable(caller, name);
+  return preview_of(cluster, update_without_sink(cluster, sink));
+}
+
+// `request` may have been made of `before`: when that is not the last state any more, nothing is begun.
+ClusterRecord Clusters::order_update(const Caller& caller, const ClusterRecord& before, const Json& request) {
+  const auto versions = versions_after(before, updated(before, request));  // may ask the director: before the lock
+  const std::lock_guard lock(orders_);
   auto cluster = updated(before, request);
+  cluster.versions = versions;
   quotas_.check(caller, {cluster});
   cluster.superseded.clear();
   begin(cluster, "UPDATE", "Instance update in progress");
@@ -113,6 +183,10 @@ Clusters::Upgrade Clusters::upgrade_of(const ClusterRecord& cluster) const {
     throw Error(Fault::conflict, "plan '" + cluster.plan +
                                      "' has another kind or number of control planes now, which "
                                      "clusters cannot be changed to");
+  }
+  if (!sinks_of(cluster).empty() && !takes_sinks(*offered)) {
+    throw Error(Fault::conflict, "plan '" + cluster.plan + "' has no use for sinks any more, and cluster " + cluster.name +
+                                     " has some; delete them first");
   }
   Upgrade upgrade{cluster, {}};
   auto& target = upgrade.target;

@@ -48,9 +48,17 @@ class Clusters {
   // `request`: {name, plan_name, parameters{kubernetes_master_host, kubernetes_worker_instances, …}}.
   // A cluster whose creation failed is created anew under its name, by its owner.
   ClusterRecord create(const Caller& caller, const Json& request);
-  // `request` is an UpdateClusterParameters: what it does not name stays.
+  // `request` is an UpdateClusterParameters: what it does not name stays. Asks the director where it brings in a release:
+  // Fault::retryable, Fault::invalid when there is none.
   ClusterRecord update(const Caller& caller, const std::string& name, const Json& request);
   Preview preview_update(const Caller& caller, const std::string& name, const Json& request);
+  // Sinks are settings: to add one or to take one off is an update. `request`: {name, type, host, port, ca_cert,
+  // permitted_peer}, see clusters/sinks.
+  Json sinks(const Caller& caller, const std::string& name);
+  ClusterRecord add_sink(const Caller& caller, const std::string& name, const Json& request);
+  Preview preview_add_sink(const Caller& caller, const std::string& name, const Json& request);
+  ClusterRecord remove_sink(const Caller& caller, const std::string& name, const std::string& sink);
+  Preview preview_remove_sink(const Caller& caller, const std::string& name, const std::string& sink);
   // To the plan as it is offered now, with the newest versions it allows. Fault::conflict when there is
   // nothing newer, Fault::invalid beyond one minor version of Kubernetes, or back. Asks the director:
   // Fault::retryable.
@@ -83,6 +91,9 @@ class Clusters {
   ClusterRecord validated(const Caller& caller, const Json& request) const;
   ClusterRecord create_anew(const Caller& caller, const ClusterRecord& before, ClusterRecord wanted);
   ClusterRecord updated(const ClusterRecord& cluster, const Json& request) const;
+  Json versions_after(const ClusterRecord& before, const ClusterRecord& after) const;
+  ClusterRecord order_update(const Caller& caller, const ClusterRecord& before, const Json& request);
+  Preview preview_of(const ClusterRecord& cluster, const Json& request) const;
   struct Upgrade {
     ClusterRecord target;
     Preview preview;

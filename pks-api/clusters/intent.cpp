@@ -1,6 +1,7 @@
 #include "pks-api/clusters/intent.hpp"
 
 #include "pks-api/clusters/settings.hpp"
+#include "pks-api/clusters/sinks.hpp"
 #include "pks-api/plans/versions.hpp"
 
 namespace slipway::pks {
@@ -75,6 +76,7 @@ Json manifest_of(const ClusterRecord& cluster, const Intents& intents) {
   auto blanks = blanks_of(cluster, *plan, intents.oidc);
   blanks.merge(intents.profiles.blanks(cluster, *plan));
   auto manifest = manifest_for(*plan, blanks, cluster.nodes);
+  place_sinks(manifest, sinks_of(cluster));
   intents.profiles.place(manifest, cluster, *plan);
   apply_versions(manifest, cluster.versions);
   add_tags(manifest, cluster);

@@ -4,6 +4,7 @@
 #include <regex>
 
 #include "base/tls.hpp"
+#include "pks-api/clusters/sinks.hpp"
 #include "pks-api/plans/drain.hpp"
 
 namespace slipway::pks {
@@ -161,6 +162,8 @@ Json checked_parameters(const Json& given, const Plan& plan, Problems& problems)
   if (const auto tags = in.find("cluster_tags"); tags && !tags->is_null()) {
     kept["cluster_tags"] = read_tags(*tags, "parameters.cluster_tags", problems);
   }
+  if (const auto sinks = in.find("sinks"); sinks && !sinks->is_null())
+    kept["sinks"] = read_sinks(*sinks, "parameters.sinks", plan, problems);
   in.refuse_unknown();
   return kept;
 }
@@ -196,6 +199,7 @@ void apply_update(ClusterRecord& cluster, const Json& update, const Plan& plan) 
   }
   if (const auto tags = given("cluster_tags"))
     cluster.parameters["cluster_tags"] = read_tags(*tags, "cluster_tags", problems);
+  if (const auto sinks = given("sinks")) cluster.parameters["sinks"] = read_sinks(*sinks, "sinks", plan, problems);
   if (given("delete_all_tags") && in.boolean_or("delete_all_tags", false)) {
     if (in.has("cluster_tags")) problems.add("delete_all_tags", "and cluster_tags exclude each other");
     cluster.parameters["cluster_tags"] = Json::array();
@@ -249,7 +253,7 @@ std::vector<Change> changes_between(const ClusterRecord& before, const ClusterRe
   }
   compare("insecure_registries", at(before, customization, "insecure_registries"),
           at(after, customization, "insecure_registries"));
-  for (const auto* list : {"custom_ca_certs", "cluster_tags"}) {
+  for (const auto* list : {"custom_ca_certs", "cluster_tags", "sinks"}) {
     compare(list, before.parameters.value(list, Json()), after.parameters.value(list, Json()));
   }
   return changes;

@@ -20,24 +20,6 @@ std::optional<std::string> only_blank(const std::string& text) {
   return framed ? std::optional(text.substr(2, text.size() - 4)) : std::nullopt;
 }
 
-Json filled(const Json& value, const Blanks& blanks) {
-  if (value.is_string()) {
-    const auto& text = value.get_ref<const std::string&>();
-    const auto whole = only_blank(text);
-    const auto known = whole ? blanks.find(*whole) : blanks.end();
-    return known == blanks.end() ? Json(fill_blanks(text, blanks)) : known->second;
-  }
-  if (value.is_array()) {
-    Json list = Json::array();
-    for (const auto& item : value) list.push_back(filled(item, blanks));
-    return list;
-  }
-  if (!value.is_object()) return value;
-  Json object = Json::object();
-  for (const auto& [key, item] : value.items()) object[key] = filled(item, blanks);
-  return object;
-}
-
 Json* group_of(Json& manifest, const std::string& name) {
   const auto groups = manifest.find("instance_groups");
   if (groups == manifest.end() || !groups->is_array()) return nullptr;
@@ -195,11 +177,29 @@ std::vector<Plan> load_plans(const std::string& folder) {
 }
 
 Json manifest_for(const Plan& plan, const Blanks& blanks, int nodes) {
-  auto manifest = filled(plan.manifest, blanks);
+  auto manifest = fill_all_blanks(plan.manifest, blanks);
   (*group_of(manifest, plan.instance_group))["instances"] = nodes;
   if (plan.is_kubernetes())
     (*group_of(manifest, plan.control_plane_group))["instances"] = plan.control_plane_instances;
   return manifest;
+}
+
+Json fill_all_blanks(const Json& value, const Blanks& values) {
+  if (value.is_string()) {
+    const auto& text = value.get_ref<const std::string&>();
+    const auto whole = only_blank(text);
+    const auto known = whole ? values.find(*whole) : values.end();
+    return known == values.end() ? Json(fill_blanks(text, values)) : known->second;
+  }
+  if (value.is_array()) {
+    Json list = Json::array();
+    for (const auto& item : value) list.push_back(fill_all_blanks(item, values));
+    return list;
+  }
+  if (!value.is_object()) return value;
+  Json object = Json::object();
+  for (const auto& [key, item] : value.items()) object[key] = fill_all_blanks(item, values);
+  return object;
 }
 
 void refuse_blanks(const Json& given, const std::string& place, Problems& problems) {

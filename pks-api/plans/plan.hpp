@@ -70,6 +70,8 @@ Json manifest_for(const Plan& plan, const Blanks& blanks, int nodes);
 // Every "((name))" of `values` in `text` replaced in one pass: what was put in is not read again. Values that
 // are no words or numbers stay blanks.
 std::string fill_blanks(const std::string& text, const Blanks& values);
+// The same in all texts below `value`, where one that is nothing but a blank takes the value with its type.
+Json fill_all_blanks(const Json& value, const Blanks& values);
 
 // A problem for each text below `given` that has "((": put into a manifest, the director would read it as one of
 // its variables, of whichever deployment.

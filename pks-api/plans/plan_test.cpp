@@ -2,6 +2,7 @@
 
 #include "base/file.hpp"
 #include "base/yaml.hpp"
+#include "pks-api/clusters/sinks.hpp"
 #include "pks-api/plans/catalog.hpp"
 #include "pks-api/plans/drain.hpp"
 
@@ -139,6 +140,7 @@ TEST_CASE("the plans of the examples are plans, and those of Kubernetes fill all
     for (const auto& drain : drain_settings())
       CHECK(plan.document.find("((" + std::string(drain.name) + "))") != std::string::npos);
     CHECK(plan.document.find("((oidc))") != std::string::npos);
+    CHECK(takes_sinks(plan));
   }
   CHECK(found == 2);
 }

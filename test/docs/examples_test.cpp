@@ -8,6 +8,7 @@
 #include "director/domain/cloud_config.hpp"
 #include "director/domain/manifest.hpp"
 #include "director/domain/runtime_config.hpp"
+#include "pks-api/clusters/sinks.hpp"
 #include "pks-api/plans/plan.hpp"
 
 using namespace slipway;
@@ -56,7 +57,17 @@ TEST_CASE("every example of a plan can be ordered in the example's cloud") {
     auto blanks = network_defaults;
     blanks["deployment"] = "service-instance-demo";
     blanks["external_hostname"] = "demo.lab";
-    CHECK(problems_of(to_yaml(pks::manifest_for(plan, blanks, plan.default_nodes))).empty());
+    const auto manifest = pks::manifest_for(plan, blanks, plan.default_nodes);
+    const auto with_sinks = [&](const Json& sinks) {
+      auto placed = manifest;
+      pks::place_sinks(placed, sinks);
+      return placed;
+    };
+    const auto sinks = with_sinks(Json::array({{{"name", "audit"}, {"host", "logs.example.org"}, {"port", 6514}}}));
+    CHECK(problems_of(to_yaml(with_sinks(Json::array()))).empty());
+    CHECK(problems_of(to_yaml(sinks)).empty());
+    CHECK(sinks.at("releases").size() == with_sinks(Json::array()).at("releases").size() + 1);
+    CHECK(dump(sinks).find("((sinks") == std::string::npos);
   }
 }
 
@@ -80,6 +91,7 @@ Json& group_of(Json& manifest, const std::string& name) {
 // Without what pks-api fills besides names. Networks have to be those that the release has of itself.
 Json without_settings(const pks::Plan& plan) {
   auto manifest = pks::manifest_for(plan, network_defaults, plan.default_nodes);
+  pks::place_sinks(manifest, Json::array());
   for (auto& group : manifest["instance_groups"]) {
     for (auto& job : group["jobs"]) {
       const auto name = job.at("name").get<std::string>();
@@ -106,7 +118,7 @@ Json without_settings(const pks::Plan& plan) {
 TEST_CASE("a plan and the manifest of the same service order the same instances") {
   const auto plans = pks::load_plans("examples/plans");
   const auto etcd = parse_yaml(read_file("examples/etcd.yml"), "etcd.yml");
-  CHECK(plan_named(plans, "etcd").manifest.at("instance_groups") == etcd.at("instance_groups"));
+  CHECK(without_settings(plan_named(plans, "etcd")).at("instance_groups") == etcd.at("instance_groups"));
   CHECK(without_settings(plan_named(plans, "small")) ==
         parse_yaml(read_file("examples/kubernetes.yml"), "kubernetes.yml"));
 }
