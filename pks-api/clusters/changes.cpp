@@ -53,6 +53,14 @@ void check_skew(const ClusterRecord& cluster, const std::string& from, const std
                                   ": an upgrade goes to the same minor version or the next one");
 }
 
+// The plan on offer may have been taught what the cluster's own has not.
+void require_place_for_sinks(const ClusterRecord& cluster, const Plan& plan, const PlanCatalog& plans) {
+  const auto offered = plans.find(cluster.plan);
+  if (takes_sinks(plan) || !offered || !takes_sinks(*offered)) return;
+  throw Error(Fault::conflict, "Cluster " + cluster.name + " was made by plan '" + cluster.plan +
+                                   "' when that had no use for sinks; upgrade the cluster first");
+}
+
 }  // namespace
 
 void require_idle(const ClusterRecord& cluster) {
@@ -74,18 +82,6 @@ std::shared_ptr<const Plan> require_plan(const ClusterRecord& cluster, const Pla
   if (!plan) throw Error(Fault::conflict, "plan '" + cluster.plan + "' is not understood any more");
   return plan;
 }
-
-namespace {
-
-// The plan on offer may have been taught what the cluster's own has not.
-void require_place_for_sinks(const ClusterRecord& cluster, const Plan& plan, const PlanCatalog& plans) {
-  const auto offered = plans.find(cluster.plan);
-  if (takes_sinks(plan) || !offered || !takes_sinks(*offered)) return;
-  throw Error(Fault::conflict, "Cluster " + cluster.name + " was made by plan '" + cluster.plan +
-                                   "' when that had no use for sinks; upgrade the cluster first");
-}
-
-}  // namespace
 
 ClusterRecord Clusters::updated(const ClusterRecord& cluster, const Json& request) const {
   require_idle(cluster);

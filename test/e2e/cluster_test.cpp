@@ -123,14 +123,18 @@ void check_names_inside_a_node(LabWorld& lab) {
 TEST_CASE("a cluster of containers lives its whole life and leaves nothing") {
   LabWorld lab("lxc");
   CHECK(lab.must_pks({"plans"}).find("small") != std::string::npos);
-  const SyslogServer syslog(lab);
+  SyslogServer operators(lab, 6514), tenants(lab, 6515);
+  operators.have_all_send_here();
   create_demo(lab);
-  check_logs_arrived(lab, syslog);
+  check_logs_arrived(lab, operators);
+  tenants.be_sink_of("demo", "mine");
+  check_logs_arrived(lab, tenants);
   check_names_inside_a_node(lab);
   lab.etcdctl("demo", {"put", "kept", "through everything"});
 
   lab.must_pks({"resize", "demo", "--num-nodes", "5", "--wait", "--non-interactive"});
   CHECK(occurrences(lab.etcdctl("demo", {"endpoint", "health", "--cluster"}), "is healthy") == 5);
+  check_logs_arrived(lab, tenants);
   lab.must_pks({"resize", "demo", "--num-nodes", "3", "--wait", "--non-interactive"});
   CHECK(occurrences(lab.etcdctl("demo", {"endpoint", "health", "--cluster"}), "is healthy") == 3);
   CHECK(lab.etcdctl("demo", {"get", "kept"}).find("through everything") != std::string::npos);

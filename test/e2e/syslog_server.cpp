@@ -12,10 +12,10 @@ constexpr const char* address = "10.77.0.1";
 
 }  // namespace
 
-SyslogServer::SyslogServer(LabWorld& lab) : lab_(lab), folder_(lab.state() / "syslog") {
+SyslogServer::SyslogServer(LabWorld& lab, int port)
+    : lab_(lab), port_(port), folder_(lab.state() / ("syslog-" + std::to_string(port))) {
   std::filesystem::create_directories(folder_);
   start();
-  have_it_sent_to();
 }
 
 std::string SyslogServer::received() const {
@@ -42,17 +42,22 @@ void SyslogServer::start() {
                       "template(name=\"raw\" type=\"string\" string=\"%rawmsg%\\n\")\n"
                       "ruleset(name=\"keep\") { action(type=\"omfile\" template=\"raw\" file=\"" +
                       at("received") + "\") }\ninput(type=\"imtcp\" address=\"" + address +
-                      "\" port=\"6514\" ruleset=\"keep\")\n");
+                      "\" port=\"" + std::to_string(port_) + "\" ruleset=\"keep\")\n");
   lab_.must_in_lab({"/bin/bash", "-c", "setsid /usr/sbin/rsyslogd -n -i NONE -f \"$1/conf\" > \"$1/log\" 2>&1 < /dev/null &",
                     "syslog", folder_.string()});
 }
 
-void SyslogServer::have_it_sent_to() {
+void SyslogServer::be_sink_of(const std::string& cluster, const std::string& sink) {
+  lab_.must_pks({"create-sink", cluster, "--name", sink, "syslog-tls://" + std::string(address) + ":" + std::to_string(port_),
+                 "--ca-cert", (folder_ / "ca").string(), "--permitted-peer", "logs.lab", "--wait", "--non-interactive"});
+}
+
+void SyslogServer::have_all_send_here() {
   lab_.must({"releases/build", "syslog"});
   lab_.control_plane({"upload", "syslog"});
   auto config = parse_yaml(read_file(lab_.root() / "examples/syslog.yml"), "examples/syslog.yml");
   config["addons"][0]["jobs"][0]["properties"]["syslog"] = {
-      {"address", address}, {"ca_cert", ca_pem_}, {"permitted_peer", "logs.lab"}};
+      {"address", address}, {"port", port_}, {"ca_cert", ca_pem_}, {"permitted_peer", "logs.lab"}};
   const auto file = (folder_ / "runtime-config.json").string();
   write_file_atomically(file, dump({{"name", "syslog"}, {"type", "runtime"}, {"content", to_yaml(config)}}));
   lab_.must_in_lab({"/bin/bash", "-c",

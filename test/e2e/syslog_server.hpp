@@ -6,17 +6,20 @@
 
 namespace slipway::test {
 
-// Debian's rsyslogd on the lab's host, over TLS: it keeps what it is sent. With it all deployments have the job
-// syslog_forwarder, by a runtime config. It ends with the lab.
+// Debian's rsyslogd on the lab's host, over TLS: it keeps what it is sent. It ends with the lab.
 class SyslogServer {
  public:
-  explicit SyslogServer(LabWorld& lab);
+  SyslogServer(LabWorld& lab, int port);
+  // The operator's: all deployments get the job syslog_forwarder, by a runtime config.
+  void have_all_send_here();
+  // A tenant's: the cluster gets it as a sink of that name.
+  void be_sink_of(const std::string& cluster, const std::string& sink);
   std::string received() const;  // a message a line
 
  private:
   void start();
-  void have_it_sent_to();
   LabWorld& lab_;
+  int port_;
   std::filesystem::path folder_;
   std::string ca_pem_;
 };
