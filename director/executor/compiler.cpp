@@ -194,13 +194,21 @@ void Compiler::compile_missing(const std::vector<Need>& missing) {
   std::vector<StemcellRef> workers;
   std::map<std::pair<std::string, std::string>, int> per_stemcell;
   for (const auto& need : missing) ++per_stemcell[{need.stemcell_os, need.stemcell_version}];
+  const auto cpi = worker_cpi();
   for (const auto& stemcell : world_.stemcells) {
     const auto wanted = per_stemcell.find({stemcell.operating_system, stemcell.version});
-    if (wanted == per_stemcell.end()) continue;
+    if (wanted == per_stemcell.end() || stemcell.cpi != cpi) continue;
     for (int i = 0; i < std::min(wanted->second, cloud_.compilation->workers); ++i) {
       workers.push_back({stemcell.name, stemcell.operating_system, stemcell.version, ""});
     }
     per_stemcell.erase(wanted);
+  }
+  if (!per_stemcell.empty()) {
+    const auto& [os, version] = per_stemcell.begin()->first;
+    throw Error(Fault::invalid,
+                "packages have to be compiled for stemcell '" + os + "/" + version + "', which is not uploaded to " +
+                    (cpi.empty() ? "the default CPI" : "CPI '" + cpi + "'") + " of the cloud config's 'compilation'",
+                code::stemcell_not_found);
   }
   parallel_for(workers.size(), workers.size(), [&](std::size_t i) {
     std::optional<VmRecord> vm;
@@ -350,6 +358,11 @@ Json Compiler::lease_network(const AgentId& holder) {
   }
 }
 
+std::string Compiler::worker_cpi() const {
+  const auto* az = cloud_.find_az(cloud_.compilation->az);
+  return az != nullptr ? az->cpi : world_.default_cpi;
+}
+
 VmRecord Compiler::create_worker(const StemcellRef& stemcell, int number) {
   const auto& compilation = *cloud_.compilation;
   const AgentId holder{"compilation-" + std::to_string(task_.task().id) + "-" + std::to_string(number)};
@@ -359,8 +372,7 @@ VmRecord Compiler::create_worker(const StemcellRef& stemcell, int number) {
   order.instance_name = std::string(group_name) + "/" + std::to_string(number);
   order.index = number;
   order.az = compilation.az;
-  const auto* az = cloud_.find_az(compilation.az);
-  order.cpi = az ? az->cpi : world_.default_cpi;
+  order.cpi = worker_cpi();
   order.stemcell = stemcell;
   order.env = compilation.env;
   order.tags = {{"compiling", deployment_}};

@@ -54,6 +54,7 @@ class Compiler {
   CompiledPackageRecord compile_one(const Assignment::PackageNeed& need, const VmRecord& vm);
   Json ask_to_compile(const PackageRecord& package, CompiledPackageRecord& record, const Json& dependencies,
                       const VmRecord& vm);
+  std::string worker_cpi() const;
   VmRecord create_worker(const StemcellRef& stemcell, int number);
   Json worker_size(const std::string& cpi) const;
   Json lease_network(const AgentId& holder);

@@ -129,7 +129,7 @@ void Assigner::check_jobs(const InstanceGroup& group) {
   for (const auto& name : azs) {
     const auto* az = desired_.cloud.find_az(name);
     const auto cpi = az == nullptr ? world_.default_cpi : az->cpi;
-    if (resolution_.stemcell_on_cpi(*stemcell, cpi)) continue;
+    if (resolution_.stemcell_on_cpi(group.stemcell, cpi)) continue;
     const auto& cpis = world_.cpis;
     if (!cpi.empty() && std::find(cpis.begin(), cpis.end(), cpi) == cpis.end()) {
       problems_.add("azs." + name + ".cpi",
@@ -271,9 +271,10 @@ bool Assigner::swaps(const InstanceGroup& group, const Seat& seat, PlannedInstan
 
 void Assigner::set_machine(const InstanceGroup& group, PlannedInstance& out) const {
   const auto& cloud = desired_.cloud;
-  out.stemcell = *resolution_.stemcell(group.stemcell);
   const auto* az = cloud.find_az(out.az);
   out.cpi = az != nullptr ? az->cpi : world_.default_cpi;
+  // Where the CPI has none, a problem was told.
+  out.stemcell = resolution_.stemcell_on_cpi(group.stemcell, out.cpi).value_or(*resolution_.stemcell(group.stemcell));
   out.vm_resources = group.vm_resources;
   const auto* type = cloud.find_vm_type(group.vm_type);
   out.vm_cloud_properties = cloud_properties_of(desired_, out, type == nullptr ? Json::object() : type->cloud_properties);

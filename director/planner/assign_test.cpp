@@ -243,6 +243,23 @@ TEST_CASE("what is not uploaded is refused with what is") {
   CHECK(refusal(far, with_far).first == code::stemcell_not_found);
 }
 
+TEST_CASE("a stemcell that the manifest names by its OS may have another name on each CPI") {
+  const auto everywhere = cloud([](Json& c) { c["azs"][2]["cpi"] = "far"; });
+  auto have = world();
+  have.cpis = {"", "far"};
+  have.stemcells.push_back({3, "debian-far", "1.10", "debian", 2, "far", StemcellCid{"sc-11"}, ""});
+  const auto out = assigned(desired(manifest(), everywhere), have);
+  CHECK(out.instances[0].stemcell.name == "debian-lxc");
+  CHECK(out.instances[2].cpi == "far");
+  CHECK(out.instances[2].stemcell.name == "debian-far");
+  // By its name it is the one.
+  const auto [number, text] = refusal(desired(manifest(manifest_yaml, [](Json& m) {
+                                                m["stemcells"][0] = {{"alias", "default"}, {"name", "debian-lxc"}, {"version", "latest"}};
+                                              }), everywhere), have);
+  CHECK(number == code::stemcell_not_found);
+  CHECK(text.find("stemcell 'debian-lxc/1.10' is not uploaded to CPI 'far'") != std::string::npos);
+}
+
 TEST_CASE("an older stemcell and release are used where the manifest names them") {
   const auto out = assigned(desired(manifest(manifest_yaml, [](Json& m) {
                               m["releases"][0]["version"] = 0.9;

@@ -103,7 +103,8 @@ void ChosenVersions::resolve_stemcell(const StemcellUse& use, const std::string&
                  code::stemcell_not_found);
     return;
   }
-  stemcells_.emplace(use.alias, StemcellRef{found->name, found->operating_system, found->version, use.alias});
+  stemcells_.emplace(use.alias, ChosenStemcell{{found->name, found->operating_system, found->version, use.alias},
+                                               use.name.empty()});
 }
 
 const ResolvedRelease* ChosenVersions::release(const std::string& name) const {
@@ -113,13 +114,21 @@ const ResolvedRelease* ChosenVersions::release(const std::string& name) const {
 
 const StemcellRef* ChosenVersions::stemcell(const std::string& alias) const {
   const auto at = stemcells_.find(alias);
-  return at == stemcells_.end() ? nullptr : &at->second;
+  return at == stemcells_.end() ? nullptr : &at->second.ref;
 }
 
-bool ChosenVersions::stemcell_on_cpi(const StemcellRef& stemcell, const std::string& cpi) const {
-  return std::any_of(world_.stemcells.begin(), world_.stemcells.end(), [&](const StemcellRecord& record) {
-    return record.name == stemcell.name && record.version == stemcell.version && record.cpi == cpi;
-  });
+std::optional<StemcellRef> ChosenVersions::stemcell_on_cpi(const std::string& alias, const std::string& cpi) const {
+  const auto at = stemcells_.find(alias);
+  if (at == stemcells_.end()) return std::nullopt;
+  const auto& [chosen, by_os] = at->second;
+  const StemcellRecord* other = nullptr;
+  for (const auto& record : world_.stemcells) {
+    if (record.cpi != cpi || record.version != chosen.version) continue;
+    if (record.name == chosen.name) return chosen;
+    if (by_os && other == nullptr && record.operating_system == chosen.os) other = &record;
+  }
+  if (other == nullptr) return std::nullopt;
+  return StemcellRef{other->name, other->operating_system, other->version, alias};
 }
 
 void PackageCollector::add(const ResolvedRelease& release, const JobRecord& job, const StemcellRef& stemcell,

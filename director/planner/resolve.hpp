@@ -26,7 +26,8 @@ class ChosenVersions {
   // For an addon that applies: tells what is wrong with its release, which nobody else may need.
   void demand_for_addon(const std::string& release, Problems& problems) const;
   const StemcellRef* stemcell(const std::string& alias) const;
-  bool stemcell_on_cpi(const StemcellRef& stemcell, const std::string& cpi) const;
+  // What this CPI has of it. One that the manifest names by its OS may have another name on each CPI.
+  std::optional<StemcellRef> stemcell_on_cpi(const std::string& alias, const std::string& cpi) const;
 
  private:
   void resolve_release(const ReleaseUse& use, const std::string& place, Problems& problems);
@@ -35,7 +36,11 @@ class ChosenVersions {
 
   const World& world_;
   std::unordered_map<std::string, ResolvedRelease> releases_;
-  std::unordered_map<std::string, StemcellRef> stemcells_;
+  struct ChosenStemcell {
+    StemcellRef ref;
+    bool by_os = false;
+  };
+  std::unordered_map<std::string, ChosenStemcell> stemcells_;
   std::unordered_map<std::string, Problems> runtime_problems_;  // by release, told on demand
 };
 
