@@ -11,7 +11,7 @@ namespace {
 LibvirtHost read_host(const Json& value, const std::string& place, Problems& problems) {
   LibvirtHost host;
   if (!value.is_object()) {
-    problems.add(place, "is not an object {name, az, uri, mode, storage}");
+    problems.add(place, "is not an object {name, az, uri, mode, storage, fence}");
     return host;
   }
   JsonReader in(value, place, problems);
@@ -24,6 +24,14 @@ LibvirtHost read_host(const Json& value, const std::string& place, Problems& pro
   host.storage = in.string("storage");
   if (!host.storage.empty() && !host.storage.is_absolute()) {
     problems.add(in.place("storage"), "'" + host.storage.string() + "' is not an absolute path");
+  }
+  if (in.has("fence")) {
+    JsonReader fence(in.object("fence"), in.place("fence"), problems);
+    host.fence_program = fence.string("program");
+    host.fence_options_file = fence.string_or("options_file", "");
+    if (!host.fence_program.empty() && host.fence_program.front() != '/')
+      problems.add(fence.place("program"), "'" + host.fence_program + "' is not an absolute path");
+    fence.refuse_unknown();
   }
   in.refuse_unknown();
   return host;
@@ -45,7 +53,7 @@ void read_hosts(const Json& hosts, LibvirtConfig& config) {
 
 LibvirtConfig read(Config& in) {
   LibvirtConfig config;
-  const auto hosts = in.value("hosts", Json::array(), "list of {name, az, uri, mode: lxc or qemu, storage: folder}");
+  const auto hosts = in.value("hosts", Json::array(), "list of {name, az, uri, mode: lxc or qemu, storage: folder, fence: {program, options_file}}");
   const auto mbus = in.value("agent.mbus", "", "URL, or list of URLs, of the message bus agents connect to");
   config.agent_blobstore = in.value("agent.blobstore", Json::object(), "{provider, options} agents fetch blobs from");
   config.agent_ntp = in.strings("agent.ntp", {}, "time servers of the nodes");
@@ -55,6 +63,7 @@ LibvirtConfig read(Config& in) {
   config.default_bridge = in.string("defaults.bridge", "", "bridge of networks that name none");
   config.root_disk_mib = in.integer("root_disk_mib", 4096, 512, 1 << 24, "root file system of a QEMU node in MiB");
   config.detach_timeout_s = in.integer("detach_timeout_s", 90, 1, 3600, "how long a guest may take to let go of a disk");
+  config.fence_after_s = in.integer("fence_after_s", 30, 0, 3600, "seconds a host is silent, when a VM of it is to be deleted, before it is fenced");
   in.finish();
   if (mbus.is_string()) config.agent_mbus = mbus.get<std::string>();
   if (mbus.is_array() && !mbus.empty() && mbus[0].is_string()) config.agent_mbus = mbus[0].get<std::string>();

@@ -21,6 +21,9 @@ struct LibvirtHost {
   // Where stemcells, VMs and disks of this host lie. The CPI reads and writes it as local
   // files, so for a remote host it is a file system that both have at the same path.
   std::filesystem::path storage;
+  // Switches the host off when it does not answer: a program of the FenceAgentAPI, such as those of Debian's package
+  // fence-agents, and a file with its options, a line each. Empty: nobody may, and VMs of a lost host wait for it.
+  std::string fence_program, fence_options_file;
 };
 
 struct LibvirtConfig {
@@ -37,6 +40,8 @@ struct LibvirtConfig {
   std::int64_t root_disk_mib = 4096;  // of a QEMU node; fixed when the stemcell is stored
   // How long a guest may take to let go of a disk, in seconds.
   std::int64_t detach_timeout_s = 90;
+  // How long a host is silent, when a VM of it is to be deleted, before it is fenced.
+  std::int64_t fence_after_s = 30;
 
   const LibvirtHost* find_host(const std::string& name) const;
 };

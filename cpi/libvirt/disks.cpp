@@ -130,6 +130,7 @@ std::optional<VmCid> Disks::holder_of(const DiskCid& disk, const Place& place) c
   const VmCid vm{record.value("vm", "")};
   if (vm.empty()) return std::nullopt;
   const auto found = vms_.find(vm);
+  if (found && found->host_is_off) return vm;  // which comes back with its host unless it is deleted
   if (!found || !found->domain || !has(*found->domain, disk)) return std::nullopt;
   return vm;
 }

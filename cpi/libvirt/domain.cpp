@@ -224,6 +224,16 @@ virConnectPtr Connections::at(const std::string& uri) {
   return connection.get();
 }
 
+// One that was open may be dead by now.
+void Connections::require(const std::string& uri) {
+  if (virConnectIsAlive(at(uri)) == 1) return;
+  {
+    const std::lock_guard lock(mutex_);
+    open_.erase(uri);
+  }
+  at(uri);
+}
+
 std::optional<Domain> Connections::find(const std::string& uri, const std::string& name) {
   const auto found = virDomainLookupByName(at(uri), name.c_str());
   if (found != nullptr) return Domain(found);

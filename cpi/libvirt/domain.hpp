@@ -59,6 +59,7 @@ class Domain {
 class Connections {
  public:
   Connections();
+  void require(const std::string& uri);  // CpiError, ok_to_retry, when nobody answers
   std::optional<Domain> find(const std::string& uri, const std::string& name);
   Domain define(const std::string& uri, const std::string& xml);
 

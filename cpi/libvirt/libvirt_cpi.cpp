@@ -48,8 +48,9 @@ std::string title_of(const Json& metadata) {
 LibvirtCpi::LibvirtCpi(LibvirtConfig config, Log log)
     : config_(std::move(config)),
       log_(std::move(log)),
+      hosts_(config_, connections_, log_),
       stemcells_(config_),
-      vms_(config_, connections_, stemcells_, log_),
+      vms_(config_, connections_, hosts_, stemcells_, log_),
       disks_(config_, vms_, random_) {}
 
 Info LibvirtCpi::info() { return {3, {"slipway-rootfs"}}; }
@@ -88,7 +89,8 @@ void LibvirtCpi::reboot_vm(const VmCid& vm) {
 bool LibvirtCpi::has_vm(const VmCid& vm) {
   return translated([&] {
     const auto found = vms_.find(vm);
-    return found && found->domain.has_value();
+    // Off with its host, it comes back with it unless it is deleted.
+    return found && (found->domain || found->host_is_off);
   });
 }
 

@@ -48,6 +48,7 @@ class LibvirtCpi final : public Cpi {
   const Log log_;
   SystemRandom random_;
   Connections connections_;
+  Hosts hosts_;
   StemcellStore stemcells_;
   Vms vms_;
   Disks disks_;

@@ -36,6 +36,9 @@ namespace slipway::cpi {
 //   ├── disks/
 //   │   ├── CID.raw               sparse; locked by flock while it is attached, resized or deleted
 //   │   └── CID.json              size, cloud properties, metadata, the VM it was last attached to
+//   ├── hosts/
+//   │   ├── NAME.off              the host was fenced: which VMs were deleted since
+//   │   └── NAME.lock
 //   └── snapshots/
 //       ├── CID.raw
 //       └── CID.json
@@ -56,6 +59,7 @@ class StoragePaths {
   std::filesystem::path disks() const { return storage_ / "disks"; }
   std::filesystem::path disk(const DiskCid& cid) const { return disks() / (cid.value + ".raw"); }
   std::filesystem::path disk_record(const DiskCid& cid) const { return disks() / (cid.value + ".json"); }
+  std::filesystem::path switched_off(const std::string& host) const { return storage_ / "hosts" / (host + ".off"); }
   std::filesystem::path snapshots() const { return storage_ / "snapshots"; }
   std::filesystem::path snapshot(const SnapshotCid& cid) const { return snapshots() / (cid.value + ".raw"); }
   std::filesystem::path snapshot_record(const SnapshotCid& cid) const { return snapshots() / (cid.value + ".json"); }

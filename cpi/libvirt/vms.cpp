@@ -3,10 +3,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/file.hpp"
 #include "base/process.hpp"
@@ -107,34 +110,44 @@ const LibvirtHost& Vms::choose_host(const VmWish& wish) const {
     throw CpiError(ErrorType::vm_creation_failed, Fault::invalid,
                    "cloud_properties.host is '" + wish.host + "'; allowed are " + list_of_hosts(config_), false);
   }
-  const LibvirtHost* best = nullptr;
-  std::size_t fewest = 0;
+  std::vector<std::pair<std::size_t, const LibvirtHost*>> candidates;
   for (const auto& host : config_.hosts) {
-    if (!wish.az.empty() && host.az != wish.az) continue;
-    const auto count = count_vms(host);
-    if (best == nullptr || count < fewest) {
-      best = &host;
-      fewest = count;
-    }
+    if (wish.az.empty() || host.az == wish.az) candidates.emplace_back(count_vms(host), &host);
   }
-  if (best != nullptr) return *best;
+  std::stable_sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::string silent;
+  for (const auto& [count, host] : candidates) {
+    if (!hosts_.is_off(*host) && hosts_.answers(*host)) return *host;
+    silent += (silent.empty() ? "" : ", ") + host->name;
+  }
+  if (!silent.empty())
+    throw CpiError(ErrorType::vm_creation_failed, "no host answers" + (wish.az.empty() ? "" : " in AZ '" + wish.az + "'") + ": " + silent, true);
   throw CpiError(ErrorType::vm_creation_failed, Fault::invalid,
                  "no host is in AZ '" + wish.az + "'; there are " + list_of_hosts(config_), false);
 }
 
-std::optional<FoundVm> Vms::find(const VmCid& vm) const {
-  if (!is_plain_name(vm.value)) return std::nullopt;
+const LibvirtHost* Vms::owner_of(const VmCid& vm) const {
+  if (!is_plain_name(vm.value)) return nullptr;
   for (const auto& host : config_.hosts) {
     const auto folder = StoragePaths(host.storage).vm(vm);
     if (!fs::exists(folder)) continue;
     // Without a record the folder was made a moment before a crash.
     const LibvirtHost* owner = nullptr;
     if (fs::exists(folder / "vm.json")) owner = config_.find_host(read_json_file(folder / "vm.json").value("host", ""));
-    if (owner == nullptr) owner = &host;
+    return owner == nullptr ? &host : owner;
+  }
+  return nullptr;
+}
+
+std::optional<FoundVm> Vms::find(const VmCid& vm) const {
+  if (!is_plain_name(vm.value)) return std::nullopt;
+  if (const auto* owner = owner_of(vm)) {
+    if (hosts_.is_off(*owner)) return FoundVm{owner, std::nullopt, true};
     return FoundVm{owner, connections_.find(owner->uri, vm.value)};
   }
   // No folder: somebody removed it by hand, or it is on a host without a mount just now.
   for (const auto& host : config_.hosts) {
+    if (hosts_.is_off(host)) continue;
     if (auto domain = connections_.find(host.uri, vm.value)) return FoundVm{&host, std::move(domain)};
   }
   return std::nullopt;
@@ -143,6 +156,8 @@ std::optional<FoundVm> Vms::find(const VmCid& vm) const {
 FoundVm Vms::get(const VmCid& vm) const {
   auto found = find(vm);
   if (found && found->domain) return std::move(*found);
+  if (found && found->host_is_off)
+    throw CpiError(ErrorType::cloud_error, "VM '" + vm.value + "' is on host '" + found->host->name + "', which is off", true);
   throw CpiError(ErrorType::vm_not_found, "VM '" + vm.value + "' does not exist");
 }
 
@@ -249,7 +264,9 @@ CreatedVm Vms::create(const CreateVm& request) {
 
 void Vms::tear_down(const VmCid& vm, const LibvirtHost& host) {
   const StoragePaths paths(host.storage);
-  if (auto domain = connections_.find(host.uri, vm.value)) {
+  const bool host_is_off = hosts_.is_off(host);
+  if (host_is_off) hosts_.remember_deleted(host, vm);
+  if (auto domain = host_is_off ? std::nullopt : connections_.find(host.uri, vm.value)) {
     const auto disks = domain->disks(Domain::Which::next_start);
     domain->stop();
     domain->undefine();
@@ -272,6 +289,7 @@ void Vms::tear_down(const VmCid& vm, const LibvirtHost& host) {
 void Vms::remove(const VmCid& vm) {
   if (!is_plain_name(vm.value)) throw CpiError(ErrorType::vm_not_found, "VM '" + vm.value + "' does not exist");
   const LifeLock life(config_, vm);
+  if (const auto* owner = owner_of(vm); owner != nullptr && !hosts_.is_off(*owner)) hosts_.require_answer_or_end(*owner);
   const auto found = find(vm);
   if (!found) throw CpiError(ErrorType::vm_not_found, "VM '" + vm.value + "' does not exist");
   const auto folder = found->paths().vm(vm);

@@ -9,16 +9,18 @@
 #include "cpi/libvirt/config.hpp"
 #include "cpi/libvirt/domain.hpp"
 #include "cpi/libvirt/files.hpp"
+#include "cpi/libvirt/hosts.hpp"
 #include "cpi/libvirt/paths.hpp"
 #include "cpi/libvirt/settings.hpp"
 #include "cpi/libvirt/stemcells.hpp"
 
 namespace slipway::cpi {
 
-// A VM found: where it is, and its domain unless creating it was cut short.
+// A VM found: where it is, and its domain unless creating it was cut short, or its host is off.
 struct FoundVm {
   const LibvirtHost* host = nullptr;
   std::optional<Domain> domain;
+  bool host_is_off = false;
   StoragePaths paths() const { return StoragePaths(host->storage); }
 };
 
@@ -27,8 +29,8 @@ struct FoundVm {
 // the VM's name, completed by the same create_vm and removed by delete_vm.
 class Vms {
  public:
-  Vms(const LibvirtConfig& config, Connections& connections, StemcellStore& stemcells, const Log& log)
-      : config_(config), connections_(connections), stemcells_(stemcells), log_(log) {}
+  Vms(const LibvirtConfig& config, Connections& connections, Hosts& hosts, StemcellStore& stemcells, const Log& log)
+      : config_(config), connections_(connections), hosts_(hosts), stemcells_(stemcells), log_(log) {}
 
   CreatedVm create(const CreateVm& request);
   void remove(const VmCid& vm);
@@ -36,11 +38,13 @@ class Vms {
   void power_off(const VmCid& vm);  // for good
 
   std::optional<FoundVm> find(const VmCid& vm) const;   // also one without a domain
-  FoundVm get(const VmCid& vm) const;                   // throws vm_not_found without a domain
+  // Throws vm_not_found without a domain, and cloud_error when the host is off.
+  FoundVm get(const VmCid& vm) const;
   // Held while something about the VM changes. Throws vm_not_found.
   std::unique_ptr<FileLock> lock(const VmCid& vm, const FoundVm& found) const;
 
  private:
+  const LibvirtHost* owner_of(const VmCid& vm) const;  // by its folder; null without one
   const LibvirtHost& choose_host(const VmWish& wish) const;
   CreatedVm create_on(const LibvirtHost& host, const CreateVm& request, const VmCid& vm, const VmWish& wish);
   void make_files(const LibvirtHost& host, const CreateVm& request, const VmCid& vm, const VmWish& wish) const;
@@ -48,6 +52,7 @@ class Vms {
   void tear_down(const VmCid& vm, const LibvirtHost& host);
   const LibvirtConfig& config_;
   Connections& connections_;
+  Hosts& hosts_;
   StemcellStore& stemcells_;
   const Log& log_;
 };
