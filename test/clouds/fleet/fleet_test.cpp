@@ -1,9 +1,13 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <set>
+#include <sstream>
 
 #include "base/digest.hpp"
+#include "base/file.hpp"
+#include "base/process.hpp"
 #include "base/yaml.hpp"
 #include "cpi/aws/aws_account.hpp"
 #include "cpi/aws/names.hpp"
@@ -17,34 +21,50 @@ using namespace slipway::test;
 using cpi::aws::AwsAccount;
 using cpi::vsphere::VcsimWorld;
 
-// One director, one deployment, several clouds: the real director as a process with its own bus, each cloud's
-// CPI as a program that a CPI config names.
+// One director, one deployment, three clouds: the real director as a process with its own bus, each cloud's CPI as a
+// program that a CPI config names. Containers of a lab boot, with the agent of the stemcell; what the simulators of AWS
+// and vSphere make has stand-ins.
 namespace {
+
+namespace fs = std::filesystem;
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  REQUIRE_MESSAGE(value != nullptr, name << " is not set: run this by test/clouds/fleet/in-lab");
+  return value;
+}
+
+std::size_t files_in(const fs::path& folder, const std::string& extension) {
+  std::error_code none;
+  std::size_t count = 0;
+  for (const auto& entry : fs::directory_iterator(folder, none)) count += entry.path().extension() == extension;
+  return count;
+}
 
 struct Fleet {
   AwsAccount account;
   VcsimWorld& vcenter = VcsimWorld::get();
   TempDir folder{"fleet"};
-  DirectorProcess director{{.agent_wait_seconds = 60}};
+  fs::path storage = fs::path(environment("SLIPWAY_LAB")) / "fleet-storage";
+  DirectorProcess director{{.agent_wait_seconds = 60, .address = "10.77.0.1"}};
   std::unique_ptr<StandInAgents> agents;
 
   Fleet() {
     auto aws = account.config();
-    aws["agent"]["mbus"] = bus();
+    aws["agent"]["mbus"] = director.bus();
     aws["default_instance_type"] = "m5.large";
     // Keys come with each request, from the CPI config.
     for (const auto* key : {"access_key_id", "secret_access_key"}) aws[key] = "not-these";
     director.stop();
-    director.allow_program("/near/cpi", {SLIPWAY_CPI_SIMULATED, folder.path().string()});
+    director.allow_program("/libvirt/cpi", {SLIPWAY_CPI_LIBVIRT, libvirt_config_file()});
     director.allow_program("/aws/cpi", {SLIPWAY_CPI_AWS, account.config_file(aws)});
     auto vsphere = vcenter.settings();
-    vsphere["agent"]["mbus"] = bus();
+    vsphere["agent"]["mbus"] = director.bus();
     write_file_atomically(folder.path() / "vsphere.json", dump(vsphere), 0600);
     director.allow_program("/vsphere/cpi", {SLIPWAY_CPI_VSPHERE, (folder.path() / "vsphere.json").string()});
     director.start();
     agents = std::make_unique<StandInAgents>(std::vector<StandInAgents::Cloud>{
-        [this] { return near_settings(); }, [this] { return aws_settings(); },
-        [this] { return vsphere_settings(); }});
+        [this] { return aws_settings(); }, [this] { return vsphere_settings(); }});
     REQUIRE(director
                 .send("POST", "/configs",
                       dump({{"name", "default"}, {"type", "cpi"}, {"content", to_yaml(cpi_config())}}),
@@ -53,7 +73,16 @@ struct Fleet {
     REQUIRE(director.send("POST", "/cloud_configs", to_yaml(cloud_config())).status == 201);
   }
 
-  std::string bus() const { return "nats://127.0.0.1:" + std::to_string(director.nats_port()); }
+  std::string libvirt_config_file() const {
+    const auto file = folder.path() / "libvirt.json";
+    fs::create_directories(storage);
+    const Json host = {{"name", "h1"}, {"az", "z1"}, {"mode", "lxc"}, {"storage", storage.string()}};
+    const Json config = {{"hosts", Json::array({host})},
+                         {"agent", {{"mbus", director.bus()}}},
+                         {"defaults", {{"bridge", "lab0"}, {"ram", 256}, {"ephemeral_disk", 256}}}};
+    write_file_atomically(file, dump(config), 0600);
+    return file.string();
+  }
 
   Json cpi_config() const {
     const auto keys = account.config();
@@ -64,7 +93,7 @@ struct Fleet {
       return Json{{"name", name}, {"type", type}, {"exec_path", path}, {"properties", of}};
     };
     return {{"cpis",
-             {entry("near", "simulated", "/near/cpi", Json::object()),
+             {entry("near", "libvirt", "/libvirt/cpi", Json::object()),
               entry("far", "aws", "/aws/cpi", properties),
               entry("house", "vsphere", "/vsphere/cpi", Json::object())}}};
   }
@@ -73,15 +102,16 @@ struct Fleet {
     auto config = parse_yaml(
         "azs: [{name: z1, cpi: near}, {name: z2, cpi: far}, {name: z3, cpi: house}]\n"
         "vm_types: [{name: small}]\n"
-        "disk_types: [{name: data, disk_size: 1024}]\n"
+        "disk_types: [{name: data, disk_size: 128}]\n"
         "networks:\n"
         "- name: default\n"
         "  type: manual\n"
         "  subnets:\n"
-        "  - {range: 10.9.0.0/24, gateway: 10.9.0.1, azs: [z1], dns: [10.9.0.1]}\n"
+        "  - {range: 10.77.0.0/16, gateway: 10.77.0.1, azs: [z1], dns: [10.77.0.1], reserved: [10.77.0.2 - "
+        "10.77.9.255], cloud_properties: {bridge: lab0}}\n"
         "  - {range: 10.60.0.0/20, gateway: 10.60.0.1, azs: [z2], dns: [10.60.0.2], reserved: [10.60.0.2 - "
         "10.60.0.20]}\n"
-        "  - {range: 10.77.0.0/24, gateway: 10.77.0.1, azs: [z3], dns: [10.77.0.1], cloud_properties: {name: "
+        "  - {range: 10.78.0.0/24, gateway: 10.78.0.1, azs: [z3], dns: [10.78.0.1], cloud_properties: {name: "
         "VM Network}}\n"
         "compilation: {workers: 1, az: z1, network: default, vm_type: small}\n",
         "cloud config");
@@ -92,29 +122,33 @@ struct Fleet {
 
   static std::string manifest(int instances, const std::string& value) {
     auto manifest = parse_yaml(sample_manifest(instances, value), "manifest");
+    manifest["stemcells"][0]["os"] = "debian-bookworm";
+    manifest["update"]["canary_watch_time"] = manifest["update"]["update_watch_time"] = "1000-60000";
     manifest["instance_groups"][0]["azs"] = {"z1", "z2", "z3"};
     manifest["instance_groups"][0]["persistent_disk_type"] = "data";
     return to_yaml(manifest);
   }
 
-  // Its image is vSphere's; AWS takes the AMI it names, and the simulated cloud any bytes.
-  std::string stemcell() const {
+  // For both simulators: its image is vSphere's, and AWS takes the AMI it names.
+  std::string simulators_stemcell() const {
     const auto image = read_file(vcenter.image());
-    return tarball({{"stemcell.MF", "name: debian\nversion: '1.0'\noperating_system: debian-12\nsha1: '" +
-                                        sha1_hex(image) + "'\napi_version: 3\ncloud_properties: {ami: {" +
+    return tarball({{"stemcell.MF", "name: debian\nversion: '1.0'\noperating_system: debian-bookworm\nsha1: '" +
+                                        sha1_hex(image) +
+                                        "'\napi_version: 3\nstemcell_formats: [vsphere-ovf, aws-light]\n"
+                                        "cloud_properties: {ami: {" +
                                         account["region"] + ": " + account["ami"] + "}}\n"},
                     {"image", image}});
   }
 
-  Json near() const {
-    const auto file = folder.path() / "cloud.json";
-    return std::filesystem::exists(file) ? parse_json(read_file(file), "cloud.json") : Json(Json::object());
-  }
-  std::map<std::string, Json> near_settings() const {
-    std::map<std::string, Json> settings;
-    for (const auto& vm : near().value("vms", Json::object()))
-      settings[vm.at("agent")] = {{"mbus", bus()}, {"env", vm.at("env")}};
-    return settings;
+  std::vector<std::string> containers() const {
+    const auto listed = run({.argv = {"virsh", "--quiet", "--connect", "lxc:///system", "list", "--all", "--name"}});
+    REQUIRE(listed.ok());
+    std::vector<std::string> names;
+    std::istringstream lines(listed.standard_output);
+    for (std::string name; std::getline(lines, name);) {
+      if (!name.empty()) names.push_back(name);
+    }
+    return names;
   }
   std::vector<cpi::aws::Instance> instances() const {
     std::vector<cpi::aws::Instance> living;
@@ -159,8 +193,6 @@ struct Fleet {
       return name.ends_with(".vmdk") && !name.ends_with("-flat.vmdk");
     }));
   }
-  std::size_t near_vms() const { return near().value("vms", Json::object()).size(); }
-  std::size_t near_disks() const { return near().value("disks", Json::object()).size(); }
   std::size_t aws_disks() const {
     return account.tagged("DescribeVolumes", "volumeSet", cpi::aws::disk_size_tag).size();
   }
@@ -175,13 +207,15 @@ TEST_CASE(
     "a deployment spreads over three clouds, scales, is recreated and goes, and no cloud holds anything of "
     "it") {
   Fleet fleet;
-  REQUIRE(fleet.director.upload("/stemcells", fleet.stemcell()).state == "done");
+  const auto node = fleet.director.follow(fleet.director.send_file("/stemcells", environment("SLIPWAY_NODE_STEMCELL")));
+  REQUIRE_MESSAGE(node.state == "done", node.result);
+  REQUIRE(fleet.director.upload("/stemcells", fleet.simulators_stemcell()).state == "done");
   REQUIRE(fleet.director.upload("/releases", SampleRelease{}.bytes()).state == "done");
   CHECK(fleet.director.get("/stemcells").size() == 3);
   const auto spread = [&] {
-    return std::vector{fleet.near_vms(), fleet.instances().size(), fleet.house_vms().size()};
+    return std::vector{fleet.containers().size(), fleet.instances().size(), fleet.house_vms().size()};
   };
-  const auto disks = [&] { return std::vector{fleet.near_disks(), fleet.aws_disks(), fleet.house_disks()}; };
+  const auto disks = [&] { return std::vector{files_in(fleet.storage / "disks", ".raw"), fleet.aws_disks(), fleet.house_disks()}; };
   using Counts = std::vector<std::size_t>;
 
   auto end = fleet.deploy(3, "one");
@@ -194,19 +228,21 @@ TEST_CASE(
   CAPTURE(end.result);
   REQUIRE(end.state == "done");
   CHECK(spread() == Counts{2, 2, 2});
-  CHECK(fleet.agents->started() == 6);
+  CHECK(fleet.agents->started() == 4);
 
   std::set<std::string> before;
   for (const auto& instance : fleet.instances()) before.insert(instance.id);
   for (const auto& name : fleet.house_vms()) before.insert(name);
+  for (const auto& name : fleet.containers()) before.insert(name);
   end = fleet.director.follow(fleet.director.send("PUT", "/deployments/dep/jobs/*?state=recreate"));
   CAPTURE(end.result);
   CHECK(end.state == "done");
   CHECK(spread() == Counts{2, 2, 2});
   CHECK(disks() == Counts{2, 2, 2});
-  CHECK(fleet.agents->started() == 12);
+  CHECK(fleet.agents->started() == 8);
   for (const auto& instance : fleet.instances()) CHECK_FALSE(before.contains(instance.id));
   for (const auto& name : fleet.house_vms()) CHECK_FALSE(before.contains(name));
+  for (const auto& name : fleet.containers()) CHECK_FALSE(before.contains(name));
   CHECK(fleet.agents->agents().violations() == std::vector<std::string>{});
 
   end = fleet.deploy(3, "two");
@@ -227,6 +263,9 @@ TEST_CASE(
   CHECK(
       fleet.account.tagged("DescribeNetworkInterfaces", "networkInterfaceSet", cpi::aws::agent_tag).empty());
   CHECK(fleet.account.tagged("DescribeVolumes", "volumeSet", cpi::aws::agent_tag).empty());
-  CHECK(fleet.near().value("stemcells", Json::object()).empty());
+  for (const auto& entry : fs::directory_iterator(fleet.storage / "stemcells")) {
+    CAPTURE(entry.path());
+    CHECK_FALSE(entry.is_directory());
+  }
   CHECK(fleet.vcenter.vms_in("DC0/vm/slipway/stemcells").empty());
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -22,8 +23,8 @@ using namespace std::chrono_literals;
 namespace {
 
 // A mount namespace of this program's own, before any thread starts: nobody else sees what is
-// mounted here, and it ends with us.
-const bool has_own_mounts =
+// mounted here, and it ends with us. Not in a lab, whose daemons have to see what a CPI mounts.
+const bool has_own_mounts = std::getenv("SLIPWAY_LAB") == nullptr &&
     ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
 
 void mount_small_disk(const fs::path& folder, std::uint64_t bytes) {
@@ -49,12 +50,13 @@ bool until(std::chrono::milliseconds limit, const std::function<bool()>& conditi
   return true;
 }
 
-DirectorProcess::DirectorProcess(Options options) : port_(test::free_port()), nats_port_(test::free_port()) {
+DirectorProcess::DirectorProcess(Options options)
+    : address_(options.address), port_(test::free_port()), nats_port_(test::free_port()) {
   const auto here = (folder_.path() / "director").string();
   fs::create_directory(folder_.path() / "cloud");
   write_file_atomically(token_key_file(), token_key_.public_key_pem);
   ProcessSpec init;
-  init.argv = {SLIPWAY_DIRECTOR, "init", "--folder", here, "--address", "127.0.0.1", "--port", std::to_string(port_),
+  init.argv = {SLIPWAY_DIRECTOR, "init", "--folder", here, "--address", address_, "--port", std::to_string(port_),
                "--blobstore-port", std::to_string(test::free_port()), "--nats-port", std::to_string(nats_port_),
                "--cpi=unset"};
   run_checked(init);
@@ -73,7 +75,7 @@ DirectorProcess::DirectorProcess(Options options) : port_(test::free_port()), na
   write_file_atomically(folder_.path() / "curl.conf",
                         "header = \"Authorization: " + authorization_ + "\"\ncacert = \"" + here + "/ca.crt\"\n", 0600);
   http::ClientConfig client;
-  client.base_url = "https://127.0.0.1:" + std::to_string(port_);
+  client.base_url = "https://" + address_ + ":" + std::to_string(port_);
   client.ca_pem = read_file(folder_.path() / "director" / "ca.crt");
   client.timeout = 120s;
   client_ = std::make_unique<http::Client>(client);
@@ -156,7 +158,7 @@ ProcessResult DirectorProcess::curl(std::vector<std::string> options, const std:
   ProcessSpec spec;
   spec.argv = {"/usr/bin/curl", "--silent", "--config", (folder_.path() / "curl.conf").string()};
   spec.argv.insert(spec.argv.end(), options.begin(), options.end());
-  spec.argv.push_back("https://127.0.0.1:" + std::to_string(port_) + target);
+  spec.argv.push_back("https://" + address_ + ":" + std::to_string(port_) + target);
   spec.standard_input = input;
   spec.timeout = 120s;
   return run(spec);

@@ -34,13 +34,14 @@ struct TaskEnd {
   bool says(const std::string& part) const { return result.find(part) != std::string::npos; }
 };
 
-// The real slipway-director with its own nats-server on loopback, over the simulated cloud.
+// The real slipway-director with its own nats-server, over the simulated cloud.
 class DirectorProcess {
  public:
   struct Options {
     int cpi_timeout_seconds = 60;
     int agent_wait_seconds = 5;
     std::uint64_t disk_bytes = 0;  // the state folder is a file system of this size
+    std::string address = "127.0.0.1";  // where clients, agents and nodes reach it
   };
   DirectorProcess() : DirectorProcess(Options{}) {}
   explicit DirectorProcess(Options options);
@@ -87,6 +88,7 @@ class DirectorProcess {
   // Processor time the director has used: on a busy machine the time of day says little.
   double cpu_seconds() const;
   int nats_port() const { return nats_port_; }
+  std::string bus() const { return "nats://" + address_ + ":" + std::to_string(nats_port_); }
   std::string log() const;
 
  private:
@@ -95,6 +97,7 @@ class DirectorProcess {
   long memory_kib(const std::string& field) const;
 
   TempDir folder_{"bad-input"};
+  std::string address_;
   int port_ = 0, nats_port_ = 0;
   tls::RsaKey token_key_ = tls::create_rsa_key();
   bool mounted_ = false;
