@@ -21,6 +21,19 @@ figures_of_kubernetes() {
     "$(median "$1" '$3 / 1000')" "$(count_of "$1")"
 }
 
+# figures_of_cpi CLOUD FILE, samples: call call_processor bare bare_processor start ruby create_vm
+figures_of_cpi() {
+  local samples
+  samples=$(mktemp)
+  cat "$2" > "$samples"
+  printf 'CPI %s: a call takes %s of the bare exchange of the same requests, and %s of its processor, baseline %s ms and %s ms of processor; ' \
+    "$1" "$(median "$samples" '$1 / $3')" "$(median "$samples" '$2 / $4')" "$(median "$samples" '$3')" "$(median "$samples" '$4')"
+  printf '%s calls a second; start to first request %s of a Ruby that loads json and net/http (%s ms); create_vm makes %s requests, %d repeats\n' \
+    "$(median "$samples" '1000 / $1')" "$(median "$samples" '$5 / $6')" "$(median "$samples" '$6')" \
+    "$(median "$samples" '$7')" "$(count_of "$samples")"
+  rm "$samples"
+}
+
 # deploy floor virsh director cpi others define
 figures_of_goal_1() {
   printf 'goal 1: ratio %s (target 1.15, moonshot 1.05), baseline %s s: the same ten domains by the C API of libvirt and their boot; ' \
