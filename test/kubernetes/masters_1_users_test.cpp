@@ -57,7 +57,7 @@ TEST_CASE("pods, services and names of a cluster are in the networks of its prof
   CHECK(admin.must({"get", "service", "kubernetes", "--output=jsonpath={.spec.clusterIP}"}) == "10.70.8.1");
   for (const auto& pod : admin.objects({"pods", "--namespace=kube-system", "--selector=k8s-app=kube-dns"}))
     CHECK(pod.at("status").at("podIP").get<std::string>().starts_with("10.60."));
-  admin.must({"run", "asks", "--image=slipway.local/tools:1", "--restart=Never", "--", "nslookup",
+  admin.must({"run", "asks", "--image=slipway.local/tools:1", "--restart=Never", "--command", "--", "nslookup",
               "kubernetes.default.svc.cluster.local"});
   admin.must({"wait", "pod/asks", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=120s"});
   const auto answer = admin.must({"logs", "asks"});
