@@ -15,15 +15,10 @@
 #include "base/json.hpp"
 #include "base/process.hpp"
 #include "base/tls.hpp"
+#include "test/measures.hpp"
 
 namespace slipway::test {
 
-// Sanitizers keep freed memory and slow everything down: figures mean nothing under them.
-#if defined(SLIPWAY_SANITIZED)
-inline constexpr bool measures = false;
-#else
-inline constexpr bool measures = true;
-#endif
 inline constexpr long mib = 1024;  // in the KiB that memory is measured in
 
 // How a task of the director ended.
