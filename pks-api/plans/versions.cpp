@@ -2,18 +2,12 @@
 
 #include <charconv>
 
+#include "base/json_text.hpp"
 #include "releases/format/version.hpp"
 
 namespace slipway::pks {
 
 namespace {
-
-std::string text_in(const Json& object, const char* key) {
-  const auto value = object.is_object() ? object.find(key) : object.end();
-  if (!object.is_object() || value == object.end()) return "";
-  return value->is_string() ? value->get<std::string>()
-                            : dump(*value);  // a version such as 7 may be a number
-}
 
 bool matches(const std::string& wish, const std::string& version) {
   if (wish == "latest" || wish == version) return true;
@@ -35,21 +29,21 @@ std::string newest(const std::string& wish, const Offered& offered) {
 std::vector<std::string> versions_of_release(const Json& releases, const std::string& name) {
   std::vector<std::string> versions;
   for (const auto& release : releases) {
-    if (text_in(release, "name") != name) continue;
+    if (scalar_text(release, "name") != name) continue;
     for (const auto& version : release.value("release_versions", Json::array())) {
-      versions.push_back(text_in(version, "version"));
+      versions.push_back(scalar_text(version, "version"));
     }
   }
   return versions;
 }
 
 std::vector<std::string> versions_of_stemcell(const Json& stemcells, const Json& wanted) {
-  const auto os = text_in(wanted, "os"), name = text_in(wanted, "name");
+  const auto os = scalar_text(wanted, "os"), name = scalar_text(wanted, "name");
   std::vector<std::string> versions;
   for (const auto& stemcell : stemcells) {
     const bool same =
-        name.empty() ? text_in(stemcell, "operating_system") == os : text_in(stemcell, "name") == name;
-    if (same) versions.push_back(text_in(stemcell, "version"));
+        name.empty() ? scalar_text(stemcell, "operating_system") == os : scalar_text(stemcell, "name") == name;
+    if (same) versions.push_back(scalar_text(stemcell, "version"));
   }
   return versions;
 }
@@ -60,14 +54,14 @@ Versions resolve_versions(const Json& manifest, const Json& releases, const Json
   Versions versions = {{"releases", Json::object()}, {"stemcells", Json::object()}};
   Problems problems;
   for (const auto& release : manifest.value("releases", Json::array())) {
-    const auto name = text_in(release, "name"), wish = text_in(release, "version");
+    const auto name = scalar_text(release, "name"), wish = scalar_text(release, "version");
     const auto found = newest(wish, versions_of_release(releases, name));
     if (found.empty())
       problems.add("release '" + name + "'", "the director has no version '" + wish + "' of it");
     versions["releases"][name] = found;
   }
   for (const auto& stemcell : manifest.value("stemcells", Json::array())) {
-    const auto alias = text_in(stemcell, "alias"), wish = text_in(stemcell, "version");
+    const auto alias = scalar_text(stemcell, "alias"), wish = scalar_text(stemcell, "version");
     const auto found = newest(wish, versions_of_stemcell(stemcells, stemcell));
     if (found.empty())
       problems.add("stemcell '" + alias + "'", "the director has no version '" + wish + "' of it");
@@ -81,7 +75,7 @@ void apply_versions(Json& manifest, const Versions& versions) {
   const auto apply = [&](const char* list, const char* key) {
     if (!manifest.contains(list) || !versions.contains(list)) return;
     for (auto& entry : manifest[list]) {
-      const auto known = versions[list].find(text_in(entry, key));
+      const auto known = versions[list].find(scalar_text(entry, key));
       if (known != versions[list].end()) entry["version"] = *known;
     }
   };

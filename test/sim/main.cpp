@@ -40,7 +40,11 @@ bool read(int argc, char** argv, Words& words) {
                                               : nullptr;
     if (word == "--trace") {
       words.trace = true;
-    } else if (!number || ++i == argc || !read_number(argv[i], *number)) {
+    } else if (!number) {
+      std::cerr << "slipway-sim: '" << word << "' is no option\n";
+      return false;
+    } else if (++i == argc || !read_number(argv[i], *number)) {
+      std::cerr << "slipway-sim: " << word << " needs a number" << (i == argc ? "" : std::string(", not '") + argv[i] + "'") << "\n";
       return false;
     }
   }
