@@ -31,7 +31,7 @@ void require_use(const Plan& plan, const char* blank, const std::string& place, 
 void read_drain(Json& into, const DrainSetting& drain, const Json* given, const std::string& place,
                 const Plan& plan, Problems& problems) {
   if (!given || given->is_null() || *given == "") return;
-  const auto text = scalar_text(*given);
+  const auto text = setting_text(*given);
   if (!drain.takes(text)) {
     problems.add(place, "is '" + text.substr(0, 40) + "', allowed is " + drain.allowed());
     return;
@@ -50,7 +50,7 @@ Json read_registries(const Json& given, const std::string& place, const Plan& pl
     const bool fine = entry.is_string() && entry.get_ref<const std::string&>().size() <= 260 &&
                       std::regex_match(entry.get_ref<const std::string&>(), registry);
     if (!fine)
-      problems.add(place, "has " + scalar_text(entry).substr(0, 80) + ", expected is HOST or HOST:PORT");
+      problems.add(place, "has " + setting_text(entry).substr(0, 80) + ", expected is HOST or HOST:PORT");
   }
   if (!given.empty()) require_use(plan, "insecure_registries", place, problems);
   return given;

@@ -18,7 +18,7 @@ constexpr DrainSetting settings[] = {
 
 std::span<const DrainSetting> drain_settings() { return settings; }
 
-std::string scalar_text(const Json& value) {
+std::string setting_text(const Json& value) {
   return value.is_string() ? value.get<std::string>() : dump(value);
 }
 
@@ -44,7 +44,7 @@ Json checked_drain_defaults(const Json& given, const std::string& place, Problem
   for (const auto& drain : settings) {
     const auto value = in.find(drain.name);
     if (!value) continue;
-    const auto text = scalar_text(*value);
+    const auto text = setting_text(*value);
     if (!drain.takes(text)) {
       problems.add(in.place(drain.name), "is '" + text.substr(0, 40) + "', allowed is " + drain.allowed());
     }

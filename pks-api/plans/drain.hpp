@@ -25,6 +25,6 @@ std::span<const DrainSetting> drain_settings();
 Json checked_drain_defaults(const Json& given, const std::string& place, Problems& problems);
 
 // Text as it is, anything else as JSON: clients send "5" as well as 5.
-std::string scalar_text(const Json& value);
+std::string setting_text(const Json& value);
 
 }  // namespace slipway::pks
