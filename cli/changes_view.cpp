@@ -19,7 +19,7 @@ std::string shown(const Json& value) {
   std::string text;
   for (const auto& entry : value) {
     auto word = entry.is_string() ? entry.get<std::string>() : field(entry, "domain_name");
-    if (word.empty() && !field(entry, "host").empty()) word = field(entry, "name") + "=" + sink_url(entry);
+    if (word.empty() && !field(entry, "host").empty()) word = sink_text(entry);
     if (word.empty()) word = field(entry, "name") + ":" + field(entry, "value");
     text += (text.empty() ? "" : ", ") + word;
   }

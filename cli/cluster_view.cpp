@@ -28,7 +28,7 @@ std::string tags_text(const Json& parameters) {
 std::string sinks_text(const Json& parameters) {
   std::string text;
   for (const auto& sink : parameters.value("sinks", Json::array()))
-    text += (text.empty() ? "" : ", ") + field(sink, "name") + "=" + sink_url(sink);
+    text += (text.empty() ? "" : ", ") + sink_text(sink);
   return text;
 }
 
@@ -67,6 +67,8 @@ std::string field(const Json& object, const std::string& key) {
 std::string sink_url(const Json& sink) {
   return field(sink, "type") + "://" + field(sink, "host") + ":" + field(sink, "port");
 }
+
+std::string sink_text(const Json& sink) { return field(sink, "name") + "=" + sink_url(sink); }
 
 std::string cluster_block(const Json& cluster) {
   const auto parameters = cluster.value("parameters", Json::object());

@@ -10,7 +10,8 @@ namespace slipway::cli {
 // Fields of the API's objects as text; absent is empty.
 std::string field(const Json& object, const std::string& key);
 
-std::string sink_url(const Json& sink);  // "syslog-tls://HOST:PORT"
+std::string sink_url(const Json& sink);   // "syslog-tls://HOST:PORT"
+std::string sink_text(const Json& sink);  // "NAME=URL"
 
 std::string cluster_block(const Json& cluster);
 std::string cluster_details_block(const Json& details);

@@ -96,13 +96,4 @@ void Waiter::wait(const std::string& cluster, const std::string& action, std::ch
   }
 }
 
-void end_order(Terminal& terminal, Api& api, Clock& clock, Json ordered, const std::string& cluster,
-               const std::string& action, std::chrono::seconds limit, bool waited, bool json) {
-  if (waited) {
-    Waiter(terminal, api, clock, json).wait(cluster, action, limit);
-    ordered = api.get("/v1/clusters/" + cluster);
-  }
-  show_order(terminal, ordered, waited, json);
-}
-
 }  // namespace slipway::cli

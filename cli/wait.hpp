@@ -28,11 +28,6 @@ class Waiter {
   std::string last_;
 };
 
-// What a command that ordered something ends with. `waited`: follows `action` for `limit` at most and shows the
-// cluster as it is then; else `ordered`, the API's answer, and how to follow it.
-void end_order(Terminal& terminal, Api& api, Clock& clock, Json ordered, const std::string& cluster,
-               const std::string& action, std::chrono::seconds limit, bool waited, bool json);
-
 // One line of what is going on: stage, step, how far, what is next.
 std::string progress_line(const Json& progress);
 

@@ -1,6 +1,6 @@
 #include "cli/cluster_view.hpp"
 #include "cli/commands/commands.hpp"
-#include "cli/wait.hpp"
+#include "cli/order.hpp"
 
 namespace slipway::cli {
 
@@ -49,24 +49,18 @@ Manual RotateCertificates::manual() {
 }
 
 int RotateCertificates::run(const Words& words) {
-  long timeout = 0;
-  bool json = false, wait = false, quiet = false;
+  OrderFlags flags;
   CommandLine line(manual());
-  line.flags()("wait", po::bool_switch(&wait), "show the progress and return at the end")(
-      "timeout", po::value(&timeout)->default_value(3600), "seconds that --wait waits at most")(
-      "json", po::bool_switch(&json), "the API's answer")("non-interactive", po::bool_switch(&quiet),
-                                                          "do not ask");
+  flags.add_to(line);
   line.parse(words);
   const auto name = checked_cluster_name(line.argument());
   CredentialsFile file(terminal);
   Api api(file);
-  if (!quiet && !confirm(terminal, "The programs of cluster " + name +
-                                       " are started anew, on one node after the other. Are you sure you want to "
-                                       "rotate its certificates?")) {
-    throw Exit(exit_declined, "Nothing was changed.");
-  }
+  flags.require_consent(terminal, "The programs of cluster " + name +
+                                      " are started anew, on one node after the other. Are you sure you want to "
+                                      "rotate its certificates?");
   auto cluster = api.call("POST", "/v1/clusters/" + name + "/certificates/rotate", "");
-  end_order(terminal, api, clock, std::move(cluster), name, "UPDATE", std::chrono::seconds(timeout), wait, json);
+  end_order(terminal, api, clock, std::move(cluster), name, "UPDATE", flags);
   return exit_ok;
 }
 

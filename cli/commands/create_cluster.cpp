@@ -1,6 +1,7 @@
 #include "cli/changes_view.hpp"
 #include "cli/cluster_view.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/order.hpp"
 #include "cli/wait.hpp"
 
 namespace slipway::cli {
@@ -28,8 +29,7 @@ Manual CreateCluster::manual() {
 int CreateCluster::run(const Words& words) {
   std::string hostname, plan, tags, network_profile, kubernetes_profile, compute_profile;
   int nodes = 0;
-  long timeout = 0;
-  bool json = false, wait = false, quiet = false;
+  OrderFlags flags{.asks = "never ask (this command asks nothing)"};
   CommandLine line(manual());
   line.flags()("external-hostname,e", po::value(&hostname)->required(),
                "name that clients reach the cluster by")("plan,p", po::value(&plan)->required(),
@@ -38,11 +38,8 @@ int CreateCluster::run(const Words& words) {
       "tags", po::value(&tags), "NAME:VALUE,NAME:VALUE, on all that is made for it")(
       "network-profile", po::value(&network_profile), "name of a network profile")(
       "kubernetes-profile", po::value(&kubernetes_profile), "name of a Kubernetes profile")(
-      "compute-profile", po::value(&compute_profile), "name of a compute profile")(
-      "wait", po::bool_switch(&wait), "show the progress and return at the end")(
-      "timeout", po::value(&timeout)->default_value(3600), "seconds that --wait waits at most")(
-      "json", po::bool_switch(&json), "the API's answer")("non-interactive", po::bool_switch(&quiet),
-                                                          "never ask (this command asks nothing)");
+      "compute-profile", po::value(&compute_profile), "name of a compute profile");
+  flags.add_to(line);
   line.parse(words);
   const auto name = checked_cluster_name(line.argument());
   CredentialsFile file(terminal);
@@ -55,17 +52,17 @@ int CreateCluster::run(const Words& words) {
   if (!kubernetes_profile.empty()) request["kubernetes_profile_name"] = kubernetes_profile;
   if (!compute_profile.empty()) request["compute_profile_name"] = compute_profile;
   auto cluster = api.call("POST", "/v1/clusters", dump(request));
-  if (wait) {
-    Waiter(terminal, api, clock, json).wait(name, "CREATE", std::chrono::seconds(timeout));
+  if (flags.wait) {
+    Waiter(terminal, api, clock, flags.json).wait(name, "CREATE", flags.limit());
     cluster = api.get("/v1/clusters/" + name);
   }
-  if (json) {
+  if (flags.json) {
     terminal.out << cluster.dump(2) << "\n";
     return exit_ok;
   }
   terminal.out << "\n" << cluster_block(cluster) << "\n";
   const auto now = cluster.value("parameters", Json::object()).value("kubernetes_worker_instances", 1);
-  terminal.out << (wait ? try_next(name, now)
+  terminal.out << (flags.wait ? try_next(name, now)
                         : "Use 'pks cluster " + name + "' to monitor the state of your cluster\n");
   return exit_ok;
 }

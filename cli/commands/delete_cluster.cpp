@@ -1,10 +1,9 @@
 #include "cli/cluster_view.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/order.hpp"
 #include "cli/wait.hpp"
 
 namespace slipway::cli {
-
-namespace po = boost::program_options;
 
 Manual DeleteCluster::manual() {
   return {"delete-cluster",
@@ -15,25 +14,19 @@ Manual DeleteCluster::manual() {
 }
 
 int DeleteCluster::run(const Words& words) {
-  long timeout = 0;
-  bool json = false, wait = false, quiet = false;
+  OrderFlags flags{.answer = "the outcome as JSON"};
   CommandLine line(manual());
-  line.flags()("wait", po::bool_switch(&wait), "show the progress and return at the end")(
-      "timeout", po::value(&timeout)->default_value(3600), "seconds that --wait waits at most")(
-      "json", po::bool_switch(&json), "the outcome as JSON")("non-interactive", po::bool_switch(&quiet),
-                                                              "do not ask");
+  flags.add_to(line);
   line.parse(words);
   const auto name = checked_cluster_name(line.argument());
   CredentialsFile file(terminal);
   Api api(file);
-  if (!quiet && !confirm(terminal, "Are you sure you want to delete cluster " + name + "?")) {
-    throw Exit(exit_declined, "Nothing was deleted.");
-  }
+  flags.require_consent(terminal, "Are you sure you want to delete cluster " + name + "?", "Nothing was deleted.");
   api.call("DELETE", "/v1/clusters/" + name, "");
-  if (wait) Waiter(terminal, api, clock, json).wait(name, "DELETE", std::chrono::seconds(timeout));
-  if (json) {
-    terminal.out << Json({{"name", name}, {"deleted", wait}}).dump(2) << "\n";
-  } else if (wait) {
+  if (flags.wait) Waiter(terminal, api, clock, flags.json).wait(name, "DELETE", flags.limit());
+  if (flags.json) {
+    terminal.out << Json({{"name", name}, {"deleted", flags.wait}}).dump(2) << "\n";
+  } else if (flags.wait) {
     terminal.out << "Cluster " << name << " is deleted.\n";
   } else {
     terminal.out << "Deletion of " << name << " in progress\nUse 'pks cluster " << name

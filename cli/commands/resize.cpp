@@ -1,5 +1,6 @@
+#include "cli/cluster_view.hpp"
 #include "cli/commands/commands.hpp"
-#include "cli/wait.hpp"
+#include "cli/order.hpp"
 
 namespace slipway::cli {
 
@@ -15,24 +16,17 @@ Manual Resize::manual() {
 
 int Resize::run(const Words& words) {
   int nodes = 0;
-  long timeout = 0;
-  bool json = false, wait = false, quiet = false;
+  OrderFlags flags;
   CommandLine line(manual());
-  line.flags()("num-nodes,n", po::value(&nodes)->required(), "number of nodes it shall have")(
-      "wait", po::bool_switch(&wait), "show the progress and return at the end")(
-      "timeout", po::value(&timeout)->default_value(3600), "seconds that --wait waits at most")(
-      "json", po::bool_switch(&json), "the API's answer")("non-interactive", po::bool_switch(&quiet),
-                                                          "do not ask");
+  line.flags()("num-nodes,n", po::value(&nodes)->required(), "number of nodes it shall have");
+  flags.add_to(line);
   line.parse(words);
   const auto name = checked_cluster_name(line.argument());
   CredentialsFile file(terminal);
   Api api(file);
-  if (!quiet && !confirm(terminal, "Are you sure you want to resize cluster " + name + " to " +
-                                       std::to_string(nodes) + " nodes?")) {
-    throw Exit(exit_declined, "Nothing was changed.");
-  }
+  flags.require_consent(terminal, "Are you sure you want to resize cluster " + name + " to " + std::to_string(nodes) + " nodes?");
   auto cluster = api.call("PATCH", "/v1/clusters/" + name, dump({{"kubernetes_worker_instances", nodes}}));
-  end_order(terminal, api, clock, std::move(cluster), name, "UPDATE", std::chrono::seconds(timeout), wait, json);
+  end_order(terminal, api, clock, std::move(cluster), name, "UPDATE", flags);
   return exit_ok;
 }
 

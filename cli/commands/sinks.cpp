@@ -2,7 +2,7 @@
 #include "cli/changes_view.hpp"
 #include "cli/cluster_view.hpp"
 #include "cli/commands/commands.hpp"
-#include "cli/wait.hpp"
+#include "cli/order.hpp"
 
 namespace slipway::cli {
 
@@ -30,26 +30,14 @@ Json parsed_sink_url(const std::string& url) {
   return sink;
 }
 
-struct OrderFlags {
-  long timeout = 0;
-  bool json = false, wait = false, quiet = false;
-  void add_to(CommandLine& line) {
-    line.flags()("wait", po::bool_switch(&wait), "show the progress and return at the end")(
-        "timeout", po::value(&timeout)->default_value(3600), "seconds that --wait waits at most")(
-        "json", po::bool_switch(&json), "the API's answer")("non-interactive", po::bool_switch(&quiet), "do not ask");
-  }
-};
-
 // Shows what `method` of `target` would do, asks, and has it done.
 void order(Terminal& terminal, Clock& clock, const std::string& method, const std::string& target, const std::string& body,
            const std::string& cluster, const OrderFlags& flags) {
   CredentialsFile file(terminal);
   Api api(file);
   terminal.err << "Cluster " << cluster << ":\n" << changes_text(api.call(method, target + "?dry_run=true", body));
-  if (!flags.quiet && !confirm(terminal, "Are you sure you want to update cluster " + cluster + "?"))
-    throw Exit(exit_declined, "Nothing was changed.");
-  end_order(terminal, api, clock, api.call(method, target, body), cluster, "UPDATE", std::chrono::seconds(flags.timeout),
-            flags.wait, flags.json);
+  flags.require_consent(terminal, "Are you sure you want to update cluster " + cluster + "?");
+  end_order(terminal, api, clock, api.call(method, target, body), cluster, "UPDATE", flags);
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
 #include "base/file.hpp"
 #include "base/yaml.hpp"
 #include "cli/changes_view.hpp"
+#include "cli/cluster_view.hpp"
 #include "cli/commands/commands.hpp"
-#include "cli/wait.hpp"
+#include "cli/order.hpp"
 
 namespace slipway::cli {
 
@@ -42,8 +43,7 @@ Manual UpdateCluster::manual() {
 
 int UpdateCluster::run(const Words& words) {
   int nodes = 0;
-  long timeout = 0;
-  bool json = false, wait = false, quiet = false;
+  OrderFlags flags;
   std::string tags, config_file;
   std::map<std::string, std::string> texts;
   CommandLine line(manual());
@@ -51,10 +51,7 @@ int UpdateCluster::run(const Words& words) {
       "tags", po::value(&tags), "NAME:VALUE,NAME:VALUE, instead of all there are; empty: none")(
       "config-file", po::value(&config_file), "JSON or YAML of further fields of the API's update");
   for (const auto& flag : text_flags) line.flags()(flag.flag, po::value(&texts[flag.flag]), flag.help);
-  line.flags()("wait", po::bool_switch(&wait), "show the progress and return at the end")(
-      "timeout", po::value(&timeout)->default_value(3600), "seconds that --wait waits at most")(
-      "json", po::bool_switch(&json), "the API's answer")("non-interactive", po::bool_switch(&quiet),
-                                                          "do not ask");
+  flags.add_to(line);
   line.parse(words);
   const auto name = checked_cluster_name(line.argument());
   Json update = Json::object();
@@ -73,15 +70,13 @@ int UpdateCluster::run(const Words& words) {
   const auto preview = api.call("PATCH", target + "?dry_run=true", dump(update));
   if (preview.value("changes", Json::array()).empty()) {
     terminal.err << "Cluster " << name << " has these settings already. Nothing was changed.\n";
-    if (json) terminal.out << api.get(target).dump(2) << "\n";
+    if (flags.json) terminal.out << api.get(target).dump(2) << "\n";
     return exit_ok;
   }
   terminal.err << "Cluster " << name << ":\n" << changes_text(preview);
-  if (!quiet && !confirm(terminal, "Are you sure you want to update cluster " + name + "?")) {
-    throw Exit(exit_declined, "Nothing was changed.");
-  }
+  flags.require_consent(terminal, "Are you sure you want to update cluster " + name + "?");
   auto cluster = api.call("PATCH", target, dump(update));
-  end_order(terminal, api, clock, std::move(cluster), name, "UPDATE", std::chrono::seconds(timeout), wait, json);
+  end_order(terminal, api, clock, std::move(cluster), name, "UPDATE", flags);
   return exit_ok;
 }
 

@@ -1,6 +1,7 @@
 #include "cli/changes_view.hpp"
+#include "cli/cluster_view.hpp"
 #include "cli/commands/commands.hpp"
-#include "cli/wait.hpp"
+#include "cli/order.hpp"
 
 namespace slipway::cli {
 
@@ -15,14 +16,11 @@ Manual UpgradeCluster::manual() {
 }
 
 int UpgradeCluster::run(const Words& words) {
-  long timeout = 0;
-  bool json = false, wait = false, quiet = false, rollback = false;
+  bool rollback = false;
+  OrderFlags flags{.timeout = 14400};
   CommandLine line(manual());
-  line.flags()("rollback", po::bool_switch(&rollback), "after an upgrade that failed: back to how it was")(
-      "wait", po::bool_switch(&wait), "show the progress and return at the end")(
-      "timeout", po::value(&timeout)->default_value(14400), "seconds that --wait waits at most")(
-      "json", po::bool_switch(&json), "the API's answer")("non-interactive", po::bool_switch(&quiet),
-                                                          "do not ask");
+  line.flags()("rollback", po::bool_switch(&rollback), "after an upgrade that failed: back to how it was");
+  flags.add_to(line);
   line.parse(words);
   const auto name = checked_cluster_name(line.argument());
   CredentialsFile file(terminal);
@@ -33,11 +31,9 @@ int UpgradeCluster::run(const Words& words) {
                  << changes_text(api.call("POST", target + "?dry_run=true", ""));
   }
   const std::string verb = rollback ? "roll back" : "upgrade";
-  if (!quiet && !confirm(terminal, "Are you sure you want to " + verb + " cluster " + name + "?")) {
-    throw Exit(exit_declined, "Nothing was changed.");
-  }
+  flags.require_consent(terminal, "Are you sure you want to " + verb + " cluster " + name + "?");
   auto cluster = api.call("POST", target + (rollback ? "?rollback=true" : ""), "");
-  end_order(terminal, api, clock, std::move(cluster), name, "UPGRADE", std::chrono::seconds(timeout), wait, json);
+  end_order(terminal, api, clock, std::move(cluster), name, "UPGRADE", flags);
   return exit_ok;
 }
 

@@ -1,5 +1,6 @@
 #include "cli/cluster_view.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/order.hpp"
 #include "cli/task_watch.hpp"
 
 namespace slipway::cli {
@@ -32,18 +33,14 @@ Manual UpgradeClusters::manual() {
 int UpgradeClusters::run(const Words& words) {
   std::string clusters, canaries;
   int in_flight = 0;
-  long timeout = 0;
-  bool json = false, wait = false, quiet = false;
+  OrderFlags flags{.waits = "tell of each cluster and return at the end", .timeout = 86400};
   CommandLine line(manual());
   line.flags()("clusters,c", po::value(&clusters)->required(), "names, joined by commas")(
       "canaries", po::value(&canaries),
       "names of those that go first; when one fails, nothing more is begun")(
       "max-in-flight", po::value(&in_flight)->default_value(1),
-      "clusters upgraded at once after the canaries")("wait", po::bool_switch(&wait),
-                                                      "tell of each cluster and return at the end")(
-      "timeout", po::value(&timeout)->default_value(86400), "seconds that --wait waits at most")(
-      "json", po::bool_switch(&json), "the API's answer")("non-interactive", po::bool_switch(&quiet),
-                                                          "do not ask");
+      "clusters upgraded at once after the canaries");
+  flags.add_to(line);
   line.parse(words);
   const Json request = {
       {"clusters", listed(clusters)}, {"canaries", listed(canaries)}, {"max_in_flight", in_flight}};
@@ -51,19 +48,17 @@ int UpgradeClusters::run(const Words& words) {
     throw UsageError("no cluster is named");
   CredentialsFile file(terminal);
   Api api(file);
-  if (!quiet && !confirm(terminal, "Are you sure you want to upgrade clusters " + clusters +
-                                       (canaries.empty() ? "" : ", and before them " + canaries) + "?")) {
-    throw Exit(exit_declined, "Nothing was changed.");
-  }
+  flags.require_consent(terminal, "Are you sure you want to upgrade clusters " + clusters +
+                                      (canaries.empty() ? "" : ", and before them " + canaries) + "?");
   auto task = api.call("PATCH", "/v1/clusters", dump(request));
   const auto id = field(task, "uuid");
-  if (!json) {
+  if (!flags.json) {
     terminal.out << "Your taskID for the upgrade task is: " << id << "\nUse 'pks task " << id
                  << "' to monitor it, 'pks cancel-task " << id << "' to keep what is queued from beginning\n";
   }
-  if (wait) task = TaskWatch(terminal, api, clock, json).wait(id, {}, std::chrono::seconds(timeout));
-  if (json) terminal.out << task.dump(2) << "\n";
-  if (wait) require_all_upgraded(task);
+  if (flags.wait) task = TaskWatch(terminal, api, clock, flags.json).wait(id, {}, flags.limit());
+  if (flags.json) terminal.out << task.dump(2) << "\n";
+  if (flags.wait) require_all_upgraded(task);
   return exit_ok;
 }
 
