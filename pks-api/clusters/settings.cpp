@@ -22,12 +22,6 @@ bool is_empty(const Json& value) {
          ((value.is_array() || value.is_object()) && value.empty());
 }
 
-// A setting that nothing in the plan's manifest would take up is refused rather than forgotten.
-void require_use(const Plan& plan, const char* blank, const std::string& place, Problems& problems) {
-  if (plan.document.find("((" + std::string(blank) + "))") != std::string::npos) return;
-  problems.add(place, "plan '" + plan.name + "' has no use for it");
-}
-
 void read_drain(Json& into, const DrainSetting& drain, const Json* given, const std::string& place,
                 const Plan& plan, Problems& problems) {
   if (!given || given->is_null() || *given == "") return;
@@ -36,7 +30,7 @@ void read_drain(Json& into, const DrainSetting& drain, const Json* given, const 
     problems.add(place, "is '" + text.substr(0, 40) + "', allowed is " + drain.allowed());
     return;
   }
-  require_use(plan, drain.name, place, problems);
+  plan.require_blank(drain.name, place, problems);
   into[drain.name] = text;
 }
 
@@ -52,7 +46,7 @@ Json read_registries(const Json& given, const std::string& place, const Plan& pl
     if (!fine)
       problems.add(place, "has " + setting_text(entry).substr(0, 80) + ", expected is HOST or HOST:PORT");
   }
-  if (!given.empty()) require_use(plan, "insecure_registries", place, problems);
+  if (!given.empty()) plan.require_blank("insecure_registries", place, problems);
   return given;
 }
 
@@ -77,7 +71,7 @@ Json read_authorities(const Json& given, const std::string& place, const Plan& p
     }
     authorities.push_back({{"domain_name", name}, {"ca_cert", pem}});
   }
-  if (!given.empty()) require_use(plan, "custom_ca_certs", place, problems);
+  if (!given.empty()) plan.require_blank("custom_ca_certs", place, problems);
   return authorities;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <regex>
 #include <set>
+#include <vector>
 
 #include "base/tls.hpp"
 
@@ -10,7 +11,7 @@ namespace slipway::pks {
 
 namespace {
 
-constexpr const char* sinks_blank = "((sinks))";
+constexpr const char* sinks_blank = "sinks";
 constexpr const char* syslog_tls = "syslog-tls";
 constexpr std::int64_t syslog_tls_port = 6514;  // RFC 5425
 constexpr std::size_t max_certificate_bytes = 64u << 10;
@@ -72,29 +73,28 @@ Json destination(const Json& sink) {
   return properties;
 }
 
-bool job_takes_sinks(const Json& job) { return dump(job).find(sinks_blank) != std::string::npos; }
+bool job_takes_sinks(const Json& job) { return dump(job).find(std::string("((") + sinks_blank + "))") != std::string::npos; }
 
 // Of one group. Notes the releases of the jobs that stay and of those that do not.
 void place_in_group(Json& group, const Json& destinations, std::set<std::string>& used, std::set<std::string>& left_out) {
   Json jobs = Json::array(), names = Json::array();
+  std::vector<std::size_t> takers;  // of `jobs`
   for (const auto& job : group.value("jobs", Json::array())) {
-    if (!job_takes_sinks(job)) names.push_back(job.value("name", ""));
+    const bool takes = job_takes_sinks(job);
+    if (!takes) names.push_back(job.value("name", ""));
+    const bool stays = !takes || !destinations.empty();
+    (stays ? used : left_out).insert(job.value("release", ""));
+    if (!stays) continue;
+    if (takes) takers.push_back(jobs.size());
+    jobs.push_back(job);
   }
-  for (const auto& job : group.value("jobs", Json::array())) {
-    const auto release = job.value("release", "");
-    if (job_takes_sinks(job) && destinations.empty()) {
-      left_out.insert(release);
-      continue;
-    }
-    used.insert(release);
-    jobs.push_back(job_takes_sinks(job) ? fill_all_blanks(job, {{"sinks", destinations}, {"sinks.jobs", names}}) : job);
-  }
+  for (const auto at : takers) jobs[at] = fill_all_blanks(jobs[at], {{sinks_blank, destinations}, {"sinks.jobs", names}});
   group["jobs"] = std::move(jobs);
 }
 
 }  // namespace
 
-bool takes_sinks(const Plan& plan) { return plan.document.find(sinks_blank) != std::string::npos; }
+bool takes_sinks(const Plan& plan) { return plan.has_blank(sinks_blank); }
 
 const Json& sinks_of(const ClusterRecord& cluster) {
   static const auto none = Json::array();
@@ -115,7 +115,7 @@ Json read_sinks(const Json& given, const std::string& place, const Plan& plan, P
     const auto name = sinks.back().at("name").get<std::string>();
     if (!names.insert(name).second) problems.add(here + ".name", "'" + name.substr(0, 80) + "' is there twice");
   }
-  if (!given.empty() && !takes_sinks(plan)) problems.add(place, "plan '" + plan.name + "' has no use for it");
+  if (!given.empty()) plan.require_blank(sinks_blank, place, problems);
   return sinks;
 }
 

@@ -4,13 +4,13 @@
 #include <array>
 
 #include "base/ip_range.hpp"
+#include "base/json_text.hpp"
 
 namespace slipway::pks {
 
 namespace {
 
 constexpr int largest = 8, smallest_pods = 24, smallest_services = 28;
-constexpr std::uint32_t api_number = 1, dns_number = 10;
 
 struct SpecialNetwork {
   const char* network;
@@ -40,11 +40,19 @@ void check_network(const std::string& text, int smallest, const std::string& pla
   }
 }
 
-std::string text_at(const Json& networks, const char* key) { return networks.value(key, std::string()); }
-
-std::string address_in(const std::string& network, std::uint32_t number) {
-  return Ipv4{parsed(network).network.value + number}.to_string();
+// The API's own service has the first address of a service network, the name service the tenth.
+template <std::uint32_t number>
+Json address_in(const Json& network) {
+  return Ipv4{parsed(network.get<std::string>()).network.value + number}.to_string();
 }
+
+Json itself(const Json& setting) { return setting; }
+
+constexpr NetworkBlank blanks[] = {{"network_profile.pod_network", "pod_network", itself},
+                                   {"network_profile.service_network", "service_network", itself},
+                                   {"network_profile.api_address", "service_network", address_in<1>},
+                                   {"network_profile.dns_address", "service_network", address_in<10>},
+                                   {"network_profile.nameservers", "nameservers", itself}};
 
 }  // namespace
 
@@ -66,13 +74,13 @@ Json checked_networks(JsonReader& in, Problems& problems) {
   if (!nameservers.empty()) kept["nameservers"] = nameservers;
   in.refuse_unknown();
   if (problems.items().size() == known_problems && networks_overlap(kept))
-    problems.add(in.place("service_network"), "is '" + text_at(kept, "service_network") + "', which overlaps pod_network '" +
-                                                  text_at(kept, "pod_network") + "'");
+    problems.add(in.place("service_network"), "is '" + text_or_empty(kept, "service_network") + "', which overlaps pod_network '" +
+                                                  text_or_empty(kept, "pod_network") + "'");
   return kept;
 }
 
 bool networks_overlap(const Json& networks) {
-  const auto pods = text_at(networks, "pod_network"), services = text_at(networks, "service_network");
+  const auto pods = text_or_empty(networks, "pod_network"), services = text_or_empty(networks, "service_network");
   return !pods.empty() && !services.empty() && parsed(pods).range().overlaps(parsed(services).range());
 }
 
@@ -81,8 +89,6 @@ int most_nodes_in(const std::string& pod_network) {
   return prefix > smallest_pods ? 0 : 1 << (smallest_pods - prefix);  // profiles once allowed smaller ones
 }
 
-std::string api_address_in(const std::string& service_network) { return address_in(service_network, api_number); }
-
-std::string dns_address_in(const std::string& service_network) { return address_in(service_network, dns_number); }
+std::span<const NetworkBlank> network_blanks() { return blanks; }
 
 }  // namespace slipway::pks

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "base/json.hpp"
@@ -17,12 +18,9 @@ inline constexpr const char* fixed_network_settings[] = {"pod_network", "service
 struct NetworkBlank {
   const char* blank;
   const char* setting;
+  Json (*value)(const Json& setting);  // of one that was checked
 };
-inline constexpr NetworkBlank network_blanks[] = {{"network_profile.pod_network", "pod_network"},
-                                                  {"network_profile.service_network", "service_network"},
-                                                  {"network_profile.api_address", "service_network"},
-                                                  {"network_profile.dns_address", "service_network"},
-                                                  {"network_profile.nameservers", "nameservers"}};
+std::span<const NetworkBlank> network_blanks();
 
 // What of them is given, checked. Problems name the place, the value and what is allowed.
 Json checked_networks(JsonReader& in, Problems& problems);
@@ -32,9 +30,5 @@ bool networks_overlap(const Json& networks);
 
 // How many nodes a pod network has room for: each takes 256 of its addresses.
 int most_nodes_in(const std::string& pod_network);
-
-// What follows from a service network. The API's own service has the first of its addresses, the name service the tenth.
-std::string api_address_in(const std::string& service_network);
-std::string dns_address_in(const std::string& service_network);
 
 }  // namespace slipway::pks

@@ -55,9 +55,10 @@ void check_manifest(Plan& plan, Problems& problems) {
   check_group("control_plane.instance_group", plan.control_plane_group);
   check_group("address_group", plan.address_group);
   check_variable("server_ca", plan.server_ca);
-  for (const auto& [blank, setting] : network_blanks) {
-    if (plan.has_blank(blank) && !plan.networks.contains(setting) && setting != std::string("nameservers"))
-      problems.add(std::string("networks.") + setting, std::string("is missing, and the manifest has ((") + blank + "))");
+  for (const auto& one : network_blanks()) {
+    if (plan.has_blank(one.blank) && !plan.networks.contains(one.setting) && one.setting != std::string("nameservers"))
+      problems.add(std::string("networks.") + one.setting,
+                   std::string("is missing, and the manifest has ((") + one.blank + "))");
   }
   if (plan.control_plane_group == plan.instance_group) {
     problems.add("control_plane.instance_group", "is the nodes' group as well; the two have to differ");
@@ -97,6 +98,10 @@ void read_kubernetes(Plan& plan, JsonReader& in, Problems& problems) {
 }
 
 }  // namespace
+
+void Plan::require_blank(const std::string& blank, const std::string& place, Problems& problems) const {
+  if (!has_blank(blank)) problems.add(place, "plan '" + name + "' has no use for it");
+}
 
 void Plan::check_nodes(std::int64_t nodes) const {
   const bool parity = !odd_nodes_only || nodes % 2 == 1;

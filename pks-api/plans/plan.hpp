@@ -48,6 +48,8 @@ struct Plan {
   bool endpoint_has_address() const { return endpoint.find("((ip))") != std::string::npos; }
   bool is_kubernetes() const { return kind == kind_kubernetes; }
   bool has_blank(const std::string& blank) const { return document.find("((" + blank + "))") != std::string::npos; }
+  // A problem when nothing in the manifest would take the setting at `place` up: better refused than forgotten.
+  void require_blank(const std::string& blank, const std::string& place, Problems& problems) const;
   // Fault::invalid naming the number and what is allowed.
   void check_nodes(std::int64_t nodes) const;
 };

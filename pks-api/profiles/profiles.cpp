@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <regex>
 
+#include "base/json_text.hpp"
 #include "pks-api/plans/networks.hpp"
 
 namespace slipway::pks {
@@ -32,7 +33,8 @@ Json arguments_of(const Json& profile, const std::string& component) {
 }
 
 bool takes_network_setting(const Plan& plan, const std::string& setting) {
-  return std::any_of(std::begin(network_blanks), std::end(network_blanks), [&](const NetworkBlank& one) {
+  const auto all = network_blanks();
+  return std::any_of(all.begin(), all.end(), [&](const NetworkBlank& one) {
     return one.setting == setting && plan.has_blank(one.blank);
   });
 }
@@ -128,7 +130,7 @@ void Profiles::check_networks(const ClusterRecord& cluster, const Plan& plan) {
     }
   }
   const auto wanted = networks(cluster, plan);
-  const auto text = [&](const char* setting) { return wanted.value(setting, std::string()); };
+  const auto text = [&](const char* setting) { return text_or_empty(wanted, setting); };
   if (networks_overlap(wanted)) {
     throw refused(network_profile, "service_network " + text("service_network") + " and pod_network " +
                                        text("pod_network") + " overlap; plan '" + plan.name +
@@ -173,15 +175,11 @@ void Profiles::check_change(const ClusterRecord& before, const Plan& plan_before
 
 Blanks Profiles::blanks(const ClusterRecord& cluster, const Plan& plan) {
   Blanks blanks;
-  const auto wanted = networks(cluster, plan);
-  for (const auto* setting : fixed_network_settings) {
-    if (wanted.contains(setting)) blanks[std::string("network_profile.") + setting] = wanted.at(setting);
+  auto wanted = networks(cluster, plan);
+  wanted.emplace("nameservers", Json::array());  // unless there are some
+  for (const auto& one : network_blanks()) {
+    if (wanted.contains(one.setting)) blanks[one.blank] = one.value(wanted.at(one.setting));
   }
-  if (const auto services = wanted.value("service_network", std::string()); !services.empty()) {
-    blanks["network_profile.api_address"] = api_address_in(services);
-    blanks["network_profile.dns_address"] = dns_address_in(services);
-  }
-  blanks["network_profile.nameservers"] = wanted.value("nameservers", Json::array());
   for (const auto* component : kubernetes_components) {
     blanks[component_blank(component)] = arguments_of(document(cluster, kubernetes_profile), component);
   }
