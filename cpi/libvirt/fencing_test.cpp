@@ -34,6 +34,10 @@ std::string virsh(std::vector<std::string> arguments) {
 struct TwoHosts {
   fs::path root = fs::path(std::getenv("SLIPWAY_LAB")) / "fencing";
   fs::path socket = root / "h2.sock", device = root / "fence", is_off = root / "is-off";
+  const std::string power_off = "for vm in $(virsh -q -c qemu:///system list --name); do\n"
+                                "  case $vm in vm-fenced-*) virsh -q -c qemu:///system destroy \"$vm\" ;; esac\n"
+                                "done > /dev/null\n"
+                                ": > " + is_off.string();
   std::unique_ptr<LibvirtCpi> cpi;
   StemcellCid stemcell;
   int addresses = 0;
@@ -46,10 +50,7 @@ struct TwoHosts {
       if (entry.name == "image") archive.read_to_file(image);
     }
     turn_on();
-    set_device("for vm in $(virsh -q -c qemu:///system list --name); do\n"
-               "  case $vm in vm-fenced-*) virsh -q -c qemu:///system destroy \"$vm\" ;; esac\n"
-               "done\n"
-               ": > " + is_off.string());
+    set_device(power_off);
     write_file_atomically(root / "options", "plug=2\npassword=secret", 0600);
     anew();
     stemcell = cpi->create_stemcell(image.string(), Json::object(), Json::object());
@@ -135,10 +136,7 @@ TEST_CASE("VMs of a lost host are nobody's until its fence device says that it i
   CHECK(contains(virsh({"list", "--name"}), first.value));
   CHECK(contains(world.problem([&] { world.cpi->has_vm(first); }), "connecting to libvirt"));
 
-  world.set_device("for vm in $(virsh -q -c qemu:///system list --name); do\n"
-                   "  case $vm in vm-fenced-*) virsh -q -c qemu:///system destroy \"$vm\" ;; esac\n"
-                   "done > /dev/null\n"
-                   ": > " + world.is_off.string());
+  world.set_device(world.power_off);
   world.cpi->delete_vm(first);
   CHECK_FALSE(contains(virsh({"list", "--name"}), "vm-fenced-"));
   world.anew();

@@ -207,7 +207,7 @@ TEST_CASE(
     "a deployment spreads over three clouds, scales, is recreated and goes, and no cloud holds anything of "
     "it") {
   Fleet fleet;
-  const auto node = fleet.director.follow(fleet.director.send_file("/stemcells", environment("SLIPWAY_NODE_STEMCELL")));
+  const auto node = fleet.director.follow(fleet.director.send_file("/stemcells", environment("SLIPWAY_STEMCELL")));
   REQUIRE_MESSAGE(node.state == "done", node.result);
   REQUIRE(fleet.director.upload("/stemcells", fleet.simulators_stemcell()).state == "done");
   REQUIRE(fleet.director.upload("/releases", SampleRelease{}.bytes()).state == "done");
