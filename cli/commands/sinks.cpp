@@ -35,7 +35,8 @@ void order(Terminal& terminal, Clock& clock, const std::string& method, const st
            const std::string& cluster, const OrderFlags& flags) {
   CredentialsFile file(terminal);
   Api api(file);
-  terminal.err << "Cluster " << cluster << ":\n" << changes_text(api.call(method, target + "?dry_run=true", body));
+  const auto preview = api.call(method, target + "?dry_run=true", body);
+  terminal.err << "Cluster " << cluster << ":\n" << changes_text(preview);
   flags.require_consent(terminal, "Are you sure you want to update cluster " + cluster + "?");
   end_order(terminal, api, clock, api.call(method, target, body), cluster, "UPDATE", flags);
 }

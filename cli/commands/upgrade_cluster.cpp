@@ -27,8 +27,8 @@ int UpgradeCluster::run(const Words& words) {
   Api api(file);
   const auto target = "/v1/clusters/" + name + "/upgrade";
   if (!rollback) {
-    terminal.err << "Cluster " << name << ":\n"
-                 << changes_text(api.call("POST", target + "?dry_run=true", ""));
+    const auto preview = api.call("POST", target + "?dry_run=true", "");
+    terminal.err << "Cluster " << name << ":\n" << changes_text(preview);
   }
   const std::string verb = rollback ? "roll back" : "upgrade";
   flags.require_consent(terminal, "Are you sure you want to " + verb + " cluster " + name + "?");
