@@ -44,6 +44,17 @@ void write_all(int fd, std::string_view content, const std::filesystem::path& pa
   }
 }
 
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+// What the names of a file's temporary files begin with. Cut, so that the longest names do not become too long.
+std::string temporary_prefix(const std::filesystem::path& path) {
+  return "." + path.filename().string().substr(0, 200) + ".";
+}
+
+constexpr std::string_view unique_part = "XXXXXX";
+
 }  // namespace
 
 std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) {
@@ -71,9 +82,8 @@ std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) 
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view content, unsigned mode) {
-  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  // Cut, so that the longest names do not become too long.
-  auto temporary = (folder / ("." + path.filename().string().substr(0, 200) + ".XXXXXX")).string();
+  const auto folder = folder_of(path);
+  auto temporary = (folder / (temporary_prefix(path) + std::string(unique_part))).string();
   const Fd file(::mkostemp(temporary.data(), O_CLOEXEC));
   if (file.get() < 0) fail(path, "writing", errno);
   try {
@@ -88,6 +98,19 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
   const Fd directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.get() < 0) fail(folder, "opening", errno);
   if (::fsync(directory.get()) != 0 && errno != EINVAL) fail(folder, "syncing", errno);
+}
+
+void remove_written_file(const std::filesystem::path& path) {
+  const auto prefix = temporary_prefix(path);
+  std::vector<std::filesystem::path> all{path};
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_of(path), error)) {
+    const auto name = entry.path().filename().string();
+    if (name.size() == prefix.size() + unique_part.size() && name.rfind(prefix, 0) == 0) all.push_back(entry.path());
+  }
+  for (const auto& one : all) {
+    if (::unlink(one.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) fail(one, "removing", errno);
+  }
 }
 
 TempDir::TempDir(const std::string& prefix, const std::filesystem::path& under) {

@@ -13,6 +13,10 @@ std::string read_file(const std::filesystem::path& path, std::size_t max_bytes =
 // rename, fsync of the folder. `mode` as in chmod. A full disk is Fault::exhausted.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content, unsigned mode = 0644);
 
+// Removes a file that write_file_atomically wrote, and the temporary files of writers that were killed before their
+// rename. Nobody may write it meanwhile. Nothing there is no error.
+void remove_written_file(const std::filesystem::path& path);
+
 // A folder of its own that disappears with the object.
 class TempDir {
  public:

@@ -51,6 +51,18 @@ TEST_CASE("a failed write leaves no temporary file") {
   CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
 }
 
+TEST_CASE("a removed file takes along what killed writers left of it, and of it alone") {
+  const TempDir folder;
+  const auto path = folder.path() / "record.json";
+  remove_written_file(path);
+  for (const auto* name : {"record.json", ".record.json.a1B2c3", "record.json.old", ".record.json.a1B2c3.d4E5f6"})
+    write_file_atomically(folder.path() / name, "x");
+  remove_written_file(path);
+  CHECK_FALSE(fs::exists(path));
+  CHECK_FALSE(fs::exists(folder.path() / ".record.json.a1B2c3"));
+  CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 2);
+}
+
 TEST_CASE("reading says what is wrong by its fault") {
   const TempDir folder;
   const auto path = folder.path() / "f";

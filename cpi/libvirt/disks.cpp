@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/digest.hpp"
+#include "base/file.hpp"
 #include "cpi/libvirt/files.hpp"
 #include "cpi/libvirt/vms.hpp"
 
@@ -158,7 +159,14 @@ DiskCid Disks::create(std::int64_t size_mib, const Json& cloud_properties, const
   return disk;
 }
 
+// A delete that was killed between the file and its record, or whoever was killed while writing the record.
+void Disks::forget(const DiskCid& disk) const {
+  if (!is_plain_name(disk.value)) return;
+  for (const auto& host : config_.hosts) remove_written_file(StoragePaths(host.storage).disk_record(disk));
+}
+
 void Disks::remove(const DiskCid& disk) {
+  if (!exists(disk)) forget(disk);
   const auto place = place_of(disk);
   const auto file = place.paths().disk(disk);
   const auto held = lock(file, disk);
@@ -167,7 +175,7 @@ void Disks::remove(const DiskCid& disk) {
   }
   release_loop_devices(file, disk);
   fs::remove(file);
-  fs::remove(place.paths().disk_record(disk));
+  forget(disk);
 }
 
 Json Disks::attach(const VmCid& vm, const DiskCid& disk) {
@@ -330,7 +338,7 @@ void Disks::remove_snapshot(const SnapshotCid& snapshot) {
     const StoragePaths paths(host.storage);
     std::error_code ignored;
     fs::remove(paths.snapshot(snapshot), ignored);
-    fs::remove(paths.snapshot_record(snapshot), ignored);
+    remove_written_file(paths.snapshot_record(snapshot));
   }
 }
 

@@ -42,6 +42,7 @@ class Disks {
     StoragePaths paths() const { return StoragePaths(host->storage); }
   };
   Place place_of(const DiskCid& disk) const;
+  void forget(const DiskCid& disk) const;
   std::optional<VmCid> holder_of(const DiskCid& disk, const Place& place) const;
   void copy_of_attached(const VmCid& holder, const DiskCid& disk, const std::filesystem::path& from,
                         const std::filesystem::path& to) const;

@@ -222,6 +222,20 @@ TEST_SUITE("libvirt, beyond the contract") {
     cpi.delete_disk(disk);
   }
 
+  TEST_CASE("whoever was killed while writing a disk's record, or deleting the disk, leaves nothing once it is deleted") {
+    auto subject = lxc_in_process();
+    auto& cpi = *subject.cpi;
+    const auto disks = World::get().storage_of(VirtMode::lxc) / "disks";
+    const auto before = entries_in(disks);
+    const auto first = cpi.create_disk(1, Json::object(), std::nullopt);
+    write_file_atomically(disks / ("." + first.value + ".json.a1B2c3"), "{");
+    cpi.delete_disk(first);
+    const auto second = cpi.create_disk(1, Json::object(), std::nullopt);
+    fs::remove(disks / (second.value + ".raw"));
+    CHECK_THROWS_AS(cpi.delete_disk(second), CpiError);
+    CHECK(entries_in(disks) == before);
+  }
+
   TEST_CASE("nodes are deleted side by side") {
     auto subject = lxc_in_process();
     auto& cpi = *subject.cpi;
