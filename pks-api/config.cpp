@@ -2,6 +2,28 @@
 
 namespace slipway::pks {
 
+namespace {
+
+std::string without_slash(std::string url) {
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
+// A token of the one would be looked for among the other's.
+void refuse_own_issuer(const PksConfig& config) {
+  if (config.external_issuer.url.empty()) return;
+  const auto url = without_slash(config.external_issuer.url);
+  const auto refuse = [&](const std::string& key, const std::string& own) {
+    if (url != without_slash(own)) return;
+    throw Error(Fault::invalid, "external_issuer.url is '" + config.external_issuer.url.substr(0, 200) + "', as " + key +
+                                    " is: that is this API's own, and another issuer is allowed");
+  };
+  refuse("oidc.issuer_url", config.oidc_issuer_url);
+  refuse("issuer", config.issuer);
+}
+
+}  // namespace
+
 PksConfig read_pks_config(Config& in) {
   PksConfig c;
   c.listen_address = in.string("listen_address", "0.0.0.0", "address both ports listen on");
@@ -38,6 +60,7 @@ PksConfig read_pks_config(Config& in) {
   c.log_file = in.path("log.file", "", "where the log goes; empty: standard error");
   c.log_level = in.string("log.level", "info", "debug, info, warn or error");
   in.finish();
+  refuse_own_issuer(c);
   return c;
 }
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/file.hpp"
+#include "base/tls.hpp"
 #include "pks-api/api/api.hpp"
 
 namespace slipway::pks {
@@ -33,9 +34,22 @@ http::ServerConfig listener(const PksConfig& config, int port) {
   return server;
 }
 
+// Clusters would not start with a CA that is none.
+std::string external_ca(const std::string& file) {
+  if (file.empty()) return "";
+  auto pem = read_file(file);
+  with_context("external_issuer.ca_file, " + file, [&] { tls::inspect(pem); });
+  return pem;
+}
+
 OidcSettings oidc_settings(const PksConfig& config) {
   check_issuer_url(config.oidc_issuer_url);
-  return {config.oidc_issuer_url, config.oidc_ca_file.empty() ? "" : read_file(config.oidc_ca_file)};
+  OidcSettings settings{config.oidc_issuer_url, config.oidc_ca_file.empty() ? "" : read_file(config.oidc_ca_file)};
+  const auto& external = config.external_issuer;
+  if (external.url.empty()) return settings;
+  settings.external = {external.url,        external_ca(external.ca_file), external.audience, external.cluster_client,
+                       external.user_claim, external.groups_claim};
+  return settings;
 }
 
 std::unique_ptr<Directory> directory_of(const PksConfig& config) {

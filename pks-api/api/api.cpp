@@ -1,6 +1,7 @@
 #include "base/yaml.hpp"
 #include "pks-api/api/openapi.hpp"
 #include "pks-api/api/routes.hpp"
+#include "pks-api/identity/external_issuer.hpp"
 
 namespace slipway::pks {
 
@@ -25,11 +26,21 @@ http::Handler api_handler(Services& services) {
   router->add("GET", "/actuator/info", [](http::Request&) {
     return http::Response::json(200, {{"app", {{"name", "slipway-pks-api"}, {"version", product_version}}}});
   });
-  // Where a client finds the token endpoint.
+  // Where a client finds the token endpoint, and that of the external issuer.
   router->add("GET", "/info", [&services](http::Request&) {
-    return http::Response::json(200, {{"name", "slipway-pks-api"},
-                                      {"version", product_version},
-                                      {"identity_port", services.identity_port}});
+    Json info = {{"name", "slipway-pks-api"},
+                 {"version", product_version},
+                 {"identity_port", services.identity_port}};
+    if (const auto& external = services.oidc.external; !external.issuer_url.empty()) {
+      info["external_issuer"] = {{"url", external.issuer_url},
+                                 {"ca", external.ca_pem},
+                                 {"client", external.api_client},
+                                 {"cluster_client", external.cluster_client},
+                                 {"user_claim", external.user_claim},
+                                 {"user_prefix", external_prefix},
+                                 {"cluster_user_prefix", external_cluster_prefix}};
+    }
+    return http::Response::json(200, info);
   });
   const auto document = parse_yaml(openapi_document(), "openapi.yml");
   router->add("GET", "/v2/api-docs",

@@ -52,6 +52,7 @@ const std::vector<Row>& rows() {
       {"GET", "/v1/clusters/kube/binds/owner", nullptr, "133y33"},
       {"GET", "/v1/clusters/kube/binds/plain", nullptr, "1y3333"},
       {"GET", "/v1/clusters/kube/binds/other", nullptr, "1333y3"},
+      {"GET", "/v1/clusters/kube/binds/~", nullptr, "1yyyyy"},
       {"DELETE", "/v1/clusters/hers", nullptr, "133y4y"},
       {"GET", "/v1/plans", nullptr, "13yyyy"},
       {"GET", "/v1/upgradable", nullptr, "13yyyy"},

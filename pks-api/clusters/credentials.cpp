@@ -1,5 +1,6 @@
 // How clusters are used once they run: what the director knows of them, put together for their clients.
 #include "pks-api/clusters/clusters.hpp"
+#include "pks-api/identity/external_issuer.hpp"
 
 namespace slipway::pks {
 
@@ -9,6 +10,13 @@ std::string required_text(const Json& variable, const char* key) {
   const auto value = variable.is_object() ? variable.find(key) : variable.end();
   if (variable.is_object() && value != variable.end() && value->is_string()) return value->get<std::string>();
   throw Error(Fault::internal, std::string("a certificate of the director has no '") + key + "'");
+}
+
+// In the place of a user's name: whoever asks. No user can be called that.
+constexpr const char* oneself = "~";
+
+std::string name_in_clusters(const Caller& external) {
+  return external_cluster_prefix + external.name.substr(std::string_view(external_prefix).size());
 }
 
 }  // namespace
@@ -71,13 +79,9 @@ Json Clusters::credentials(const Caller& caller, const std::string& name) {
 }
 
 Json Clusters::user_kubeconfig(const Caller& caller, const std::string& name, const std::string& user) {
-  if (!caller.is_user || caller.name != user) {
+  if (!caller.is_user || (user != oneself && user != caller.name)) {
     throw Error(Fault::forbidden, "a kubeconfig is given to its own user only, and '" + user.substr(0, 80) +
                                       "' is not who sent the request");
-  }
-  if (caller.is_external) {
-    throw Error(Fault::conflict, "users of the external issuer cannot log in to clusters here: clusters know " +
-                                     std::string("this API's own users only"));
   }
   const auto cluster = store_.find(name);
   const auto plan = cluster ? plan_of(*cluster, plans_) : nullptr;
@@ -85,12 +89,16 @@ Json Clusters::user_kubeconfig(const Caller& caller, const std::string& name, co
   if (!plan->is_kubernetes())
     throw Error(Fault::conflict,
                 "Cluster " + name + " is of kind " + plan->kind + ", which has no kubeconfig");
-  if (oidc_.issuer_url.empty()) {
-    throw Error(Fault::conflict,
-                "users cannot log in to clusters here: the operator has set no oidc.issuer_url");
+  const auto& external = oidc_.external;
+  if (caller.is_external ? external.cluster_client.empty() : oidc_.issuer_url.empty()) {
+    throw Error(Fault::conflict, std::string("users cannot log in to clusters here: the operator has set no ") +
+                                     (caller.is_external ? "external_issuer.cluster_client" : "oidc.issuer_url"));
   }
   require_usable(*cluster);
-  return oidc_kubeconfig(endpoint_of(*cluster, *plan), user, oidc_.issuer_url, cluster_client, oidc_.ca_pem);
+  const auto endpoint = endpoint_of(*cluster, *plan);
+  if (caller.is_external)
+    return exec_kubeconfig(endpoint, name_in_clusters(caller), external.issuer_url, external.cluster_client);
+  return oidc_kubeconfig(endpoint, caller.name, oidc_.issuer_url, cluster_client, oidc_.ca_pem);
 }
 
 }  // namespace slipway::pks

@@ -8,9 +8,23 @@ namespace slipway::pks {
 
 namespace {
 
+Json external_properties(const ExternalOidc& external) {
+  Json properties = {{"issuer_url", external.issuer_url},
+                     {"client_id", external.cluster_client},
+                     {"username_claim", external.user_claim},
+                     {"username_prefix", external_cluster_prefix},
+                     {"groups_claim", external.groups_claim},
+                     {"groups_prefix", external_cluster_prefix}};
+  if (!external.ca_pem.empty()) properties["ca"] = external.ca_pem;
+  return properties;
+}
+
 Json oidc_properties(const OidcSettings& oidc) {
-  if (oidc.issuer_url.empty()) return Json::object();
-  return {{"issuer_url", oidc.issuer_url}, {"client_id", cluster_client}, {"ca", oidc.ca_pem}};
+  Json properties = Json::object();
+  if (!oidc.issuer_url.empty())
+    properties = {{"issuer_url", oidc.issuer_url}, {"client_id", cluster_client}, {"ca", oidc.ca_pem}};
+  if (!oidc.external.cluster_client.empty()) properties["external"] = external_properties(oidc.external);
+  return properties;
 }
 
 Blanks blanks_of(const ClusterRecord& cluster, const Plan& plan, const OidcSettings& oidc) {

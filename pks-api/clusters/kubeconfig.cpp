@@ -37,4 +37,16 @@ Json oidc_kubeconfig(const KubernetesEndpoint& endpoint, const std::string& user
   return document(endpoint, user, {{"auth-provider", {{"name", "oidc"}, {"config", config}}}});
 }
 
+Json exec_kubeconfig(const KubernetesEndpoint& endpoint, const std::string& user, const std::string& issuer_url,
+                     const std::string& client) {
+  return document(endpoint, user,
+                  {{"exec",
+                    {{"apiVersion", "client.authentication.k8s.io/v1"},
+                     {"command", "pks"},
+                     {"args", {"cluster-token", "--issuer", issuer_url, "--client-id", client, "--user", user}},
+                     {"interactiveMode", "Never"},
+                     {"provideClusterInfo", false},
+                     {"installHint", "pks is the command line of the API that made this cluster"}}}});
+}
+
 }  // namespace slipway::pks

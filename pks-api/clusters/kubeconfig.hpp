@@ -24,4 +24,8 @@ Json admin_kubeconfig(const KubernetesEndpoint& endpoint, const std::string& use
 Json oidc_kubeconfig(const KubernetesEndpoint& endpoint, const std::string& user,
                      const std::string& issuer_url, const std::string& client, const std::string& idp_ca_pem);
 
+// For a user of an issuer that is not ours: kubectl asks `pks` for a token whenever it needs one.
+Json exec_kubeconfig(const KubernetesEndpoint& endpoint, const std::string& user, const std::string& issuer_url,
+                     const std::string& client);
+
 }  // namespace slipway::pks

@@ -17,6 +17,7 @@ struct ExternalIssuerSettings {
   std::string url;      // as the tokens' "iss" has it; empty: there is none
   std::string ca_file;  // PEM; empty: public authorities
   std::string audience;
+  std::string cluster_client;  // the audience of tokens for clusters; empty: clusters do not know the issuer
   std::string user_claim, groups_claim;
   GroupScopes scopes;
   std::chrono::seconds timeout{};
@@ -36,8 +37,8 @@ class ExternalIssuer {
     std::string name;  // with external_prefix
     std::vector<std::string> scopes;
   };
-  // Nothing for a token that is malformed, of another issuer or audience, signed by none of the issuer's keys, or not
-  // valid now. Fault::retryable when the issuer's keys are needed and cannot be read.
+  // Nothing for a token that is malformed, of another issuer or audience, for clusters as well, signed by none of the
+  // issuer's keys, or not valid now. Fault::retryable when the issuer's keys are needed and cannot be read.
   std::optional<User> user_of(const std::string& token);
 
  private:

@@ -37,6 +37,7 @@ struct Trust {
     settings.ca_file = (folder.path() / "ca.crt").string();
     write_file_atomically(settings.ca_file, ca_pem);
     settings.audience = "pks";
+    settings.cluster_client = "clusters";
     settings.user_claim = user_claim;
     settings.groups_claim = "groups";
     settings.scopes = {{"operators", {"pks.clusters.manage"}}, {"readers", {"pks.clusters.admin.read"}}};
@@ -74,6 +75,7 @@ TEST_CASE("a token for others, of others, too old, too new or for nobody is none
   CHECK(f.takes("jti", "anything"));
   CHECK(f.takes("aud", Json{"others", "pks"}));
   CHECK_FALSE(f.takes("aud", "others"));
+  CHECK_FALSE(f.takes("aud", Json{"pks", "clusters"}));  // any cluster may have seen it
   CHECK_FALSE(f.takes("aud", Json::array()));
   CHECK_FALSE(f.takes("aud", Json::object()));
   CHECK_FALSE(f.takes("iss", f.issuer.url() + "/"));

@@ -28,11 +28,23 @@ void check_groups(const std::vector<std::string>& groups);
 // Whether the store, and a directory, may have a user of that name.
 bool may_be_user(const std::string& name);
 
+// Before the names of the external issuer's users in clusters, where "oidc:" is before those of this identity.
+inline constexpr const char* external_cluster_prefix = "external:";
+
+// The external issuer, as clusters and its users' programs are told of it.
+struct ExternalOidc {
+  std::string issuer_url;  // empty: there is none
+  std::string ca_pem;      // empty: public authorities
+  std::string api_client, cluster_client;  // what tokens are for; without the second clusters do not know the issuer
+  std::string user_claim, groups_claim;
+};
+
 // How clusters reach and trust this identity. Without an issuer's URL they do not, and no identity tokens
 // are issued.
 struct OidcSettings {
   std::string issuer_url;    // https://HOST:PORT/path: what "iss" says and discovery starts from
   std::string ca_pem;        // what the URL's certificate is verified by; empty: public authorities
+  ExternalOidc external = {};
   std::string path() const;  // of the URL, without a slash at the end
 };
 // Fault::invalid unless the URL is empty or one that kube-apiserver takes: https, no query, no fragment.
