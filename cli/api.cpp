@@ -62,13 +62,6 @@ ApiError api_error(const http::ClientResponse& response) {
   return {response.status, "the API answered with status " + std::to_string(response.status)};
 }
 
-std::string form(const std::vector<std::pair<std::string, std::string>>& fields) {
-  std::string text;
-  for (const auto& [name, value] : fields)
-    text += (text.empty() ? "" : "&") + name + "=" + http::url_encode(value);
-  return text;
-}
-
 Json ask_for_token(const Credentials& credentials, const Secret& client_secret, const std::string& body) {
   const http::Client client(config_for(credentials.identity, credentials));
   http::ClientRequest request{.method = "POST", .target = "/oauth/token"};
@@ -85,23 +78,51 @@ Json ask_for_token(const Credentials& credentials, const Secret& client_secret, 
   return token;
 }
 
-// The API tells where its token endpoint is; one that does not has it on the usual port.
-int identity_port(const std::string& api, const Credentials& credentials) {
+Json info_of(const std::string& api, const Credentials& credentials) {
   const auto response = http::Client(config_for(api, credentials)).send({.target = "/info"});
-  const auto body = body_of(response);
-  if (response.status != 200 || !body.is_object()) return default_identity_port;
-  return body.value("identity_port", default_identity_port);
+  auto body = body_of(response);
+  return response.status == 200 && body.is_object() ? body : Json::object();
 }
 
-}  // namespace
-
-Credentials log_in(const LoginRequest& request) {
-  const auto endpoint = parse_endpoint(request.api);
+Credentials session_of(const LoginRequest& request, const Endpoint& endpoint) {
   Credentials c;
   c.api = endpoint.url(endpoint.port);
   c.ca = request.ca;
   c.skip_ssl_validation = request.skip_ssl_validation;
-  c.identity = endpoint.url(identity_port(c.api, c));
+  return c;
+}
+
+}  // namespace
+
+std::string form(const Form& fields) {
+  std::string text;
+  for (const auto& [name, value] : fields)
+    text += (text.empty() ? "" : "&") + name + "=" + http::url_encode(value);
+  return text;
+}
+
+std::optional<ExternalIssuer> external_issuer_of(const Json& info) {
+  const auto found = info.is_object() ? info.find("external_issuer") : info.end();
+  if (!info.is_object() || found == info.end()) return std::nullopt;
+  const auto url = text_in(*found, "url"), ca = text_in(*found, "ca");
+  return ExternalIssuer{{url, ca, text_in(*found, "client")},
+                        {url, ca, text_in(*found, "cluster_client")},
+                        text_in(*found, "user_claim"),
+                        text_in(*found, "user_prefix"),
+                        text_in(*found, "cluster_user_prefix")};
+}
+
+std::string user_of(const ExternalIssuer& issuer, const std::string& token) {
+  const auto name = text_in(claims_of_own(token), issuer.user_claim.c_str());
+  if (!name.empty()) return name;
+  throw Error(Fault::invalid, "the issuer's token has no text '" + printable(issuer.user_claim) + "', which would name its user");
+}
+
+Credentials log_in(const LoginRequest& request) {
+  const auto endpoint = parse_endpoint(request.api);
+  auto c = session_of(request, endpoint);
+  // One that does not tell where its token endpoint is has it on the usual port.
+  c.identity = endpoint.url(info_of(c.api, c).value("identity_port", default_identity_port));
   const bool as_client = !request.client_name.empty();
   c.client = as_client ? request.client_name : request.public_client;
   c.username = as_client ? request.client_name : request.username;
@@ -115,6 +136,20 @@ Credentials log_in(const LoginRequest& request) {
   c.access_token = text_in(token, "access_token");
   c.refresh_token = text_in(token, "refresh_token");
   c.id_token = text_in(token, "id_token");
+  return c;
+}
+
+Credentials log_in_by_issuer(const LoginRequest& request, Terminal& terminal, Clock& clock) {
+  auto c = session_of(request, parse_endpoint(request.api));
+  const auto issuer = external_issuer_of(info_of(c.api, c));
+  if (!issuer) throw Exit(exit_error, "the API at " + c.api + " takes no users of an external issuer");
+  const auto tokens = log_in_at(issuer->api, terminal, clock);
+  c.username = issuer->user_prefix + user_of(*issuer, tokens.id_token);
+  c.client = issuer->api.client;
+  c.issuer = issuer->api.url;
+  c.issuer_ca = issuer->api.ca;
+  c.access_token = tokens.id_token;
+  c.refresh_token = tokens.refresh_token;
   return c;
 }
 
@@ -154,6 +189,15 @@ http::ClientResponse Api::send(const std::string& method, const std::string& tar
 void Api::refresh() {
   if (credentials_.refresh_token.empty())
     throw Exit(exit_error, "Your session has expired; log in again: pks login");
+  if (!credentials_.issuer.empty()) {
+    const auto tokens =
+        refreshed_at({credentials_.issuer, credentials_.issuer_ca, credentials_.client}, credentials_.refresh_token);
+    if (!tokens) throw Exit(exit_error, "Your session has expired; log in again: pks login --sso");
+    credentials_.access_token = tokens->id_token;
+    credentials_.refresh_token = tokens->refresh_token;
+    if (file_) file_->save(credentials_);
+    return;
+  }
   try {
     const auto token =
         ask_for_token(credentials_, Secret(),

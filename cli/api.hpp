@@ -5,6 +5,7 @@
 
 #include "base/http/client.hpp"
 #include "cli/credentials.hpp"
+#include "cli/issuer.hpp"
 
 namespace slipway::cli {
 
@@ -26,8 +27,24 @@ struct LoginRequest {
   std::string scope;  // empty: all that is granted
 };
 
+using Form = std::vector<std::pair<std::string, std::string>>;
+std::string form(const Form& fields);  // as application/x-www-form-urlencoded
+
+// What the API says of the external issuer whose users it takes.
+struct ExternalIssuer {
+  IssuerClient api, clusters;  // one issuer, two clients; without the second its users cannot log in to clusters
+  std::string user_claim;
+  std::string user_prefix, cluster_user_prefix;  // what API and clusters put before the claim
+};
+// Of the body of GET /info. Nothing where the API takes no such users.
+std::optional<ExternalIssuer> external_issuer_of(const Json& info);
+// The user whom a token of that issuer is of, without a prefix. Fault::invalid when it names none.
+std::string user_of(const ExternalIssuer& issuer, const std::string& token);
+
 // Proves who one is at the token endpoint. Throws ApiError, or Error as http::Client does.
 Credentials log_in(const LoginRequest& request);
+// The same at the external issuer. Throws Exit too, as log_in_at does.
+Credentials log_in_by_issuer(const LoginRequest& request, Terminal& terminal, Clock& clock);
 // The refresh token holds no more; a server that cannot be reached is no error.
 void log_out(const Credentials& credentials);
 

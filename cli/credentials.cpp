@@ -34,6 +34,8 @@ std::optional<Credentials> CredentialsFile::load() const {
   c.refresh_token = in.string_or("refresh_token", "");
   c.ca = in.string_or("ca", "");
   c.skip_ssl_validation = in.boolean_or("skip_ssl_validation", false);
+  c.issuer = in.string_or("issuer", "");
+  c.issuer_ca = in.string_or("issuer_ca", "");
   problems.throw_if_any(file.string());
   return c;
 }
@@ -43,16 +45,16 @@ void CredentialsFile::save(const Credentials& c) const {
     fs::create_directories(folder_);
     fs::permissions(folder_, fs::perms::owner_all);
   }
-  write_file_atomically(folder_ / "creds.yml",
-                        to_yaml({{"api", c.api},
-                                 {"identity", c.identity},
-                                 {"username", c.username},
-                                 {"client", c.client},
-                                 {"access_token", c.access_token},
-                                 {"refresh_token", c.refresh_token},
-                                 {"ca", c.ca},
-                                 {"skip_ssl_validation", c.skip_ssl_validation}}),
-                        0600);
+  Json kept = {{"api", c.api},
+               {"identity", c.identity},
+               {"username", c.username},
+               {"client", c.client},
+               {"access_token", c.access_token},
+               {"refresh_token", c.refresh_token},
+               {"ca", c.ca},
+               {"skip_ssl_validation", c.skip_ssl_validation}};
+  if (!c.issuer.empty()) kept.update({{"issuer", c.issuer}, {"issuer_ca", c.issuer_ca}});
+  write_file_atomically(folder_ / "creds.yml", to_yaml(kept), 0600);
 }
 
 void CredentialsFile::remove() const { fs::remove(folder_ / "creds.yml"); }

@@ -17,6 +17,7 @@ struct Credentials {
   std::string ca;  // PEM; empty: the system's authorities
   bool skip_ssl_validation = false;
   std::string id_token = {};  // of a login to a cluster; not kept in creds.yml
+  std::string issuer = {}, issuer_ca = {};  // the external issuer that the tokens are of; empty: they are the API's
 };
 
 // creds.yml in $PKS_HOME, or in ~/.pks.

@@ -8,7 +8,7 @@ std::vector<Entry> all_commands(Terminal& t, Clock& clock) {
     entries.push_back(
         {command.manual(), [command](const Words& words) mutable { return command.run(words); }});
   };
-  add(Login{t});
+  add(Login{t, clock});
   add(Logout{t});
   add(Plans{t});
   add(ListClusters{t});
@@ -21,6 +21,7 @@ std::vector<Entry> all_commands(Terminal& t, Clock& clock) {
   add(DeleteCluster{t, clock});
   add(GetCredentials{t, clock});
   add(GetKubeconfig{t, clock});
+  add(ClusterToken{t, clock});
   add(Certificates{t});
   add(RotateCertificates{t, clock});
   add(ListSinks{t});

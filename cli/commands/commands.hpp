@@ -11,6 +11,7 @@ namespace slipway::cli {
 
 struct Login {
   Terminal& terminal;
+  Clock& clock;
   static Manual manual();
   int run(const Words& words);
 };
@@ -71,6 +72,17 @@ struct GetCredentials {
 };
 
 struct GetKubeconfig {
+  Terminal& terminal;
+  Clock& clock;
+  static Manual manual();
+  int run(const Words& words);
+
+ private:
+  int run_by_password(const std::string& name, LoginRequest request) const;
+  int run_by_issuer(const std::string& name) const;
+};
+
+struct ClusterToken {
   Terminal& terminal;
   Clock& clock;
   static Manual manual();
