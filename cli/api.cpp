@@ -115,7 +115,8 @@ std::optional<ExternalIssuer> external_issuer_of(const Json& info) {
 std::string user_of(const ExternalIssuer& issuer, const std::string& token) {
   const auto name = text_in(claims_of_own(token), issuer.user_claim.c_str());
   if (!name.empty()) return name;
-  throw Error(Fault::invalid, "the issuer's token has no text '" + printable(issuer.user_claim) + "', which would name its user");
+  throw Error(Fault::invalid,
+              "the issuer's token has no text '" + printable(issuer.user_claim) + "', which would name its user");
 }
 
 Credentials log_in(const LoginRequest& request) {

@@ -89,21 +89,25 @@ IssuerTokens log_in_at(const IssuerClient& issuer, Terminal& terminal, Clock& cl
   const auto device_url = text_or_empty(discovery, "device_authorization_endpoint");
   const auto token_url = text_or_empty(discovery, "token_endpoint");
   if (device_url.empty())
-    throw Exit(exit_error, "the issuer " + printable(issuer.url) + " has no device_authorization_endpoint, by which pks logs in");
+    throw Exit(exit_error,
+               "the issuer " + printable(issuer.url) + " has no device_authorization_endpoint, by which pks logs in");
   const auto begun = ask(issuer, device_url, {{"client_id", issuer.client}, {"scope", scopes_for(discovery)}});
   const auto device_code = text_or_empty(begun.body, "device_code");
   if (begun.status != 200 || device_code.empty())
-    throw Exit(exit_error, "the issuer does not let client '" + printable(issuer.client) + "' log in: " + begun.reason());
+    throw Exit(exit_error,
+               "the issuer does not let client '" + printable(issuer.client) + "' log in: " + begun.reason());
   const auto complete = text_or_empty(begun.body, "verification_uri_complete");
   terminal.err << "Log in at " << printable(complete.empty() ? text_or_empty(begun.body, "verification_uri") : complete)
                << "\nThe code there is " << printable(text_or_empty(begun.body, "user_code")) << "\n"
                << std::flush;
   auto pause = seconds(std::clamp<std::int64_t>(number_or(begun.body, "interval", 5), 1, 60));
-  const auto end = clock.monotonic() + seconds(std::clamp<std::int64_t>(number_or(begun.body, "expires_in", 600), 1, 3600));
+  const auto patience = seconds(std::clamp<std::int64_t>(number_or(begun.body, "expires_in", 600), 1, 3600));
+  const auto end = clock.monotonic() + patience;
   while (clock.monotonic() < end) {
     clock.sleep_for(pause);
     const auto answer =
-        ask(issuer, token_url, {{"grant_type", device_grant}, {"device_code", device_code}, {"client_id", issuer.client}});
+        ask(issuer, token_url,
+            {{"grant_type", device_grant}, {"device_code", device_code}, {"client_id", issuer.client}});
     if (answer.status == 200) return tokens_of(answer, issuer);
     if (answer.error() == "slow_down") pause += seconds(5);
     if (answer.error() != "slow_down" && answer.error() != "authorization_pending")

@@ -19,8 +19,8 @@ struct IssuerTokens {
   std::string id_token, refresh_token;  // the second one is empty where the issuer gives none
 };
 
-// By the device authorization grant (RFC 8628): says on `terminal.err` where the user proves who he is, and waits for it.
-// Exit(exit_error) when the issuer says no or does not know the grant.
+// By the device authorization grant (RFC 8628): says on `terminal.err` where the user proves who he is, and waits for
+// it. Exit(exit_error) when the issuer says no or does not know the grant.
 IssuerTokens log_in_at(const IssuerClient& issuer, Terminal& terminal, Clock& clock);
 
 // Nothing when the refresh token holds no more. Exit(exit_error) when the issuer gives no identity token for it,

@@ -15,8 +15,8 @@ void refuse_own_issuer(const PksConfig& config) {
   const auto url = without_slash(config.external_issuer.url);
   const auto refuse = [&](const std::string& key, const std::string& own) {
     if (url != without_slash(own)) return;
-    throw Error(Fault::invalid, "external_issuer.url is '" + config.external_issuer.url.substr(0, 200) + "', as " + key +
-                                    " is: that is this API's own, and another issuer is allowed");
+    throw Error(Fault::invalid, "external_issuer.url is '" + config.external_issuer.url.substr(0, 200) + "', as " +
+                                    key + " is: that is this API's own, and another issuer is allowed");
   };
   refuse("oidc.issuer_url", config.oidc_issuer_url);
   refuse("issuer", config.issuer);

@@ -18,7 +18,8 @@ void put_tokens(Json& kubeconfig, const Credentials& session) {
 }
 
 std::string usable_by(const std::string& user, const std::string& cluster) {
-  return "You can now use the kubeconfig for user " + printable(user) + ":\n$kubectl config use-context " + cluster + "\n";
+  return "You can now use the kubeconfig for user " + printable(user) + ":\n$kubectl config use-context " + cluster +
+         "\n";
 }
 
 // What kubectl runs is not the API's to say.
@@ -26,7 +27,8 @@ Json asking_this_program(const Terminal& terminal, const ExternalIssuer& issuer,
   Json exec = {{"apiVersion", "client.authentication.k8s.io/v1"},
                {"command", std::filesystem::read_symlink("/proc/self/exe").string()},
                {"args",
-                {"cluster-token", "--issuer", issuer.clusters.url, "--client-id", issuer.clusters.client, "--user", user}},
+                {"cluster-token", "--issuer", issuer.clusters.url, "--client-id", issuer.clusters.client, "--user",
+                 user}},
                {"interactiveMode", "Never"},
                {"provideClusterInfo", false}};
   if (const auto home = terminal.environment("PKS_HOME").value_or(""); !home.empty()) {
@@ -67,7 +69,8 @@ int GetKubeconfig::run(const Words& words) {
   if (sso == line.given("username")) throw UsageError("either --username or --sso is needed");
   if (sso) {
     for (const auto* flag : {"password", "api", "ca-cert", "skip-ssl-validation"}) {
-      if (line.given(flag)) throw UsageError(std::string("--sso goes by the session of pks login, and not with --") + flag);
+      if (line.given(flag))
+        throw UsageError(std::string("--sso goes by the session of pks login, and not with --") + flag);
     }
     return run_by_issuer(name);
   }
@@ -107,9 +110,11 @@ int GetKubeconfig::run_by_issuer(const std::string& name) const {
   auto& entry = config.at("users").at(0);
   const auto user = field(entry, "name");
   if (!issuer || !entry.at("user").contains("exec")) {
-    throw Exit(exit_error, "Who is logged in is no user of an external issuer; use --username, or log in with: pks login --sso");
+    throw Exit(exit_error,
+               "Who is logged in is no user of an external issuer; use --username, or log in with: pks login --sso");
   }
-  terminal.out << "\nFetching kubeconfig for cluster " << name << " and user " << printable(user) << ".\n" << std::flush;
+  terminal.out << "\nFetching kubeconfig for cluster " << name << " and user " << printable(user) << ".\n"
+               << std::flush;
   const ClusterSession session(terminal, issuer->clusters.url, issuer->clusters.client, user);
   if (!session.token(clock)) {
     const auto tokens = log_in_at(issuer->clusters, terminal, clock);

@@ -30,7 +30,8 @@ void require(bool good, const std::string& what) {
 }  // namespace
 
 FakeKubernetes::FakeKubernetes(const tls::KeyPair& ca, std::string issuer_url, std::string issuer_ca_pem)
-    : issuers_{{std::move(issuer_url), std::move(issuer_ca_pem), "pks_cluster_client", "user_name", "oidc:", "roles", "oidc:"}} {
+    : issuers_{{std::move(issuer_url), std::move(issuer_ca_pem), "pks_cluster_client", "user_name", "oidc:", "roles",
+                "oidc:"}} {
   tls::CertificateRequest request;
   request.subject = {.common_name = "kubernetes"};
   request.alternative_names = {"127.0.0.1"};
@@ -64,8 +65,8 @@ std::string FakeKubernetes::url() const { return "https://127.0.0.1:" + std::to_
 void FakeKubernetes::believe(const Json& external) {
   const auto text = [&](const char* key) { return external.at(key).get<std::string>(); };
   const std::lock_guard lock(mutex_);
-  issuers_.push_back({text("issuer_url"), text("ca"), text("client_id"), text("username_claim"), text("username_prefix"),
-                      text("groups_claim"), text("groups_prefix")});
+  issuers_.push_back({text("issuer_url"), text("ca"), text("client_id"), text("username_claim"),
+                      text("username_prefix"), text("groups_claim"), text("groups_prefix")});
 }
 
 Response FakeKubernetes::whoami(const Request& request) const {

@@ -62,7 +62,8 @@ struct IssuerLab {
                            .at("oidc")
                            .at("external"));
   }
-  void be_logged_in(const std::string& name, const Json& groups, std::chrono::seconds lifetime = std::chrono::hours(1)) {
+  void be_logged_in(const std::string& name, const Json& groups,
+                    std::chrono::seconds lifetime = std::chrono::hours(1)) {
     issuer.be_logged_in({{"preferred_username", name}, {"groups", groups}}, key, lifetime);
   }
   ProcessResult log_in(const User& user) const {
@@ -165,6 +166,35 @@ TEST_CASE("a user of the external issuer logs in to a cluster as somebody whom n
   for (const auto& file : fs::directory_iterator(f.naomi.home() / "issuers"))
     CHECK((file.status().permissions() & (fs::perms::group_all | fs::perms::others_all)) == fs::perms::none);
   CHECK_FALSE(contains(f.lab.log() + read_file(fs::path(f.lab.folder()) / "state/audit.log"), token));
+}
+
+TEST_CASE("a cluster that was made before learns of the external issuer by an upgrade, which is for nothing else") {
+  IssuerLab f;
+  const auto admin = f.lab.logged_in("admin");
+  REQUIRE(admin.pks(create("demo", true, "kube")).exit_code == 0);
+  const std::vector<std::string> upgrade = {"upgrade-cluster", "demo", "--wait", "--non-interactive"};
+  const auto before = admin.pks(upgrade);
+  CHECK(before.exit_code == 1);
+  CHECK(contains(before.standard_error, "up to date"));
+  f.allow_clusters();
+  const auto said = admin.pks(upgrade);
+  INFO(said.standard_error);
+  CHECK(said.exit_code == 0);
+  CHECK(contains(said.standard_output + said.standard_error, "plan: ((oidc)) has changed"));
+  const auto oidc = f.lab.director.manifest_of_only_deployment()
+                        .at("instance_groups")[0]
+                        .at("jobs")[0]
+                        .at("properties")
+                        .at("oidc");
+  CHECK(oidc.at("issuer_url") == f.lab.identity_url() + "/oauth/token");
+  CHECK(oidc.at("external") == Json{{"issuer_url", f.issuer.url()},
+                                    {"client_id", "clusters"},
+                                    {"username_claim", "preferred_username"},
+                                    {"username_prefix", "external:"},
+                                    {"groups_claim", "groups"},
+                                    {"groups_prefix", "external:"},
+                                    {"ca", f.issuer.ca_pem()}});
+  CHECK(contains(admin.pks(upgrade).standard_error, "up to date"));
 }
 
 TEST_CASE("what kubectl runs renews a token by itself, once for all who ask, until the issuer ends the session") {

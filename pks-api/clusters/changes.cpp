@@ -203,6 +203,9 @@ Clusters::Upgrade Clusters::upgrade_of(const ClusterRecord& cluster) const {
   std::vector<std::string> places;
   collect_places(current->manifest, offered->manifest, "", places);
   for (const auto& place : places) changes.push_back({"plan", "", place});
+  // What the plan says of it is a blank, and what fills the blank is the configuration's.
+  if (offered->has_blank("oidc") && !cluster.issuers.empty() && cluster.issuers != digest_of_issuers(oidc_))
+    changes.push_back({"plan", "", "((oidc))"});
   if (!changes.empty())
     upgrade.preview.warnings.push_back("nodes are drained and updated or recreated one after the other");
   if (minor_of(from) != minor_of(to)) {

@@ -116,6 +116,7 @@ void Clusters::begin(ClusterRecord& cluster, const std::string& action, const st
   cluster.operation = random_.uuid();
   cluster.task = 0;
   cluster.started_at = clock_.now();
+  cluster.issuers = digest_of_issuers(oidc_);
 }
 
 void Clusters::start(const ClusterRecord& cluster, const std::string& previous) {

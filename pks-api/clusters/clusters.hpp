@@ -84,8 +84,8 @@ class Clusters {
   // Kubernetes a kubeconfig.
   Json credentials(const Caller& caller, const std::string& name);
   // A kubeconfig without secrets by which the caller himself can log in to a Kubernetes cluster, whoever owns
-  // it: what he may do there is the cluster's business. `user`: the caller's name, or "~". Fault::forbidden for another
-  // user's.
+  // it: what he may do there is the cluster's business. `user`: the caller's name, or "~". Fault::forbidden for
+  // another user's.
   Json user_kubeconfig(const Caller& caller, const std::string& name, const std::string& user);
 
  private:

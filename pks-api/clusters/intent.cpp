@@ -1,5 +1,6 @@
 #include "pks-api/clusters/intent.hpp"
 
+#include "base/digest.hpp"
 #include "pks-api/clusters/settings.hpp"
 #include "pks-api/clusters/sinks.hpp"
 #include "pks-api/plans/versions.hpp"
@@ -62,6 +63,8 @@ std::vector<ManifestCertificate> certificates_of(const Json& manifest) {
   }
   return certificates;
 }
+
+std::string digest_of_issuers(const OidcSettings& oidc) { return sha256_hex(dump(oidc_properties(oidc))); }
 
 std::string deployment_of(const ClusterRecord& cluster) { return "service-instance-" + cluster.uuid; }
 

@@ -20,6 +20,9 @@ std::shared_ptr<const Plan> plan_of(const ClusterRecord& cluster, const PlanCata
 // As far as it is known: of the plan, or of its release.
 std::string kubernetes_version_of(const ClusterRecord& cluster, const Plan& plan);
 
+// What clusters are told of where users come from: the same digest as long as it is the same.
+std::string digest_of_issuers(const OidcSettings& oidc);
+
 // A certificate variable that a manifest, or a plan's, defines.
 struct ManifestCertificate {
   std::string name;

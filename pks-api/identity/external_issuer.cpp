@@ -32,7 +32,8 @@ std::vector<std::string> texts(const Json& object, const std::string& key) {
 void check_word(const std::string& word, const std::string& key) {
   static const std::regex allowed("[A-Za-z0-9._~:/@+#?=-]{1,256}");
   if (std::regex_match(word, allowed)) return;
-  throw Error(Fault::invalid, key + " is '" + word.substr(0, 80) + "', allowed are 1 to 256 letters, digits and ._~:/@+#?=-");
+  throw Error(Fault::invalid,
+              key + " is '" + word.substr(0, 80) + "', allowed are 1 to 256 letters, digits and ._~:/@+#?=-");
 }
 
 std::optional<double> number(const Json& object, const char* key) {

@@ -8,7 +8,7 @@ constexpr const char* cluster_columns =
     "SELECT uuid, name, owner, plan, hostname, nodes, parameters, last_action, state, description, "
     "operation, "
     "superseded, task, ips, started_at, plan_document, "
-    "versions, profiles, failure, last_good, stop_wanted, rotation FROM clusters ";
+    "versions, profiles, failure, last_good, stop_wanted, rotation, issuers FROM clusters ";
 
 ClusterRecord read_cluster(const sql::Row& row) {
   ClusterRecord c;
@@ -34,6 +34,7 @@ ClusterRecord read_cluster(const sql::Row& row) {
   c.last_good = parse_json(row.text("last_good"), "clusters.last_good");
   c.stop_wanted = row.boolean("stop_wanted");
   c.rotation = row.text("rotation");
+  c.issuers = row.text("issuers");
   return c;
 }
 
@@ -62,11 +63,11 @@ void ClusterStore::insert(const ClusterRecord& c) {
   db_.run(
       "INSERT INTO clusters (uuid, name, owner, plan, hostname, nodes, parameters, last_action, state, "
       "description, "
-      "operation, superseded, task, ips, started_at, plan_document, versions, profiles) "
-      "VALUES (:1, :2, :3, :4, :5, :6, :7, :8, :9, :10, :11, :12, :13, :14, :15, :16, :17, :18)",
+      "operation, superseded, task, ips, started_at, plan_document, versions, profiles, issuers) "
+      "VALUES (:1, :2, :3, :4, :5, :6, :7, :8, :9, :10, :11, :12, :13, :14, :15, :16, :17, :18, :19)",
       {c.uuid, c.name, c.owner, c.plan, c.hostname, std::int64_t{c.nodes}, dump(c.parameters), c.last_action,
        c.state, c.description, c.operation, c.superseded, c.task, dump(Json(c.ips)),
-       to_epoch_seconds(c.started_at), c.plan_document, dump(c.versions), dump(c.profiles)});
+       to_epoch_seconds(c.started_at), c.plan_document, dump(c.versions), dump(c.profiles), c.issuers});
 }
 
 std::optional<ClusterRecord> ClusterStore::find(const std::string& name) {
@@ -95,11 +96,11 @@ bool ClusterStore::begin(const ClusterRecord& c, const std::string& previous) {
                 ":5, "
                 "state = :6, description = :7, operation = :8, superseded = :9, task = 0, started_at = :10, "
                 "plan_document = :11, versions = :12, profiles = :13, failure = 'null', stop_wanted = 0, "
-                "rotation = :14 "
-                "WHERE uuid = :15 AND operation = :16",
+                "rotation = :14, issuers = :15 "
+                "WHERE uuid = :16 AND operation = :17",
                 {c.plan, c.hostname, std::int64_t{c.nodes}, dump(c.parameters), c.last_action, c.state,
                  c.description, c.operation, c.superseded, to_epoch_seconds(c.started_at), c.plan_document,
-                 dump(c.versions), dump(c.profiles), c.rotation, c.uuid, previous})
+                 dump(c.versions), dump(c.profiles), c.rotation, c.issuers, c.uuid, previous})
              .changed == 1;
 }
 

@@ -124,6 +124,10 @@ ALTER TABLE fleet_members ADD COLUMN resumes TEXT NOT NULL DEFAULT '';
 -- the operation that made, or is to make, the cluster's certificates anew; '': none did
 ALTER TABLE clusters ADD COLUMN rotation TEXT NOT NULL DEFAULT '';
 )sql"},
+      {7, "issuers that clusters were told of", R"sql(
+-- digest of the issuers of users that the last order tells the cluster of; '': not known
+ALTER TABLE clusters ADD COLUMN issuers TEXT NOT NULL DEFAULT '';
+)sql"},
   };
 }
 

@@ -35,6 +35,7 @@ struct ClusterRecord {
   Json last_good;          // see good_state(); null before the first success
   bool stop_wanted = false;  // the last action is to end between two nodes
   std::string rotation;      // the operation that makes the certificates anew; empty: none did
+  std::string issuers;       // digest_of_issuers() that the last action tells it of; empty: not known
 };
 
 // What returns a cluster to how it was: the intent of an operation that succeeded.

@@ -9,8 +9,8 @@
 #include "pks-api/identity/test_issuer.hpp"
 #include "test/free_port.hpp"
 
-// What kube-apiserver itself makes of the job's authentication.yml. It needs no node: its program, an etcd and two issuers
-// on the loopback.
+// What kube-apiserver itself makes of the job's authentication.yml. It needs no node: its program, an etcd and two
+// issuers on the loopback.
 
 namespace slipway::test {
 
@@ -21,6 +21,8 @@ using pks::TestIssuer;
 using pks::TestKey;
 
 constexpr std::chrono::seconds patience{120};
+constexpr const char* authentication_template =
+    "releases/kubernetes/jobs/kube-apiserver/templates/authentication.yml.erb";
 
 fs::path kubernetes_program() {
   fs::path newest;
@@ -29,7 +31,8 @@ fs::path kubernetes_program() {
     const auto program = fs::absolute(blobs.path() / "kubernetes/kubernetes");
     if (fs::exists(program) && program > newest) newest = program;
   }
-  if (newest.empty()) FAIL("build/blobs has no kubernetes-*/kubernetes/kubernetes; make it with: ./dev release kubernetes");
+  if (newest.empty())
+    FAIL("build/blobs has no kubernetes-*/kubernetes/kubernetes; make it with: ./dev release kubernetes");
   return newest;
 }
 
@@ -51,7 +54,7 @@ class ApiServer {
     oidc["external"] = believed(external, "clusters", "preferred_username", "groups", "external:");
     director::Renderer renderer;
     keep("authentication.yml",
-         director::render_one(renderer, read_file("releases/kubernetes/jobs/kube-apiserver/templates/authentication.yml.erb"),
+         director::render_one(renderer, read_file(authentication_template),
                               {{"oidc", oidc}, {"cluster", {{"domain", "cluster.local"}}}}));
     start_etcd();
     start_api();
@@ -84,7 +87,8 @@ class ApiServer {
     claims.update({{"user_name", name}, {"roles", roles}});
     return own_key.sign(claims);
   }
-  std::string external_token(const std::string& name, const Json& groups, const std::string& audience = "clusters") const {
+  std::string external_token(const std::string& name, const Json& groups,
+                             const std::string& audience = "clusters") const {
     auto claims = external.claims("7f3a", audience, clock.now());
     claims.update({{"preferred_username", name}, {"groups", groups}});
     return external_key.sign(claims);
@@ -186,7 +190,8 @@ Json with_authenticated(Json groups) {
 
 }  // namespace
 
-TEST_CASE("kube-apiserver tells users of the external issuer from those of the API, and takes no token that is not for it") {
+TEST_CASE(
+    "kube-apiserver tells users of the external issuer from those of the API, and takes no token that is not for it") {
   ApiServer api;
   api.wait_until_known(api.own_token("naomi", {"developers"}));
   api.wait_until_known(api.external_token("naomi", {"developers"}));
