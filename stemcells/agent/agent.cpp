@@ -6,6 +6,7 @@
 
 #include "base/clock.hpp"
 #include "base/file.hpp"
+#include "stemcells/agent/connection_check.hpp"
 #include "stemcells/agent/network.hpp"
 #include "stemcells/agent/scripts.hpp"
 
@@ -28,8 +29,10 @@ Agent::Agent(AgentOptions options, Json boot, NodeLog log)
   bus_ = std::make_unique<Bus>(BusSettings{settings_.mbus_urls, settings_.identity, agent_id_},
                                [this](std::string_view payload) { on_message(payload); },
                                [this] { repeat_heartbeat(); }, log_);
-  auto on_failure = [this](const std::string& process, const std::string& event) { send_alert(process, event); };
-  supervisor_ = options_.systemd ? make_systemd_supervisor(on_failure, log_) : make_direct_supervisor(on_failure, log_);
+  auto on_failure = [this](const ProcessFailure& failure) { send_alert(failure); };
+  supervisor_ = with_checks(
+      options_.systemd ? make_systemd_supervisor(on_failure, log_) : make_direct_supervisor(on_failure, log_), on_failure,
+      log_, problem_of);
   add_actions();
   add_job_actions();
   add_blob_actions();
@@ -163,15 +166,18 @@ void Agent::repeat_heartbeat() {
   if (!last.empty()) bus_->publish(heartbeat_subject(agent_id_), last);
 }
 
-void Agent::send_alert(const std::string& process, const std::string& event) {
+void Agent::send_alert(const ProcessFailure& failure) {
   const Settings now = settings();
   const NetworkSettings* network = now.default_network();
   const SystemClock clock;
-  constexpr int alert = 1;  // 1 alert, 2 critical, 3 error, 4 warning
+  // As BOSH's agent rates monit's events: 1 alert, 2 critical, 3 error, 4 warning.
+  const bool silent = failure.event == ProcessFailure::Event::connection_failed;
   const Json message{{"id", random_.uuid()},
-                     {"severity", alert},
-                     {"title", process + " (" + (network ? network->ip : "") + ") - " + event + " - restart"},
-                     {"summary", "process is not running"},
+                     {"severity", silent ? 3 : 1},
+                     {"title", failure.process + " (" + (network ? network->ip : "") + ") - " +
+                                   (silent ? "connection failed" : "does not exist") + " - " +
+                                   (failure.restarts ? "restart" : "alert")},
+                     {"summary", failure.description},
                      {"created_at", to_epoch_seconds(clock.now())}};
   bus_->publish(alert_subject(agent_id_), dump(message));
   const std::lock_guard lock(loop_mutex_);

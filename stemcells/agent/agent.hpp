@@ -85,7 +85,7 @@ class Agent {
   bool link_disks_again(const Settings& settings);  // at boot; false: one is missing
   void send_heartbeat();
   void repeat_heartbeat();
-  void send_alert(const std::string& process, const std::string& event);
+  void send_alert(const ProcessFailure& failure);
   void bring_jobs_back();
 
   AgentOptions options_;

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <fstream>
 #include <map>
 #include <mutex>
 #include <thread>
 
+#include "stemcells/agent/pid_file.hpp"
 #include "stemcells/agent/script_process.hpp"
 #include "stemcells/agent/supervisor.hpp"
 
@@ -17,21 +17,6 @@ using namespace std::chrono_literals;
 using SteadyClock = std::chrono::steady_clock;
 
 namespace {
-
-bool alive(pid_t pid) {
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  std::string text;
-  std::getline(stat, text);
-  const auto end = text.rfind(')');
-  return end != std::string::npos && end + 2 < text.size() && text[end + 2] != 'Z';
-}
-
-pid_t read_pid(const std::string& pid_file) {
-  std::ifstream file(pid_file);
-  pid_t pid = 0;
-  file >> pid;
-  return pid > 1 && alive(pid) ? pid : 0;
-}
 
 class DirectSupervisor final : public Supervisor {
  public:
@@ -86,12 +71,25 @@ class DirectSupervisor final : public Supervisor {
     monitored_ = false;
   }
 
+  void restart(const std::string& name) override {
+    const std::lock_guard acting(acting_);
+    std::optional<MonitProcess> process;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = std::find_if(processes_.begin(), processes_.end(), [&](const auto& one) { return one.name == name; });
+      if (!wanted_ || found == processes_.end()) return;
+      process = *found;
+      started_.erase(name);
+    }
+    stop_one(*process, SteadyClock::now() + std::chrono::seconds(process->stop.timeout_seconds));
+  }
+
   std::vector<ProcessStatus> status() override {
     const std::lock_guard lock(mutex_);
     std::vector<ProcessStatus> result;
     for (const auto& process : processes_) {
       ProcessStatus status{.name = process.name, .state = wanted_ ? "failing" : "stopped"};
-      status.pid = read_pid(process.pid_file);
+      status.pid = living_pid(process.pid_file);
       const auto started = started_.find(process.name);
       if (status.pid) {
         status.state = "running";
@@ -113,7 +111,7 @@ class DirectSupervisor final : public Supervisor {
   }
 
   void stop_one(const MonitProcess& process, SteadyClock::time_point deadline) {
-    const pid_t pid = read_pid(process.pid_file);
+    const pid_t pid = living_pid(process.pid_file);
     if (!pid) return;
     try {
       if (process.stop.argv.empty()) {
@@ -125,8 +123,8 @@ class DirectSupervisor final : public Supervisor {
       log_.warn("process.stop_failed", {{"process", process.name}, {"error", error.what()}});
     }
     const auto own_limit = SteadyClock::now() + std::chrono::seconds(process.stop.timeout_seconds);
-    while (alive(pid) && SteadyClock::now() < std::min(deadline, own_limit)) ::usleep(50'000);
-    if (alive(pid)) ::kill(pid, SIGKILL);
+    while (is_alive(pid) && SteadyClock::now() < std::min(deadline, own_limit)) ::usleep(50'000);
+    if (is_alive(pid)) ::kill(pid, SIGKILL);
   }
 
   void watch() {
@@ -146,14 +144,14 @@ class DirectSupervisor final : public Supervisor {
     {
       const std::lock_guard lock(mutex_);
       if (!wanted_ || !monitored_ || ending_) return;
-      if (read_pid(process.pid_file)) {
+      if (living_pid(process.pid_file)) {
         started_.try_emplace(process.name, SteadyClock::now());
         return;
       }
     }
     if (started_before(process.name)) {
       log_.warn("process.ended", {{"process", process.name}});
-      on_failure_(process.name, "does not exist");
+      on_failure_({.process = process.name, .description = "process is not running"});
     }
     try {
       std::vector<std::string> argv{program_, "--start-program", process.pid_file,
@@ -163,7 +161,7 @@ class DirectSupervisor final : public Supervisor {
     } catch (const std::exception& error) {
       log_.warn("process.start_failed", {{"process", process.name}, {"error", error.what()}});
     }
-    for (int tries = 0; tries < 20 && !read_pid(process.pid_file); ++tries) ::usleep(50'000);
+    for (int tries = 0; tries < 20 && !living_pid(process.pid_file); ++tries) ::usleep(50'000);
     const std::lock_guard lock(mutex_);
     started_[process.name] = SteadyClock::now();
   }

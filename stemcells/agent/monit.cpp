@@ -205,8 +205,11 @@ class Parser {
   // Everything from "if" to the action after "then" and its "else" branch.
   void condition() {
     const int line = tokens_[at_ - 1].line;
-    std::vector<std::string> words;
-    while (!done() && !next_is("then")) words.push_back(take_lower());
+    std::vector<std::string> raw, words;
+    while (!done() && !next_is("then")) {
+      raw.push_back(take());
+      words.push_back(lower(raw.back()));
+    }
     if (done()) throw Error(Fault::invalid, source_ + ": line " + std::to_string(line) + ": if without then");
     ++at_;
     const std::string action = take_lower();
@@ -215,11 +218,69 @@ class Parser {
       skip_word("if");
       while (!at_statement()) ++at_;
     }
-    if (!in_process_ || !understood(words, action)) {
+    const bool failed = !words.empty() && words.front() == "failed";
+    if (!in_process_ || !(failed ? connection(words, raw, action) : understood(words, action))) {
       std::string text = "not watched: if";
-      for (const auto& word : words) text += " " + word;
+      for (const auto& word : raw) text += " " + word;
       warn(line, text + " then " + action);
     }
+  }
+
+  // failed [host H] port P | unixsocket S [type tcp|tcpssl] [protocol P [and request R]]
+  //        [with timeout N seconds] [for N cycles | N times within M cycles]
+  bool connection(const std::vector<std::string>& words, const std::vector<std::string>& raw, const std::string& action) {
+    ConnectionCheck check;
+    if (action != "restart" && action != "alert") return false;
+    if (action == "alert") check.action = ConnectionCheck::Action::alert;
+    bool request = false, tls = false;
+    for (std::size_t at = 1; at < words.size(); ++at) {
+      const auto& word = words[at];
+      if (word == "and" || word == "with" || word == "for" || word == "seconds" || word == "second" || word == "s" ||
+          word == "cycles" || word == "cycle" || word == "times" || word == "within")
+        continue;
+      if (const auto count = number(word); count && at + 1 < words.size() && words[at + 1].starts_with("cycle")) {
+        check.failures = check.cycles = *count;
+        continue;
+      } else if (count && at + 3 < words.size() && words[at + 1] == "times" && words[at + 2] == "within") {
+        check.failures = *count;
+        check.cycles = number(words[at + 3]).value_or(0);
+        at += 3;
+        continue;
+      }
+      if (at + 1 == words.size()) return false;
+      const auto& value = words[++at];
+      if (word == "host") {
+        check.host = value;
+      } else if (word == "port") {
+        check.port = number(value).value_or(-1);
+      } else if (word == "unixsocket" || word == "unix") {
+        check.unix_socket = raw[at];
+      } else if (word == "timeout") {
+        check.timeout_seconds = number(value).value_or(0);
+      } else if (word == "request") {
+        check.request = raw[at];
+        request = true;
+      } else if (word == "type" && (value == "tcp" || value == "tcpssl")) {
+        tls = value == "tcpssl";
+      } else if ((word == "protocol" || word == "proto") && (value == "http" || value == "https")) {
+        check.protocol = value == "http" ? ConnectionCheck::Protocol::http : ConnectionCheck::Protocol::https;
+      } else {
+        return false;
+      }
+    }
+    if (tls && check.protocol == ConnectionCheck::Protocol::http) check.protocol = ConnectionCheck::Protocol::https;
+    if (!sound(check) || (request && check.protocol == ConnectionCheck::Protocol::any)) return false;
+    current().checks.push_back(std::move(check));
+    return true;
+  }
+
+  static bool sound(const ConnectionCheck& check) {
+    constexpr int most_cycles = 64, longest_seconds = 600;
+    const bool by_port = check.port >= 1 && check.port <= 65535 && check.unix_socket.empty();
+    const bool by_socket = check.port == 0 && check.unix_socket.starts_with("/") && check.protocol == ConnectionCheck::Protocol::any;
+    return (by_port || by_socket) && check.timeout_seconds >= 1 && check.timeout_seconds <= longest_seconds &&
+           check.failures >= 1 && check.failures <= check.cycles && check.cycles <= most_cycles &&
+           check.request.starts_with("/") && check.request.find_first_of("\r\n ") == std::string::npos;
   }
 
   bool understood(const std::vector<std::string>& words, const std::string& action) {

@@ -15,6 +15,24 @@ struct MonitProgram {
   std::string user, group;  // "as uid … and gid …", usually empty
 };
 
+// Whether a process that runs also answers.
+struct ConnectionCheck {
+  enum class Protocol { any, http, https };  // any: that it takes the connection is enough
+  enum class Action { restart, alert };
+
+  std::string host = "127.0.0.1";
+  int port = 0;             // 0: `unix_socket` it is
+  std::string unix_socket;
+  Protocol protocol = Protocol::any;
+  std::string request = "/";  // for http and https
+  int timeout_seconds = 5;
+  int failures = 1, cycles = 1;  // acts at so many failures among the last so many looks; at most 64
+  Action action = Action::restart;
+};
+
+// How often monit looks, as BOSH's stemcells configure it.
+constexpr int monit_cycle_seconds = 10;
+
 struct MonitProcess {
   std::string name;
   std::string pid_file;
@@ -26,6 +44,7 @@ struct MonitProcess {
     int cycles = 0;
   };
   std::optional<RestartLimit> restart_limit;  // if N restarts within M cycles then timeout
+  std::vector<ConnectionCheck> checks;        // if failed … then restart or alert
 };
 
 struct MonitFile {

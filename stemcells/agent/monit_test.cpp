@@ -44,8 +44,54 @@ TEST_CASE("clauses may share a line, span lines and use single quotes") {
   CHECK(file.processes[1].start.user == "vcap");
   CHECK(file.processes[1].start.group == "vcap");
   CHECK(file.processes[1].depends_on == std::vector<std::string>{"a", "a"});
-  REQUIRE(file.warnings.size() == 1);
-  CHECK(file.warnings[0].find("if failed host 127.0.0.1 port 80") != std::string::npos);
+  CHECK(file.warnings.empty());
+  REQUIRE(file.processes[1].checks.size() == 1);
+  CHECK(file.processes[1].checks[0].port == 80);
+}
+
+std::vector<ConnectionCheck> checks_of(const std::string& rule) {
+  return parse_monit("check process a with pidfile /p start program \"/a\" if failed " + rule, "m").processes.at(0).checks;
+}
+
+TEST_CASE("rules of connections are read in the forms that releases use") {
+  const auto http = checks_of("host 127.0.0.2 port 8080 protocol http and request \"/Healthz?Full=1\" with timeout 20 seconds "
+                              "for 3 cycles then restart");
+  REQUIRE(http.size() == 1);
+  CHECK(http[0].host == "127.0.0.2");
+  CHECK(http[0].port == 8080);
+  CHECK(http[0].protocol == ConnectionCheck::Protocol::http);
+  CHECK(http[0].request == "/Healthz?Full=1");
+  CHECK(http[0].timeout_seconds == 20);
+  CHECK(http[0].failures == 3);
+  CHECK(http[0].cycles == 3);
+  CHECK(http[0].action == ConnectionCheck::Action::restart);
+
+  const auto plain = checks_of("port 22 then alert");
+  REQUIRE(plain.size() == 1);
+  CHECK(plain[0].protocol == ConnectionCheck::Protocol::any);
+  CHECK(plain[0].action == ConnectionCheck::Action::alert);
+  CHECK(plain[0].failures == 1);
+  CHECK(checks_of("port 443 type tcpssl protocol http for 2 times within 5 cycles then restart").at(0).protocol ==
+        ConnectionCheck::Protocol::https);
+  CHECK(checks_of("port 443 protocol https for 2 times within 5 cycles then restart").at(0).cycles == 5);
+  CHECK(checks_of("unixsocket /var/vcap/sys/run/Some.sock with timeout 15 seconds for 5 cycles then restart").at(0).unix_socket ==
+        "/var/vcap/sys/run/Some.sock");
+}
+
+TEST_CASE("a rule of connections that would not be watched as it is meant is a warning") {
+  for (const char* rule :
+       {"port 80 protocol mysql then restart", "port 0 then restart", "port 65536 then restart", "port x then restart",
+        "port 80 type udp then restart", "port 80 for 0 cycles then restart", "port 80 for 65 cycles then restart",
+        "port 80 for 3 times within 2 cycles then restart", "port 80 with timeout 0 seconds then restart", "then restart",
+        "port 80 unixsocket /x then restart", "unixsocket x then restart", "port 80 request \"/x\" then restart",
+        "port 80 protocol http request \"x\" then restart", "port 80 protocol http request \"/x y\" then restart",
+        "port 80 send \"x\" expect \"y\" then restart", "port 80 then exec \"/bin/x\"", "port 80 then stop", "port then restart"}) {
+    CAPTURE(rule);
+    const auto file = parse_monit(std::string("check process a with pidfile /p start program \"/a\" if failed ") + rule, "m");
+    CHECK(file.processes.at(0).checks.empty());
+    REQUIRE(file.warnings.size() == 1);
+    CHECK(file.warnings[0].find("not watched: if failed") != std::string::npos);
+  }
 }
 
 TEST_CASE("memory and restart rules become limits") {

@@ -9,27 +9,15 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <thread>
+
+#include "stemcells/agent/pid_file.hpp"
 
 namespace slipway::agent {
 
 using namespace std::chrono_literals;
 
 namespace {
-
-// Nothing but a living process counts: 0 otherwise.
-pid_t living_pid(const std::string& pid_file) {
-  std::ifstream file(pid_file);
-  pid_t pid = 0;
-  file >> pid;
-  if (pid <= 1 || (::kill(pid, 0) != 0 && errno != EPERM)) return 0;
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  std::string text;
-  std::getline(stat, text);
-  const auto end = text.rfind(')');
-  return end == std::string::npos || end + 2 >= text.size() || text[end + 2] == 'Z' ? 0 : pid;
-}
 
 [[noreturn]] void become(const std::vector<std::string>& argv) {
   std::vector<char*> words;

@@ -71,10 +71,9 @@ std::string render_unit(const MonitProcess& process, bool restart, const std::st
     const std::string others = unit_words(process.depends_on);
     unit += "Wants=" + others + "\nAfter=" + others + "\nPartOf=" + others + "\n";
   }
-  constexpr int cycle_seconds = 10;
   if (process.restart_limit) {
     unit += "StartLimitBurst=" + std::to_string(process.restart_limit->restarts + 1) +
-            "\nStartLimitIntervalSec=" + std::to_string(process.restart_limit->cycles * cycle_seconds) + "\n";
+            "\nStartLimitIntervalSec=" + std::to_string(process.restart_limit->cycles * monit_cycle_seconds) + "\n";
   } else {
     unit += "StartLimitIntervalSec=0\n";
   }

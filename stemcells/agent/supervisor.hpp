@@ -20,10 +20,20 @@ struct ProcessStatus {
   std::optional<long> uptime_seconds;
 };
 
+// What went wrong with a process that is meant to run, in monit's words, and what is done about it.
+struct ProcessFailure {
+  enum class Event { does_not_exist, connection_failed };
+
+  std::string process;
+  Event event = Event::does_not_exist;
+  std::string description;
+  bool restarts = true;
+};
+
 // Keeps the processes of the applied jobs alive. All methods may be called from any thread.
 class Supervisor {
  public:
-  using OnFailure = std::function<void(const std::string& process, const std::string& event)>;
+  using OnFailure = std::function<void(const ProcessFailure& failure)>;
 
   virtual ~Supervisor() = default;
 
@@ -34,6 +44,8 @@ class Supervisor {
   virtual void stop(std::chrono::seconds limit) = 0;
   // Processes keep running but are not restarted any more, until start().
   virtual void unmonitor() = 0;
+  // Asks for one process to end and to be started again, which is no failure to be told. Only between start() and stop().
+  virtual void restart(const std::string& process) = 0;
   virtual std::vector<ProcessStatus> status() = 0;
 };
 
@@ -41,6 +53,14 @@ std::unique_ptr<Supervisor> make_systemd_supervisor(Supervisor::OnFailure on_fai
 // Spawns and watches by itself, for tests on a machine without systemd: no cgroups, so a
 // process that leaves its pid file behind is all that it can find.
 std::unique_ptr<Supervisor> make_direct_supervisor(Supervisor::OnFailure on_failure, const NodeLog& log);
+
+// Says what is wrong, empty when nothing is (connection_check.hpp).
+using Probe = std::function<std::string(const ConnectionCheck& check)>;
+// Has the processes that their monit files' "if failed" rules find silent restarted by `inner`, or tells of them. A process
+// is judged from its first answer on.
+std::unique_ptr<Supervisor> with_checks(std::unique_ptr<Supervisor> inner, Supervisor::OnFailure on_failure,
+                                        const NodeLog& log, Probe probe,
+                                        std::chrono::milliseconds cycle = std::chrono::seconds(monit_cycle_seconds));
 
 // The unit systemd gets for one process. `restart` false: an unmonitored one. `agent_program`
 // is what knows --start-program (start_program.hpp).

@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/process.hpp"
+#include "stemcells/agent/pid_file.hpp"
 #include "stemcells/agent/pid_watch.hpp"
 #include "stemcells/agent/supervisor.hpp"
 
@@ -59,7 +60,7 @@ class SystemdSupervisor final : public Supervisor {
   SystemdSupervisor(OnFailure on_failure, const NodeLog& log)
       : on_failure_(std::move(on_failure)),
         log_(log),
-        pids_([this](const std::string& name, pid_t) { ended(name); }),
+        pids_([this](const std::string& name, pid_t pid) { ended(name, pid); }),
         follower_([this] { follow(); }) {}
 
   ~SystemdSupervisor() override {
@@ -137,6 +138,18 @@ class SystemdSupervisor final : public Supervisor {
     write_units(false);
   }
 
+  void restart(const std::string& process) override {
+    const std::lock_guard control(control_);
+    {
+      const std::lock_guard lock(mutex_);
+      if (!wanted_) return;
+      settling_ = true;
+      restarting_[process] = main_pid(process);
+    }
+    systemctl_checked({"restart", "--no-block", unit_name(process)});
+    changed_.notify_all();
+  }
+
   std::vector<ProcessStatus> status() override {
     std::vector<std::string> processes;
     bool wanted = false;
@@ -211,14 +224,24 @@ class SystemdSupervisor final : public Supervisor {
     removed_ = false;
   }
 
-  void ended(const std::string& name) {
+  pid_t main_pid(const std::string& process) const {
+    const auto found = std::find_if(processes_.begin(), processes_.end(), [&](const auto& one) { return one.name == process; });
+    return found == processes_.end() ? 0 : living_pid(found->pid_file);
+  }
+
+  void ended(const std::string& name, pid_t pid) {
     {
       const std::lock_guard lock(mutex_);
       if (!wanted_) return;
       settling_ = true;
+      const auto asked_for = restarting_.find(name);
+      if (asked_for != restarting_.end() && asked_for->second == pid) {
+        restarting_.erase(asked_for);
+        return;
+      }
     }
     log_.warn("process.ended", {{"process", name}});
-    on_failure_(name, "does not exist");
+    on_failure_({.process = name, .description = "process is not running"});
     changed_.notify_all();
   }
 
@@ -266,6 +289,7 @@ class SystemdSupervisor final : public Supervisor {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<MonitProcess> processes_;
+  std::map<std::string, pid_t> restarting_;  // whose end was asked for
   bool wanted_ = false;
   bool settling_ = false;
   bool ending_ = false;
