@@ -92,7 +92,8 @@ class Cluster {
                            {"bootstrap", i == 0}});
     }
     const Json links = {{"etcd", {{"instances", instances}, {"properties", {{"etcd", {{"client_port", 2379}}}}}}}};
-    const Json given = {{"tls", tls_}, {"etcd", {{"bootstrap_wait_seconds", 2}, {"join_timeout_seconds", 60}}}};
+    const Json given = {{"tls", tls_}, {"etcd", {{"bootstrap_wait_seconds", 2}, {"join_timeout_seconds", 60},
+                                                {"metrics_address", address(member) + ":2381"}}}};
     InstanceToRender instance{.group = "etcd", .id = id(member), .index = member};
     instance.spec = {{"id", id(member)}, {"index", member}, {"bootstrap", member == 0}, {"name", "etcd"},
                      {"address", address(member)}, {"ip", address(member)}};

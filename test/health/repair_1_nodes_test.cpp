@@ -109,6 +109,20 @@ TEST_CASE("a job's process that dies is started again by systemd, and it is told
   lab.wait_until("the agent's alert is told", [&] { return lab.was_said(begin, "alert", SickLab::name_of(victim)); });
 }
 
+// It has its process number and its port, and does nothing.
+TEST_CASE("a job's process that hangs is noticed by its agent and restarted, and it is told") {
+  auto& lab = SickLab::get();
+  const auto victim = lab.instance(2);
+  const auto begin = now();
+  const auto course = lab.suffer("etcd hangs", SickLab::name_of(victim), [&] {
+    REQUIRE(lab.inside(victim, {"/bin/busybox", "killall", "-STOP", "etcd"}).exit_code == 0);
+    lab.wait_until("the agent's alert is told", [&] { return lab.was_said(begin, "alert", SickLab::name_of(victim)); });
+  });
+  CHECK(course.repairs == 0);
+  CHECK(std::any_of(course.said.begin(), course.said.end(),
+                    [](const SickLab::Said& one) { return one.summary.find("connection failed") != std::string::npos; }));
+}
+
 TEST_CASE("an agent that cannot start makes the whole ladder be climbed: reboot, then a new VM with the old disk") {
   auto& lab = SickLab::get();
   const auto victim = lab.instance(1);

@@ -157,9 +157,9 @@ SickLab::Course SickLab::suffer(const std::string& failure, const std::string& n
   const auto well = now();
   Course course{said_since(begin, name), repairs() - before};
   std::string row = "| " + failure;
-  for (const auto* action : {"silent", "asked"}) {
-    const auto found =
-        std::find_if(course.said.begin(), course.said.end(), [&](const Said& one) { return one.action == action; });
+  for (const auto& actions : {std::set<std::string>{"silent", "alert"}, {"asked"}}) {
+    const auto found = std::find_if(course.said.begin(), course.said.end(),
+                                    [&](const Said& one) { return actions.contains(one.action); });
     row += " | " + (found == course.said.end() ? "-" : seconds(begin, found->at));
   }
   row += " | " + seconds(begin, well) + " |";
