@@ -28,6 +28,16 @@ LivenessSettings read_liveness(Config& in) {
   return settings;
 }
 
+DiskSettings read_disks(Config& in) {
+  DiskSettings settings;
+  settings.warn_percent = number(in, "disks.warn_percent", 90, 1, 101, "a disk that is used so far is told of; 101: never");
+  settings.full_percent =
+      number(in, "disks.full_percent", 97, 50, 101,
+             "a VM whose own system or ephemeral disk is used so far is replaced, which empties it; 101: never");
+  settings.full_for = std::chrono::seconds(number(in, "disks.full_seconds", 60, 0, 86'400, "… when it was so full for so long"));
+  return settings;
+}
+
 LadderSettings read_ladder(Config& in) {
   LadderSettings settings;
   const auto names = in.strings("repair.ladder", {"reboot", "replace"},
@@ -79,6 +89,8 @@ MonitorConfig read_monitor_config(Config& in) {
   c.lease_seconds = number(in, "director.lease_seconds", 10, 3, 300,
                            "of several monitors one acts; when it is not heard for so long another does");
   c.monitor.liveness = read_liveness(in);
+  c.monitor.disks = read_disks(in);
+  c.repair.full_disk_percent = c.monitor.disks.full_percent;
   c.monitor.repairs = in.boolean("repair.enabled", true, "false: watch and tell only");
   c.monitor.ladder = read_ladder(in);
   c.repair.state_wait = std::chrono::milliseconds(

@@ -30,7 +30,7 @@ int severity_in(const Json& json) {
 }  // namespace
 
 Monitor::Monitor(MonitorSettings settings, Hands& hands, Random& random)
-    : settings_(std::move(settings)), hands_(hands), random_(random), liveness_(settings_.liveness) {}
+    : settings_(std::move(settings)), hands_(hands), random_(random), liveness_(settings_.liveness), disks_(settings_.disks) {}
 
 void Monitor::learn(Fleet fleet, Instant now) {
   std::lock_guard lock(mutex_);
@@ -80,6 +80,7 @@ void Monitor::rebuild(Instant now) {
     }
   }
   liveness_.expect(agents, now);
+  disks_.keep({agents.begin(), agents.end()});
   std::erase_if(job_states_, [&](const auto& entry) { return !by_agent_.contains(entry.first); });
   std::erase_if(lineages_, [&](const auto& entry) { return !by_key_.contains(entry.first); });
   drop_healed(now);
@@ -139,7 +140,8 @@ void Monitor::note_silent(const std::string& agent, Instant now, Timestamp wall)
   const auto& instance = *found->second;
   const Key key{instance.deployment, instance.id};
   auto [entry, is_new] = troubled_.try_emplace(key);
-  if (!is_new && entry->second.agent == agent) return;
+  const bool known = entry->second.trouble == Trouble::silent || entry->second.under_repair;
+  if (!is_new && entry->second.agent == agent && known) return;
   entry->second = {.trouble = Trouble::silent, .since = now, .agent = agent};
   lineages_[key].troubled(settings_.ladder, now);
   // While a task works on it, silence is no news.
@@ -421,6 +423,42 @@ void Monitor::note_job_state(const std::string& agent, const std::string& state,
         .title = found->second->name() + " is " + state,
         .summary = "its jobs were " + before + " before"},
        found->second, now);
+}
+
+void Monitor::note_disks(const std::string& agent, const Json& vitals, Instant now, Timestamp wall) {
+  std::lock_guard lock(mutex_);
+  const auto found = by_agent_.find(agent);
+  if (found == by_agent_.end()) return;
+  using To = DiskWatch::Change::To;
+  for (const auto& change : disks_.heard(agent, vitals, now)) {
+    const auto disk = change.disk + " disk";
+    tell({.severity = change.to == To::full ? error : change.to == To::scarce ? warning : told_only,
+          .action = change.to == To::full ? "disk_full" : change.to == To::scarce ? "disk_scarce" : "disk_ample",
+          .title = found->second->name() + ": " + disk + (change.to == To::ample ? " has room again" : " is filling up"),
+          .summary = std::to_string(change.percent) + " % of its space or inodes are used" +
+                     (change.kept && change.to != To::ample ? "; give its instance group a larger persistent disk" : "")},
+         found->second, wall);
+  }
+  note_full(*found->second, disks_.replaceable(agent, now), now, wall);
+}
+
+void Monitor::note_full(const Instance& instance, const std::optional<std::string>& disk, Instant now, Timestamp wall) {
+  const Key key{instance.deployment, instance.id};
+  const auto known = troubled_.find(key);
+  if (!disk) {
+    if (known == troubled_.end() || known->second.trouble != Trouble::full || known->second.under_repair) return;
+    troubled_.erase(known);
+    lineages_[key].healthy(now);
+    return;
+  }
+  if (known != troubled_.end()) return;
+  troubled_[key] = {.trouble = Trouble::full, .since = now, .agent = instance.agent};
+  lineages_[key].troubled(settings_.ladder, now);
+  tell({.severity = critical,
+        .action = "full",
+        .title = instance.name() + " has no room left",
+        .summary = "its " + *disk + " disk is full, and goes with its VM"},
+       &instance, wall);
 }
 
 Monitor::Figures Monitor::figures() const {

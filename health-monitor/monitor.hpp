@@ -10,6 +10,7 @@
 
 #include "base/random.hpp"
 #include "health-monitor/budget/budget.hpp"
+#include "health-monitor/detect/disks.hpp"
 #include "health-monitor/detect/liveness.hpp"
 #include "health-monitor/plugins/plugin.hpp"
 
@@ -17,6 +18,7 @@ namespace slipway::health {
 
 struct MonitorSettings {
   LivenessSettings liveness;
+  DiskSettings disks;
   LadderSettings ladder;
   BudgetSettings budget;
   bool repairs = true;  // false: only watch and tell
@@ -74,6 +76,7 @@ class Monitor {
   // Fills in what the fleet knows of the agent; false when it knows nothing.
   bool complete(HeartbeatSample& sample) const;
   void note_job_state(const std::string& agent, const std::string& state, Timestamp now);
+  void note_disks(const std::string& agent, const Json& vitals, Instant now, Timestamp wall);
 
   struct Figures {
     Liveness::Counts agents;
@@ -90,7 +93,7 @@ class Monitor {
     Trouble trouble = Trouble::silent;
     Instant since{};
     bool under_repair = false;
-    std::string agent;         // silent: whose silence it is
+    std::string agent;         // silent and full: whose silence, whose disk it is
     std::optional<Hold> told;  // the decision that was told last
   };
   using Key = std::pair<std::string, std::string>;  // deployment, instance id
@@ -99,6 +102,7 @@ class Monitor {
   void note_silent(const std::string& agent, Instant now, Timestamp wall);
   void note_back(Instant now, Timestamp wall);
   void note_missing(Instant now, Timestamp wall);
+  void note_full(const Instance& instance, const std::optional<std::string>& disk, Instant now, Timestamp wall);
   void note_outcomes(Instant now, Timestamp wall);
   void note_outcome(const RepairOutcome& outcome, Instant now, Timestamp wall);
   void drop_healed(Instant now);
@@ -114,6 +118,7 @@ class Monitor {
   Hands& hands_;
   Random& random_;
   Liveness liveness_;
+  DiskWatch disks_;
   mutable std::mutex mutex_;
   Fleet fleet_;
   std::map<std::string, const Instance*> by_agent_;

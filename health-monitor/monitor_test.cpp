@@ -318,6 +318,70 @@ TEST_CASE("jobs that stop running are told once, and their return") {
   CHECK(world.monitor_.figures().failing.empty());
 }
 
+Json vitals(int ephemeral, int persistent = 1) {
+  return {{"disk",
+           {{"ephemeral", {{"percent", std::to_string(ephemeral)}, {"own", true}}},
+            {"persistent", {{"percent", std::to_string(persistent)}, {"own", true}}}}}};
+}
+
+TEST_CASE("a VM whose own disk stays full is replaced, once, and its successor is well") {
+  World world(3);
+  world.monitor_.note_disks("a0", vitals(98), world.now, Timestamp{});
+  world.run(59s);
+  world.monitor_.note_disks("a0", vitals(98), world.now, Timestamp{});
+  CHECK(world.orders.empty());
+  CHECK(world.told() == Told{"disk_full"});
+  world.run(2s);
+  world.monitor_.note_disks("a0", vitals(98), world.now, Timestamp{});
+  world.run(10s);
+  REQUIRE(world.orders.size() == 1);
+  CHECK(world.orders[0].rung == Rung::replace);
+  CHECK(world.orders[0].jobs.at("etcd") == std::vector<std::string>{"i0"});
+  CHECK(world.told() == Told{"disk_full", "full", "replace"});
+
+  // Silent while it is replaced, which is no other trouble.
+  world.die(0);
+  world.run(20s);
+  CHECK(world.orders.size() == 1);
+  world.instance(0).agent = "b0";
+  world.beating.insert("b0");
+  world.learn();
+  world.end(RepairOutcome::End::done);
+  world.run(2min);
+  CHECK(world.orders.size() == 1);
+  CHECK(world.monitor_.figures().troubled.empty());
+}
+
+TEST_CASE("a disk that gets room again in time, or that a new VM would have again, replaces nobody") {
+  World world(3);
+  world.monitor_.note_disks("a0", vitals(98), world.now, Timestamp{});
+  world.run(30s);
+  world.monitor_.note_disks("a0", vitals(50), world.now, Timestamp{});
+  world.monitor_.note_disks("a1", vitals(1, 100), world.now, Timestamp{});
+  world.run(2min);
+  world.monitor_.note_disks("a0", vitals(50), world.now, Timestamp{});
+  world.monitor_.note_disks("a1", vitals(1, 100), world.now, Timestamp{});
+  world.monitor_.note_disks("nobody", vitals(100), world.now, Timestamp{});
+  world.run(1min);
+  CHECK(world.orders.empty());
+  CHECK(world.told() == Told{"disk_full", "disk_ample", "disk_full"});
+  CHECK(world.notices[2].summary.find("larger persistent disk") != std::string::npos);
+}
+
+TEST_CASE("a VM that falls silent with a full disk is silent first of all") {
+  World world(3);
+  world.monitor_.note_disks("a0", vitals(100), world.now, Timestamp{});
+  world.monitor_.set_paused(true);
+  world.run(61s);
+  world.monitor_.note_disks("a0", vitals(100), world.now, Timestamp{});
+  world.run(1s);
+  CHECK(world.monitor_.figures().troubled.at("full") == 1);
+  world.die(0);
+  world.run(10s);
+  CHECK(world.monitor_.figures().troubled.at("silent") == 1);
+  CHECK_FALSE(world.monitor_.figures().troubled.contains("full"));
+}
+
 TEST_CASE("an alert is what its agent sent, in bounds, about the instance that has the agent") {
   World world(3);
   world.monitor_.alert_of("a1", {{"severity", 2}, {"title", std::string(10000, 'x')}, {"summary", 7}}, Timestamp{});

@@ -91,12 +91,14 @@ TEST_CASE("whoever asks for a repair may choose the remedy for VMs and how long 
   CareFixture f;
   const auto task = f.task(f.send(
       "PUT", "/deployments/web/scan_and_fix",
-      R"({"jobs":{"app":["i1"]},"resolutions":{"unresponsive_agent":"reboot_vm"},"state_wait_ms":500,"reboot_wait_seconds":9})"));
-  CHECK(task.arguments.at("resolutions") == Json{{"unresponsive_agent", "reboot_vm"}});
+      R"({"jobs":{"app":["i1"]},"resolutions":{"unresponsive_agent":"reboot_vm","full_disk":"recreate_vm"},"full_disk_percent":90,"state_wait_ms":500,"reboot_wait_seconds":9})"));
+  CHECK(task.arguments.at("resolutions") == Json{{"unresponsive_agent", "reboot_vm"}, {"full_disk", "recreate_vm"}});
+  CHECK(task.arguments.at("full_disk_percent") == 90);
   CHECK(task.arguments.at("state_wait_ms") == 500);
   CHECK(task.arguments.at("reboot_wait_seconds") == 9);
   for (const auto* more : {R"("resolutions":{"unresponsive_agent":"pray"})", R"("resolutions":{"missing_vm":"reboot_vm"})",
-                           R"("resolutions":{"missing_disk":"ignore"})", R"("state_wait_ms":1)",
+                           R"("resolutions":{"missing_disk":"ignore"})",
+                           R"("resolutions":{"full_disk":"reboot_vm"})", R"("full_disk_percent":49)", R"("full_disk_percent":"97")", R"("state_wait_ms":1)",
                            R"("reboot_wait_seconds":100000)"})
     CHECK(f.status("PUT", "/deployments/web/scan_and_fix", std::string(R"({"jobs":{},)") + more + "}") == 400);
 }

@@ -90,9 +90,10 @@ Json repair_options(JsonReader& in, Problems& problems) {
   Json resolutions = Json::object();
   for (const auto& [type, name] : in.object_or_empty("resolutions").items()) {
     const auto place = in.place("resolutions") + "." + type;
-    const bool of_vm = type == to_string(ProblemType::missing_vm) || type == to_string(ProblemType::unresponsive_agent);
+    const bool of_vm = type == to_string(ProblemType::missing_vm) || type == to_string(ProblemType::unresponsive_agent) ||
+                       type == to_string(ProblemType::full_disk);
     if (!of_vm) {
-      problems.add(place, "only missing_vm and unresponsive_agent are repaired here", invalid_resolutions);
+      problems.add(place, "only missing_vm, unresponsive_agent and full_disk are repaired here", invalid_resolutions);
     } else if (!name.is_string() || !find_resolution(problem_type_from_string(type), name.get<std::string>())) {
       problems.add(place, "allowed: " + names_of(problem_type_from_string(type)), invalid_resolutions);
     }
@@ -100,6 +101,7 @@ Json repair_options(JsonReader& in, Problems& problems) {
   }
   options["resolutions"] = resolutions;
   if (in.has("state_wait_ms")) options["state_wait_ms"] = in.integer("state_wait_ms", 100, 60'000);
+  if (in.has("full_disk_percent")) options["full_disk_percent"] = in.integer("full_disk_percent", 50, 100);
   if (in.has("reboot_wait_seconds")) options["reboot_wait_seconds"] = in.integer("reboot_wait_seconds", 1, 3600);
   return options;
 }

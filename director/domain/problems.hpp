@@ -10,7 +10,8 @@
 // Source: BOSH's cloud check; contracts/director-api.md section 6, "CCK problems".
 namespace slipway::director {
 
-enum class ProblemType { missing_vm, unresponsive_agent, missing_disk, inactive_disk, mount_info_mismatch };
+// full_disk is ours; BOSH has the others.
+enum class ProblemType { missing_vm, unresponsive_agent, full_disk, missing_disk, inactive_disk, mount_info_mismatch };
 std::string to_string(ProblemType type);
 ProblemType problem_type_from_string(const std::string& text);  // Fault::internal
 

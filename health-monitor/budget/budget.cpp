@@ -100,7 +100,9 @@ class Decider {
 
   std::string why_act(const Patient& patient) const {
     const auto gone = seconds_text(situation_.now - patient.since);
-    const auto first = patient.trouble == Trouble::missing ? "no VM where one is expected" : "its agent is not heard";
+    const auto first = patient.trouble == Trouble::missing ? "no VM where one is expected"
+                       : patient.trouble == Trouble::full  ? "a disk of its VM is full"
+                                                           : "its agent is not heard";
     auto text = std::string(first) + " (known for " + gone + ")";
     if (patient.attempts > 0) text += ", " + std::to_string(patient.attempts) + " attempts before";
     return text;

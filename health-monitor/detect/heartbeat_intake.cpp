@@ -18,6 +18,8 @@ void HeartbeatIntake::take(std::string_view agent, std::string_view payload) {
     const auto state = sample.payload.find("job_state");
     if (state != sample.payload.end() && state->is_string())
       monitor_.note_job_state(sample.agent, state->get<std::string>().substr(0, longest_state), sample.at);
+    if (const auto vitals = sample.payload.find("vitals"); vitals != sample.payload.end())
+      monitor_.note_disks(sample.agent, *vitals, clock_.monotonic(), sample.at);
     if (plugins_.want_heartbeats() && monitor_.complete(sample)) plugins_.tell(sample);
   } catch (const Error& error) {
     log_.debug("heartbeat.rubbish", {{"agent", std::string(agent)}, {"error", error.what()}});

@@ -143,9 +143,12 @@ DirectorClient::Lease DirectorClient::lease(const std::string& holder, std::chro
 }
 
 std::optional<std::string> DirectorClient::repair(const RepairOrder& order, const RepairOptions& options) const {
+  Json resolutions = {{"unresponsive_agent", order.rung == Rung::reboot ? "reboot_vm" : "recreate_vm"}};
+  if (order.rung == Rung::replace && options.full_disk_percent <= 100) resolutions["full_disk"] = "recreate_vm";
   const Json body = {
       {"jobs", order.jobs},
-      {"resolutions", {{"unresponsive_agent", order.rung == Rung::reboot ? "reboot_vm" : "recreate_vm"}}},
+      {"resolutions", resolutions},
+      {"full_disk_percent", std::min(options.full_disk_percent, 100)},
       {"state_wait_ms", options.state_wait.count()},
       {"reboot_wait_seconds", options.reboot_wait.count()}};
   http::ClientRequest request{.method = "PUT",

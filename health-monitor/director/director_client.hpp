@@ -23,6 +23,7 @@ struct BusIdentity {
 struct RepairOptions {
   std::chrono::milliseconds state_wait{2000};  // for a silent agent to answer the director after all
   std::chrono::seconds reboot_wait{60};        // for an agent after its VM's reboot
+  int full_disk_percent = 97;                  // used so far, a disk is full; beyond 100: none is
 };
 
 // The director, through its REST API only. Faults as http::Client tells them; 5xx and 429 are

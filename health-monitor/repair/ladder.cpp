@@ -20,12 +20,14 @@ std::string to_string(Trouble trouble) {
       return "silent";
     case Trouble::missing:
       return "missing";
+    case Trouble::full:
+      return "full";
   }
   return "silent";
 }
 
 Rung Lineage::next_rung(const LadderSettings& settings, Trouble trouble) const {
-  if (trouble == Trouble::missing) return Rung::replace;
+  if (trouble != Trouble::silent) return Rung::replace;
   const auto last = settings.rungs.size() - 1;
   return settings.rungs[std::min(static_cast<std::size_t>(attempts_), last)];
 }

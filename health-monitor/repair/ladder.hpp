@@ -17,6 +17,7 @@ std::string to_string(Rung rung);
 enum class Trouble {
   silent,   // its agent is not heard
   missing,  // the director knows of no VM and expects one
+  full,     // a disk that goes with its VM has no room left
 };
 std::string to_string(Trouble trouble);
 
@@ -30,7 +31,7 @@ struct LadderSettings {
 // The story of one instance's troubles.
 class Lineage {
  public:
-  // A VM that is not there cannot be rebooted.
+  // A VM that is not there cannot be rebooted, and a disk is as full after a reboot.
   Rung next_rung(const LadderSettings& settings, Trouble trouble) const;
   Instant not_before() const { return not_before_; }
   int attempts() const { return attempts_; }

@@ -18,6 +18,7 @@ const LadderSettings settings;
 TEST_CASE("a silent VM is rebooted first and replaced next; one that is missing is replaced at once") {
   Lineage lineage;
   CHECK(lineage.next_rung(settings, Trouble::missing) == Rung::replace);
+  CHECK(lineage.next_rung(settings, Trouble::full) == Rung::replace);
   CHECK(lineage.next_rung(settings, Trouble::silent) == Rung::reboot);
   lineage.begun(Rung::reboot);
   lineage.ended(settings, start);

@@ -37,14 +37,19 @@ Json share(std::uint64_t used_kib, std::uint64_t total_kib) {
   return Json{{"kb", std::to_string(used_kib)}, {"percent", whole(percent)}};
 }
 
+// In a container all disks are folders of its host's.
+bool has_own_disks() { return !std::filesystem::exists("/run/systemd/container"); }
+
 Json disk_share(const std::filesystem::path& path) {
   struct statvfs status {};
   if (::statvfs(path.c_str(), &status) != 0) return nullptr;
   const auto percent = [](std::uint64_t total, std::uint64_t available) {
     return total ? whole(100.0 * static_cast<double>(total - std::min(available, total)) / static_cast<double>(total)) : "0";
   };
-  return Json{{"percent", percent(status.f_blocks, status.f_bavail)},
-              {"inode_percent", percent(status.f_files, status.f_favail)}};
+  Json share{{"percent", percent(status.f_blocks, status.f_bavail)},
+             {"inode_percent", percent(status.f_files, status.f_favail)}};
+  if (has_own_disks()) share["own"] = true;
+  return share;
 }
 
 Json load() {

@@ -8,7 +8,8 @@
 
 namespace slipway::agent {
 
-// What a heartbeat tells about the machine. Most numbers are texts, as BOSH's agents send
+// What a heartbeat tells about the machine. Beside what BOSH's agents tell, a disk that is the machine's own and not a
+// folder of its host's is "own". Most numbers are texts, as BOSH's agents send
 // them; uptime is not. CPU shares are those since the previous reading. Thread-safe.
 class Vitals {
  public:

@@ -50,17 +50,40 @@ void create_demo(LabWorld& lab) {
 }
 
 // The VM disappears without anybody being told, as when its host dies.
-void lose_and_recreate_one(LabWorld& lab, const std::string& uri) {
+void lose_and_recreate_one(LabWorld& lab) {
   const auto deployment = lab.deployment_of("demo");
   // Else the health monitor is faster; what it does has a suite of its own.
   lab.director_task("PUT", "/resurrection", R"({"resurrection_paused":true})");
   const auto victim = lab.director("/deployments/" + deployment + "/instances").at(1);
-  lab.in_lab({"/usr/bin/virsh", "--connect", uri, "destroy", victim.at("cid").get<std::string>()});
+  lab.in_lab({"/usr/bin/virsh", "--connect", "lxc:///system", "destroy", victim.at("cid").get<std::string>()});
   lab.director_task("PUT", "/deployments/" + deployment + "/jobs/etcd/" + victim.at("id").get<std::string>() +
                                "?state=recreate&fix=true");
   const auto after = lab.director("/deployments/" + deployment + "/instances");
   CHECK(std::none_of(after.begin(), after.end(),
                      [&](const Json& i) { return i.at("cid") == victim.at("cid"); }));
+}
+
+// As a log that nobody rotates would. Its ephemeral disk is the machine's own, and goes with it.
+void fill_the_disk_of_one_and_wait(LabWorld& lab) {
+  const auto deployment = lab.deployment_of("demo");
+  const auto victim = lab.director("/deployments/" + deployment + "/instances").at(1);
+  const auto key = (lab.state() / "home/visitor").string();
+  lab.must_in_lab({"/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key});
+  lab.director_task("POST", "/deployments/" + deployment + "/ssh",
+                    dump({{"command", "setup"},
+                          {"deployment_name", deployment},
+                          {"target", {{"job", "etcd"}, {"ids", {victim.at("id")}}}},
+                          {"params", {{"user", "bosh_visitor"}, {"public_key", read_file(key + ".pub")}}}}));
+  lab.must_in_lab({"/usr/bin/ssh", "-i", key, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+                   "bosh_visitor@" + victim.at("ips").at(0).get<std::string>(),
+                   "sudo -n fallocate -l $(df -B1 --output=avail /var/vcap/data | tail -n 1) /var/vcap/data/filler"});
+  const auto told = [&] {
+    return dump(lab.director("/events?deployment=" + deployment + "&instance=etcd/" + victim.at("id").get<std::string>()));
+  };
+  lab.wait_until("the machine is replaced", [&] { return contains(told(), "\"repaired\""); });
+  CHECK(contains(told(), "a disk of its VM is full"));
+  CHECK(lab.director("/deployments/" + deployment + "/instances").at(1).at("cid") != victim.at("cid"));
+  CHECK(occurrences(lab.etcdctl("demo", {"endpoint", "health", "--cluster"}), "is healthy") == 3);
 }
 
 // The same nodes go on with other certificates: nothing is recreated, and members believe each other all the time.
@@ -143,7 +166,7 @@ TEST_CASE("a cluster of containers lives its whole life and leaves nothing") {
   CHECK(occurrences(lab.etcdctl("demo", {"endpoint", "health", "--cluster"}), "is healthy") == 3);
   CHECK(lab.etcdctl("demo", {"get", "kept"}).find("through everything") != std::string::npos);
 
-  lose_and_recreate_one(lab, "lxc:///system");
+  lose_and_recreate_one(lab);
   CHECK(occurrences(lab.etcdctl("demo", {"endpoint", "health", "--cluster"}), "is healthy") == 3);
   CHECK(lab.etcdctl("demo", {"get", "kept"}).find("through everything") != std::string::npos);
 
@@ -187,7 +210,7 @@ TEST_CASE("the same stemcell, agent, release and director make a cluster of mach
   LabWorld lab("qemu");
   create_demo(lab);
   lab.etcdctl("demo", {"put", "kept", "on a disk"});
-  lose_and_recreate_one(lab, "qemu:///system");
+  fill_the_disk_of_one_and_wait(lab);
   CHECK(lab.etcdctl("demo", {"get", "kept"}).find("on a disk") != std::string::npos);
   lab.must_pks({"delete-cluster", "demo", "--wait", "--non-interactive"});
   check_nothing_left_of_clusters(lab);

@@ -10,7 +10,13 @@
 // Looks at the world as it is this moment; a scan and every repair begin with them.
 namespace slipway::director {
 
-// An answer that is a complaint is an answer too.
+// What an agent says of itself. An answer that is a complaint is an answer too.
+struct AgentLook {
+  bool answers = false;
+  // "ephemeral disk is 99 % full": of a disk that is the VM's own and goes with it. Ours says which are, BOSH's does not.
+  std::string full_disk;
+};
+AgentLook look_at_agent(Services& services, const AgentId& agent);
 bool agent_answers(Services& services, const AgentId& agent);
 
 // The disks the agent has mounted; nothing when it does not say.

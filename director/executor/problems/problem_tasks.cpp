@@ -105,13 +105,17 @@ std::string scan_and_fix(Services& with_defaults, TaskContext& task) {
       std::chrono::milliseconds(arguments.value("state_wait_ms", std::int64_t{settings.state_wait.count()}));
   settings.reboot_wait =
       std::chrono::seconds(arguments.value("reboot_wait_seconds", std::int64_t{settings.reboot_wait.count()}));
+  // BOSH's monitor knows nothing of full disks, and asks for no VM that answers to be replaced.
+  constexpr int never = 101;
+  const auto resolutions = arguments.value("resolutions", Json::object());
+  settings.full_disk_percent =
+      resolutions.contains("full_disk") ? arguments.value("full_disk_percent", settings.full_disk_percent) : never;
   const auto lock = lock_deployment(services, task, 0ms);
   const auto ids = instances_named(services, task, arguments.value("jobs", Json::object()));
   ProblemResolver::Choices choices;
-  const auto wanted = arguments.value("resolutions", Json::object());
   const auto choose = [&](std::int64_t id) {
     const auto problem = services.stores.problems.find(id);
-    choices[id] = problem ? wanted.value(to_string(problem->type), "recreate_vm") : "recreate_vm";
+    choices[id] = problem ? resolutions.value(to_string(problem->type), "recreate_vm") : "recreate_vm";
   };
   // A task taken up again looks at the problems it was at, not for new ones.
   for (const auto& step : services.stores.journal.of_task(task.task().id)) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "director/executor/problems/checks.hpp"
 #include "director/executor/problems/failure_bundle.hpp"
 #include "director/executor/problems/stored_instance.hpp"
 #include "director/executor/recorded_action.hpp"
@@ -46,12 +45,17 @@ void Repairs::apply(const ProblemRecord& problem, Repair repair, const Attempt& 
 ActualInstance Repairs::instance_of(const ProblemRecord& problem) {
   auto found = stored_instance(services_.stores, problem.instance);
   if (!found) throw Error(Fault::conflict, "its instance does not exist any more, skipping resolution");
-  found->responsive = found->vm && found->vm->cid && agent_answers(services_, found->vm->agent);
+  look_ = found->vm && found->vm->cid ? look_at_agent(services_, found->vm->agent) : AgentLook();
+  found->responsive = look_.answers;
   return std::move(*found);
 }
 
 bool Repairs::vm_still_broken(const ProblemRecord& problem, const Attempt& attempt,
                               const ActualInstance& instance) {
+  if (problem.type == ProblemType::full_disk) {
+    if (!instance.responsive) throw Error(Fault::conflict, "Agent does not respond any more, skipping resolution");
+    return needed(!look_.full_disk.empty(), attempt, "Disk has room again");
+  }
   if (!needed(!instance.responsive, attempt, "Agent is responding now")) return false;
   if (problem.type != ProblemType::missing_vm || !instance.vm) return true;
   return needed(vm_exists(services_, task_, *instance.vm) != Existence::yes, attempt,

@@ -2,6 +2,7 @@
 
 #include "director/domain/problems.hpp"
 #include "director/executor/instance_updater.hpp"
+#include "director/executor/problems/checks.hpp"
 
 namespace slipway::director {
 
@@ -34,7 +35,7 @@ class Repairs {
   void delete_disk_reference(const ProblemRecord& problem, const Attempt& attempt, TaskContext::Step& step);
   void activate_disk(const ProblemRecord& problem, const Attempt& attempt);
 
-  ActualInstance instance_of(const ProblemRecord& problem);
+  ActualInstance instance_of(const ProblemRecord& problem);  // and what its agent says, in look_
   std::optional<DiskRecord> disk_of(const ProblemRecord& problem, const ActualInstance& instance,
                                     DiskState state) const;
   // Whether the VM's problem is still there.
@@ -46,6 +47,7 @@ class Repairs {
   std::string deployment_;
   VmSteps vms_;
   InstanceSteps steps_;
+  AgentLook look_;
 };
 
 }  // namespace slipway::director

@@ -21,7 +21,7 @@ ProblemRecord about(const ActualInstance& instance, ProblemType type, std::strin
   return problem;
 }
 
-std::string vm_description(const ActualInstance& instance, const char* what) {
+std::string vm_description(const ActualInstance& instance, const std::string& what) {
   const auto cid = instance.vm && instance.vm->cid ? " with cloud ID '" + instance.vm->cid->value + "'" : "";
   return "VM for '" + instance.record.name() + "'" + cid + " " + what + ".";
 }
@@ -105,16 +105,22 @@ void ProblemScan::look_at_vms(const std::vector<const ActualInstance*>& instance
   });
   stage.run(std::to_string(counts[Finding::ok]) + " OK, " + std::to_string(counts[Finding::unresponsive]) +
                 " unresponsive, " + std::to_string(counts[Finding::missing]) + " missing, 0 unbound" +
+                (counts[Finding::full] > 0 ? ", " + std::to_string(counts[Finding::full]) + " with a full disk" : "") +
                 (ignored > 0 ? ", " + std::to_string(ignored) + " ignored" : ""),
             [](TaskContext::Step&) {});
 }
 
 ProblemScan::Finding ProblemScan::look_at_vm(const ActualInstance& instance) {
-  const bool alive = instance.vm && instance.vm->cid && agent_answers(services_, instance.vm->agent);
+  const auto look = instance.vm && instance.vm->cid ? look_at_agent(services_, instance.vm->agent) : AgentLook();
+  const bool alive = look.answers;
   if (instance.vm && instance.vm->cid) {
     const auto disks = mounted_on(instance, alive);
     std::lock_guard lock(mutex_);
     for (const auto& disk : disks) owners_[disk].push_back(instance.vm->cid->value);
+  }
+  if (!look.full_disk.empty()) {
+    note(about(instance, ProblemType::full_disk, vm_description(instance, "has no room left: its " + look.full_disk)));
+    return Finding::full;
   }
   if (alive) return Finding::ok;
   if (!instance.vm || !instance.vm->cid || vm_exists(services_, task_, *instance.vm) == Existence::no) {

@@ -61,6 +61,7 @@ bool said(const DirectorWorld& world, const std::string& text) {
 // What can befall server/0.
 void lose_vm(DirectorWorld& world) { world.cloud.lose_vm(*world.vm("server", 0).cid); }
 void silence(DirectorWorld& world) { world.agents.silence(world.vm("server", 0).agent); }
+void fill_disk(DirectorWorld& world) { world.agents.fill_disk(world.vm("server", 0).agent, "ephemeral", 99); }
 void lose_disk(DirectorWorld& world) { world.cloud.lose_disk(disk_of(world, 0)); }
 void unmount(DirectorWorld& world) {
   const auto vm = world.vm("server", 0);
@@ -162,6 +163,9 @@ const std::vector<Case>& cases() {
       {silence, ProblemType::unresponsive_agent, "recreate_vm", is_made_anew},
       {silence, ProblemType::unresponsive_agent, "delete_vm", has_no_vm, true},
       {silence, ProblemType::unresponsive_agent, "delete_vm_reference", has_an_orphaned_vm, true},
+      {fill_disk, ProblemType::full_disk, nullptr, is_untouched, true},
+      {fill_disk, ProblemType::full_disk, "recreate_vm_without_wait", is_made_anew_and_not_waited_for},
+      {fill_disk, ProblemType::full_disk, "recreate_vm", is_made_anew},
       {lose_disk, ProblemType::missing_disk, nullptr, is_untouched, true},
       {lose_disk, ProblemType::missing_disk, "delete_disk_reference", has_lost_its_disk},
       {leave_second_disk, ProblemType::inactive_disk, nullptr, is_untouched, true},
@@ -194,6 +198,51 @@ TEST_CASE("a healthy deployment has no problems") {
   CHECK(scan(world).empty());
   CHECK(said(world, "2 OK, 0 unresponsive, 0 missing, 0 unbound"));
   CHECK(said(world, "2 OK, 0 missing, 0 inactive, 0 mount-info mismatch"));
+}
+
+TEST_CASE("a full disk is a problem only where a new VM would help, and of an agent that is to be believed") {
+  DirectorWorld world;
+  world.deploy(simple_manifest(2));
+  const auto agent = world.vm("server", 0).agent;
+  world.agents.fill_disk(agent, "ephemeral", 96);
+  world.agents.fill_disk(agent, "system", 100, false);
+  world.agents.fill_disk(agent, "persistent", 100);
+  CHECK(scan(world).empty());
+  world.agents.fill_disk(agent, "ephemeral", 97);
+  const auto found = scan(world);
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].type == ProblemType::full_disk);
+  CHECK(found[0].description.find("its ephemeral disk is 97 % full") != std::string::npos);
+  CHECK(said(world, "1 OK, 0 unresponsive, 0 missing, 0 unbound, 1 with a full disk"));
+}
+
+TEST_CASE("a full disk is repaired when that is asked for, as far as asked, and looked at once more before") {
+  DirectorWorld world;
+  world.deploy(simple_manifest(2));
+  const auto before = world.vm("server", 0);
+  world.agents.fill_disk(before.agent, "ephemeral", 90);
+  const auto repair = [&](const Json& resolutions, int percent) {
+    world.run_body(director::scan_and_fix, {{"deployment", "dep"},
+                                            {"jobs", {{"server", {before.instance.value}}}},
+                                            {"resolutions", resolutions},
+                                            {"full_disk_percent", percent}});
+  };
+  repair({{"unresponsive_agent", "recreate_vm"}}, 80);  // as BOSH's monitor may ask
+  CHECK(world.vm("server", 0).agent == before.agent);
+  repair({{"full_disk", "recreate_vm"}}, 91);
+  CHECK(world.vm("server", 0).agent == before.agent);
+  repair({{"full_disk", "recreate_vm"}}, 90);
+  is_made_anew(world, before);
+
+  const auto problems = [&] {
+    world.agents.fill_disk(world.vm("server", 0).agent, "system", 99);
+    return scan(world);
+  }();
+  REQUIRE(problems.size() == 1);
+  const auto found = world.vm("server", 0);
+  world.agents.fill_disk(found.agent, "system", 10);
+  CHECK_THROWS_WITH_AS(resolve(world, all_by(world, "recreate_vm")), doctest::Contains("Disk has room again"), Error);
+  CHECK(world.vm("server", 0).agent == found.agent);
 }
 
 TEST_CASE("each resolution of each problem does what it says and nothing else") {

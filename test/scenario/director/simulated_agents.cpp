@@ -70,6 +70,7 @@ Json SimulatedAgents::answer(State& state, const AgentId& agent, const std::stri
     Json reply = state.spec;
     reply["job_state"] = state.job_state;
     reply["agent_id"] = agent.value;
+    if (arguments == Json::array({"full"})) reply["vitals"]["disk"] = state.disks;
     return reply;
   }
   if (method == "prepare") {
@@ -368,6 +369,13 @@ std::string SimulatedAgents::origin_of(const std::string& disk) const {
 void SimulatedAgents::deafen(const AgentId& agent) {
   std::lock_guard lock(mutex_);
   agents_.at(agent).silent = agents_.at(agent).deaf = true;
+}
+
+void SimulatedAgents::fill_disk(const AgentId& agent, const std::string& disk, int percent, bool own) {
+  std::lock_guard lock(mutex_);
+  auto& said = agents_.at(agent).disks[disk];
+  said = {{"percent", std::to_string(percent)}, {"inode_percent", "1"}};
+  if (own) said["own"] = true;
 }
 
 void SimulatedAgents::drop_mount(const AgentId& agent, const std::string& disk) {

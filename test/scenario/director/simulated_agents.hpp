@@ -57,6 +57,8 @@ class SimulatedAgents final : public director::AgentClient {
   void revive(const AgentId& agent);
   bool is_silent(const AgentId& agent) const;  // or is there none
   void deafen(const AgentId& agent);                         // silent, and a reboot does not help
+  // "percent" of a disk of its VM ("ephemeral"), which it calls its own or does not.
+  void fill_disk(const AgentId& agent, const std::string& disk, int percent, bool own = true);
   void drop_mount(const AgentId& agent, const std::string& disk);  // unmounted by hand
   std::vector<std::string> calls(const AgentId& agent) const;  // methods in order, scripts as run_script:NAME
   std::map<std::string, Json> last_scripts_environment(const AgentId& agent) const;
@@ -78,6 +80,7 @@ class SimulatedAgents final : public director::AgentClient {
     Json spec = Json::object();
     std::string job_state = "stopped";
     std::set<std::string> hinted;
+    Json disks = Json::object();  // of the vitals
     std::string on_store, on_migration_target;  // disks, by where they are mounted
     std::map<std::string, std::string> links;   // named disks: name → cid
     std::vector<std::string> calls;
