@@ -1,8 +1,12 @@
 # The three verbs every folder uses, so that warnings, sanitizers and test
 # registration are written down once.
 
-set(SLIPWAY_COMPILE_OPTIONS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+set(SLIPWAY_COMPILE_OPTIONS -Wall -Wextra -Wpedantic -Wnon-virtual-dtor -Woverloaded-virtual
     -Wno-missing-field-initializers)
+# Clang calls it shadowing too when a parameter is called as something of another file that is joined with this one.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  list(APPEND SLIPWAY_COMPILE_OPTIONS -Wshadow)
+endif()
 if(SLIPWAY_WERROR)
   list(APPEND SLIPWAY_COMPILE_OPTIONS -Werror)
 endif()
