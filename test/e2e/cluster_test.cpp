@@ -76,7 +76,8 @@ void fill_the_disk_of_one_and_wait(LabWorld& lab) {
                           {"params", {{"user", "bosh_visitor"}, {"public_key", read_file(key + ".pub")}}}}));
   lab.must_in_lab({"/usr/bin/ssh", "-i", key, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
                    "bosh_visitor@" + victim.at("ips").at(0).get<std::string>(),
-                   "sudo -n fallocate -l $(df -B1 --output=avail /var/vcap/data | tail -n 1) /var/vcap/data/filler"});
+                   "sudo -n fallocate -l $(($(df -B1 --output=avail /var/vcap/data | tail -n 1) / 100 * 99)) "
+                   "/var/vcap/data/filler"});
   const auto told = [&] {
     return dump(lab.director("/events?deployment=" + deployment + "&instance=etcd/" + victim.at("id").get<std::string>()));
   };
