@@ -18,6 +18,8 @@ if(SLIPWAY_SANITIZE)
   add_compile_options(-fsanitize=${SLIPWAY_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${SLIPWAY_SANITIZE})
   add_compile_definitions(SLIPWAY_SANITIZED)
+  add_library(slipway_sanitizer_defaults OBJECT ${PROJECT_SOURCE_DIR}/test/sanitizer_defaults.cpp)
+  link_libraries(slipway_sanitizer_defaults)
 endif()
 
 if(SLIPWAY_FUZZ)

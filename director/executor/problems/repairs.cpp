@@ -53,6 +53,8 @@ ActualInstance Repairs::instance_of(const ProblemRecord& problem) {
 bool Repairs::vm_still_broken(const ProblemRecord& problem, const Attempt& attempt,
                               const ActualInstance& instance) {
   if (problem.type == ProblemType::full_disk) {
+    // An earlier attempt may have deleted it.
+    if (!instance.responsive && attempt.resumed) return true;
     if (!instance.responsive) throw Error(Fault::conflict, "Agent does not respond any more, skipping resolution");
     return needed(!look_.full_disk.empty(), attempt, "Disk has room again");
   }
