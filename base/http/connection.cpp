@@ -298,15 +298,19 @@ void Connection::finish(bool keep) {
 }
 
 // Closing with input unread makes the kernel send a reset, which can overtake the response
-// on its way to the client's program.
+// on its way to the client's program. A client that was refused in the middle of a large body may read the answer only
+// when it has sent all.
 void Connection::close_gently() {
+  static constexpr auto longest = 30s;
   idle_ = true;
-  transport_->end_output(
-      2s, [self = shared_from_this()](error_code, std::size_t) { self->discard_input(Steady::now() + 2s); });
+  transport_->end_output(2s, [self = shared_from_this()](error_code, std::size_t) {
+    self->discard_input(Steady::now() + longest);
+  });
 }
 
 void Connection::discard_input(Steady::time_point until) {
-  const auto left = std::chrono::duration_cast<Limit>(until - Steady::now());
+  constexpr Limit silence = 2s;
+  const auto left = std::min(silence, std::chrono::duration_cast<Limit>(until - Steady::now()));
   if (left <= 0ms || stopping_) return transport_->close();
   transport_->discard_some(left, [self = shared_from_this(), until](error_code error, std::size_t) {
     if (error) return self->transport_->close();

@@ -1,8 +1,11 @@
 #include "base/http/server.hpp"
 
 #include <doctest/doctest.h>
+
 #include <atomic>
+#include <chrono>
 #include <future>
+#include <thread>
 
 #include "base/http/test_support.hpp"
 
@@ -107,6 +110,18 @@ TEST_CASE("a refused upload of any size still gets its answer") {
   RawClient client(server.port());
   client.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n" + std::string(4'000'000, 'x'));
   CHECK(client.read_to_end().ends_with("\r\n\r\nno"));
+}
+
+TEST_CASE("a refused upload gets its answer however long it takes to arrive") {
+  Server server(
+      plain(), [](Request&) { return Response::text(507, "full"); }, Log::discard());
+  RawClient client(server.port());
+  client.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n");
+  for (int part = 0; part < 4; ++part) {
+    std::this_thread::sleep_for(std::chrono::milliseconds{700});
+    client.send(std::string(1'000'000, 'x'));
+  }
+  CHECK(client.read_to_end().ends_with("\r\n\r\nfull"));
 }
 
 TEST_CASE("an exception of a handler is an empty 500, or what the caller makes of it") {
