@@ -10,6 +10,7 @@ quantile() {
 median() { quantile "$1" 0.5 "$2"; }
 p95() { quantile "$1" 0.95 "$2"; }
 total() { awk "{ sum += ($2) } END { printf \"%.4g\\n\", sum }" "$1"; }
+sum() { awk "{ sum += ($2) } END { print sum + 0 }" "$1"; }
 count_of() { wc -l < "$1"; }
 
 # ready deployment done floor_ready floor_deployment
@@ -19,6 +20,18 @@ figures_of_kubernetes() {
   printf 'pks %s s, to three replicas %s s (ratio %s, baseline %s s), add-ons included %s s, %d repeats\n' \
     "$(median "$1" '$1 / 1000')" "$(median "$1" '$2 / 1000')" "$(median "$1" '$2 / $5')" "$(median "$1" '$5 / 1000')" \
     "$(median "$1" '$3 / 1000')" "$(count_of "$1")"
+}
+
+# worker all asked lost, by pks; the same of the floor, and of recreation by hand
+figures_of_upgrade() {
+  printf 'upgrade: ratio %s a worker, baseline %s s: drained by hand, its VM stopped and started by libvirt with all in place, ready; ' \
+    "$(median "$1" '$1 / $5')" "$(median "$1" '$5 / 1000')"
+  printf 'pks %s s a worker, p95 of the ratio %s, by hand with a new VM by the director %s s (ratio %s); master, add-ons and all %s s; ' \
+    "$(median "$1" '$1 / 1000')" "$(p95 "$1" '$1 / $5')" "$(median "$1" '$9 / 1000')" "$(median "$1" '$1 / $9')" \
+    "$(median "$1" '$2 / 1000')"
+  printf 'requests lost %s of %s (target 0), by hand %s of %s and %s of %s, %d repeats\n' \
+    "$(sum "$1" '$4')" "$(sum "$1" '$3')" "$(sum "$1" '$8')" "$(sum "$1" '$7')" "$(sum "$1" '$12')" \
+    "$(sum "$1" '$11')" "$(count_of "$1")"
 }
 
 # figures_of_cpi CLOUD FILE, samples: call call_processor bare bare_processor start ruby create_vm
