@@ -39,6 +39,11 @@ TEST_CASE("pods move before a worker's VM is made anew, and it comes back as the
   lab.must_kubectl({"rollout", "status", "deployment/moved", "--timeout=120s"});
   const auto said = lab.must_on(*same, {"/bin/ls", "/var/vcap/data/kubelet/pki"});
   CHECK(said.find("kubelet-client-current.pem") != std::string::npos);
+  // Else its token would have waited until the masters noticed.
+  const auto goodbye = lab.on(lab.instances("master").at(0),
+                              {"/bin/grep", "--quiet", "system:node:" + node_of(worker) + ".*\"VmDeleted\"",
+                               "/var/vcap/sys/log/kube-apiserver/audit.log"});
+  CHECK(goodbye.exit_code == 0);
 }
 
 TEST_CASE("the API is there again after its master's VM was made anew, at the same name, with all objects") {
