@@ -54,6 +54,9 @@ TEST_CASE("the API is there again after its master's VM was made anew, at the sa
       "PUT", "/deployments/kubernetes/jobs/master/" + master.at("id").get<std::string>() + "?state=recreate");
   CHECK(lab.must_kubectl({"get", "configmap", "kept", "--output=jsonpath={.data.word}"}) ==
         "through everything");
+  // The one before took its leave while its etcd still answered.
+  CHECK(lab.objects({"leases", "--namespace=kube-system", "--selector=apiserver.kubernetes.io/identity=kube-apiserver"})
+            .size() == 1);
   lab.must_kubectl({"wait", "node", "--all", "--for=condition=Ready", "--timeout=120s"});
   lab.must_kubectl({"run", "afterwards", "--image=slipway.local/tools:1", "--", "sleep", "100000"});
   lab.must_kubectl({"wait", "pod/afterwards", "--for=condition=Ready", "--timeout=60s"});
