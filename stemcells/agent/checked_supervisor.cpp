@@ -20,6 +20,8 @@ std::string name_of(const ConnectionCheck& check) {
                                    : check.unix_socket;
 }
 
+using SteadyClock = std::chrono::steady_clock;
+
 // One check of one process through that process's life.
 struct Watched {
   MonitProcess process;
@@ -28,11 +30,20 @@ struct Watched {
   // Some take minutes before they listen, or wait for others: only who has answered can fall silent.
   bool has_answered = false;
   std::uint64_t failures = 0;  // a bit a look, the last one lowest
+  SteadyClock::time_point alive_since{}, next_look{};
 
   void begin_life(pid_t of) {
     pid = of;
+    alive_since = SteadyClock::now();
     has_answered = false;
     failures = 0;
+  }
+
+  // Whoever is new is looked at often, so that its first answer is soon heard.
+  SteadyClock::duration pause(SteadyClock::duration cycle) const {
+    constexpr int cycles_of_youth = 6, looks_a_cycle = 10;
+    const bool young = pid != 0 && !has_answered && SteadyClock::now() - alive_since < cycles_of_youth * cycle;
+    return young ? cycle / looks_a_cycle : cycle;
   }
 
   // Whether it is time to act.
@@ -104,19 +115,27 @@ class CheckedSupervisor final : public Supervisor {
 
   void look() {
     std::unique_lock lock(mutex_);
-    auto next = std::chrono::steady_clock::now() + cycle_;
     while (!ending_) {
       if (!looking_ || watched_.empty()) {
         changed_.wait(lock);
         continue;
       }
-      changed_.wait_until(lock, next, [this] { return ending_; });
-      // Who takes long to say nothing does not put off the next look.
-      next = std::chrono::steady_clock::now() + cycle_;
-      if (ending_ || !looking_) continue;
-      const auto now = watched_;
+      const auto all = watched_;
+      const auto next = std::min_element(all.begin(), all.end(), [](const auto& a, const auto& b) {
+                          return a->next_look < b->next_look;
+                        })->get()->next_look;
+      if (SteadyClock::now() < next) {
+        changed_.wait_until(lock, next);
+        continue;
+      }
       lock.unlock();
-      for (const auto& one : now) look_at(*one);
+      for (const auto& one : all) {
+        if (one->next_look > SteadyClock::now()) continue;
+        // Who takes long to say nothing does not put off the next look.
+        const auto begun = SteadyClock::now();
+        look_at(*one);
+        one->next_look = begun + one->pause(cycle_);
+      }
       lock.lock();
     }
   }

@@ -120,7 +120,7 @@ TEST_CASE("a job's process that hangs is noticed by its agent and restarted, and
   });
   CHECK(course.repairs == 0);
   CHECK(std::any_of(course.said.begin(), course.said.end(),
-                    [](const SickLab::Said& one) { return one.summary.find("connection failed") != std::string::npos; }));
+                    [](const SickLab::Said& one) { return one.summary.find("127.0.0.1:2381/metrics") != std::string::npos; }));
 }
 
 TEST_CASE("an agent that cannot start makes the whole ladder be climbed: reboot, then a new VM with the old disk") {
