@@ -1,6 +1,7 @@
 #include "cli/api.hpp"
 
 #include "base/digest.hpp"
+#include "base/json_text.hpp"
 
 namespace slipway::cli {
 
@@ -44,11 +45,6 @@ http::ClientConfig config_for(const std::string& url, const Credentials& credent
   return config;
 }
 
-std::string text_in(const Json& body, const char* key) {
-  const auto value = body.is_object() ? body.find(key) : body.end();
-  return body.is_object() && value != body.end() && value->is_string() ? value->get<std::string>() : "";
-}
-
 Json body_of(const http::ClientResponse& response) {
   const auto body = Json::parse(response.body, nullptr, false);
   return body.is_discarded() ? Json() : body;
@@ -57,7 +53,7 @@ Json body_of(const http::ClientResponse& response) {
 ApiError api_error(const http::ClientResponse& response) {
   const auto body = body_of(response);
   for (const char* key : {"body", "error_description", "error"}) {
-    if (const auto text = text_in(body, key); !text.empty()) return {response.status, printable(text)};
+    if (const auto text = text_or_empty(body, key); !text.empty()) return {response.status, printable(text)};
   }
   return {response.status, "the API answered with status " + std::to_string(response.status)};
 }
@@ -73,7 +69,7 @@ Json ask_for_token(const Credentials& credentials, const Secret& client_secret, 
   const auto response = client.send(request);
   if (response.status != 200) throw api_error(response);
   auto token = body_of(response);
-  if (text_in(token, "access_token").empty())
+  if (text_or_empty(token, "access_token").empty())
     throw ApiError(response.status, "the token endpoint sent no token");
   return token;
 }
@@ -102,18 +98,18 @@ std::string form(const Form& fields) {
 }
 
 std::optional<ExternalIssuer> external_issuer_of(const Json& info) {
-  const auto found = info.is_object() ? info.find("external_issuer") : info.end();
-  if (!info.is_object() || found == info.end()) return std::nullopt;
-  const auto url = text_in(*found, "url"), ca = text_in(*found, "ca");
-  return ExternalIssuer{{url, ca, text_in(*found, "client")},
-                        {url, ca, text_in(*found, "cluster_client")},
-                        text_in(*found, "user_claim"),
-                        text_in(*found, "user_prefix"),
-                        text_in(*found, "cluster_user_prefix")};
+  if (!info.is_object() || !info.contains("external_issuer")) return std::nullopt;
+  const auto& said = info.at("external_issuer");
+  const auto url = text_or_empty(said, "url"), ca = text_or_empty(said, "ca");
+  return ExternalIssuer{{url, ca, text_or_empty(said, "client")},
+                        {url, ca, text_or_empty(said, "cluster_client")},
+                        text_or_empty(said, "user_claim"),
+                        text_or_empty(said, "user_prefix"),
+                        text_or_empty(said, "cluster_user_prefix")};
 }
 
 std::string user_of(const ExternalIssuer& issuer, const std::string& token) {
-  const auto name = text_in(claims_of_own(token), issuer.user_claim.c_str());
+  const auto name = text_or_empty(claims_of_own(token), issuer.user_claim);
   if (!name.empty()) return name;
   throw Error(Fault::invalid,
               "the issuer's token has no text '" + printable(issuer.user_claim) + "', which would name its user");
@@ -134,9 +130,9 @@ Credentials log_in(const LoginRequest& request) {
   }
   if (!request.scope.empty()) fields.emplace_back("scope", request.scope);
   const auto token = ask_for_token(c, request.client_secret, form(fields));
-  c.access_token = text_in(token, "access_token");
-  c.refresh_token = text_in(token, "refresh_token");
-  c.id_token = text_in(token, "id_token");
+  c.access_token = text_or_empty(token, "access_token");
+  c.refresh_token = text_or_empty(token, "refresh_token");
+  c.id_token = text_or_empty(token, "id_token");
   return c;
 }
 
@@ -203,8 +199,8 @@ void Api::refresh() {
     const auto token =
         ask_for_token(credentials_, Secret(),
                       form({{"grant_type", "refresh_token"}, {"refresh_token", credentials_.refresh_token}}));
-    credentials_.access_token = text_in(token, "access_token");
-    if (const auto next = text_in(token, "refresh_token"); !next.empty()) credentials_.refresh_token = next;
+    credentials_.access_token = text_or_empty(token, "access_token");
+    if (const auto next = text_or_empty(token, "refresh_token"); !next.empty()) credentials_.refresh_token = next;
   } catch (const ApiError&) {
     throw Exit(exit_error, "Your session has expired; log in again: pks login");
   }

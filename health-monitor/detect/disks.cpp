@@ -1,8 +1,8 @@
 #include "health-monitor/detect/disks.hpp"
 
-#include <algorithm>
 #include <array>
-#include <charconv>
+
+#include "stemcells/agent/protocol/protocol.hpp"
 
 namespace slipway::health {
 
@@ -10,22 +10,6 @@ namespace {
 
 constexpr std::array disk_names = {"system", "ephemeral", "persistent"};
 constexpr std::string_view kept_disk = "persistent";
-
-// A number as text, as BOSH's agents send it. Whatever else is there is no disk of interest.
-int percent_in(const Json& disk, const char* key) {
-  const auto found = disk.find(key);
-  if (found == disk.end() || !found->is_string()) return 0;
-  const auto& text = found->get_ref<const std::string&>();
-  int value = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool is_number = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
-  return is_number && value > 0 && value <= 100 ? value : 0;
-}
-
-bool is_true(const Json& disk, const char* key) {
-  const auto found = disk.find(key);
-  return found != disk.end() && found->is_boolean() && found->get<bool>();
-}
 
 }  // namespace
 
@@ -41,22 +25,19 @@ DiskWatch::Change::To DiskWatch::level_of(int percent, Change::To before) const 
 
 std::vector<DiskWatch::Change> DiskWatch::heard(const std::string& agent, const Json& vitals, Instant now) {
   std::vector<Change> changes;
-  const auto disks = vitals.is_object() ? vitals.find("disk") : vitals.end();
-  if (!vitals.is_object() || disks == vitals.end() || !disks->is_object()) return changes;
   for (const auto* name : disk_names) {
-    const auto said = disks->find(name);
-    if (said == disks->end() || !said->is_object()) continue;
-    const int percent = std::max(percent_in(*said, "percent"), percent_in(*said, "inode_percent"));
+    const auto use = agent::disk_use(vitals, name);
+    if (!use) continue;
     const auto known = agents_.find(agent);
     const auto before = known == agents_.end() || !known->second.contains(name) ? Disk() : known->second.at(name);
-    const auto level = level_of(percent, before.level);
+    const auto level = level_of(use->percent, before.level);
     if (level == before.level) continue;
-    changes.push_back({.disk = name, .to = level, .percent = percent, .kept = name == kept_disk});
+    changes.push_back({.disk = name, .to = level, .percent = use->percent, .kept = name == kept_disk});
     if (level == Change::To::ample) {
       known->second.erase(name);
       if (known->second.empty()) agents_.erase(known);
     } else {
-      agents_[agent][name] = {.level = level, .own = is_true(*said, "own"), .full_since = now};
+      agents_[agent][name] = {.level = level, .own = use->own, .full_since = now};
     }
   }
   return changes;

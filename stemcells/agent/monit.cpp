@@ -232,12 +232,11 @@ class Parser {
     ConnectionCheck check;
     if (action != "restart" && action != "alert") return false;
     if (action == "alert") check.action = ConnectionCheck::Action::alert;
+    static constexpr std::string_view noise[] = {"and", "with", "for", "seconds", "second", "s", "cycles", "cycle", "times", "within"};
     bool request = false, tls = false;
     for (std::size_t at = 1; at < words.size(); ++at) {
       const auto& word = words[at];
-      if (word == "and" || word == "with" || word == "for" || word == "seconds" || word == "second" || word == "s" ||
-          word == "cycles" || word == "cycle" || word == "times" || word == "within")
-        continue;
+      if (std::find(std::begin(noise), std::end(noise), word) != std::end(noise)) continue;
       if (const auto count = number(word); count && at + 1 < words.size() && words[at + 1].starts_with("cycle")) {
         check.failures = check.cycles = *count;
         continue;

@@ -1,10 +1,9 @@
 #include "director/executor/problems/checks.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 
 #include "director/executor/vm_steps.hpp"
+#include "stemcells/agent/protocol/protocol.hpp"
 
 namespace slipway::director {
 
@@ -21,28 +20,23 @@ Existence asked(TaskContext& task, const std::string& what, Ask&& ask) {
   }
 }
 
-// Nothing the agent says is taken for granted.
-int percent_in(const Json& disk, const char* key) {
-  const auto found = disk.find(key);
-  if (found == disk.end() || !found->is_string()) return 0;
-  const auto& text = found->get_ref<const std::string&>();
-  int value = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() ? value : 0;
+// nullopt: it does not answer; null: it answers with a complaint.
+std::optional<Json> state_of(Services& services, const AgentId& agent, const Json& arguments) {
+  try {
+    return services.agents.request(agent, "get_state", arguments, services.settings.state_wait);
+  } catch (const AgentError&) {
+    return Json();
+  } catch (const Error& error) {
+    if (error.fault() == Fault::cancelled) throw;
+    return std::nullopt;
+  }
 }
 
 std::string full_disk_in(const Json& state, int full_percent) {
-  constexpr std::array of_the_vm = {"ephemeral", "system"};
-  const auto disks = Json::json_pointer("/vitals/disk");
-  if (!state.is_object() || !state.contains(disks)) return "";
-  for (const auto* name : of_the_vm) {
-    const auto& all = state.at(disks);
-    if (!all.is_object() || !all.contains(name) || !all.at(name).is_object()) continue;
-    const auto& disk = all.at(name);
-    const auto own = disk.find("own");
-    if (own == disk.end() || !own->is_boolean() || !own->get<bool>()) continue;
-    const int percent = std::max(percent_in(disk, "percent"), percent_in(disk, "inode_percent"));
-    if (percent >= full_percent) return std::string(name) + " disk is " + std::to_string(percent) + " % full";
+  const auto vitals = state.is_object() ? state.value("vitals", Json()) : Json();
+  for (const std::string disk : {"ephemeral", "system"}) {
+    const auto use = agent::disk_use(vitals, disk);
+    if (use && use->own && use->percent >= full_percent) return disk + " disk is " + std::to_string(use->percent) + " % full";
   }
   return "";
 }
@@ -50,18 +44,12 @@ std::string full_disk_in(const Json& state, int full_percent) {
 }  // namespace
 
 AgentLook look_at_agent(Services& services, const AgentId& agent) {
-  try {
-    const auto state = services.agents.request(agent, "get_state", Json::array({"full"}), services.settings.state_wait);
-    return {.answers = true, .full_disk = full_disk_in(state, services.settings.full_disk_percent)};
-  } catch (const AgentError&) {
-    return {.answers = true, .full_disk = ""};
-  } catch (const Error& error) {
-    if (error.fault() == Fault::cancelled) throw;
-    return {};
-  }
+  const auto state = state_of(services, agent, Json::array({"full"}));
+  if (!state) return {};
+  return {.answers = true, .full_disk = full_disk_in(*state, services.settings.full_disk_percent)};
 }
 
-bool agent_answers(Services& services, const AgentId& agent) { return look_at_agent(services, agent).answers; }
+bool agent_answers(Services& services, const AgentId& agent) { return state_of(services, agent, Json::array()).has_value(); }
 
 std::optional<std::vector<std::string>> mounted_disks(Services& services, TaskContext& task, const AgentId& agent) {
   try {

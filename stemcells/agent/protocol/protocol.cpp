@@ -1,5 +1,7 @@
 #include "stemcells/agent/protocol/protocol.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "base/json_text.hpp"
@@ -27,6 +29,15 @@ Json parse_object(std::string_view payload, std::string_view source) {
   Json json = parse_json(payload, source, {.max_bytes = 2 * max_payload_bytes, .max_depth = 64});
   if (!json.is_object()) throw Error(Fault::invalid, std::string(source) + ": expected a JSON object");
   return json;
+}
+
+// A number as text, as BOSH's agents send it.
+int percent_in(const Json& disk, const char* key) {
+  const auto text = text_or_empty(disk, key);
+  int value = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool is_number = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+  return is_number && value > 0 && value <= 100 ? value : 0;
 }
 
 }  // namespace
@@ -152,6 +163,15 @@ Heartbeat heartbeat_from_json(const Json& json) {
   problems.throw_if_any("heartbeat");
   if (!heartbeat.vitals.is_object()) heartbeat.vitals = Json::object();
   return heartbeat;
+}
+
+std::optional<DiskUse> disk_use(const Json& vitals, const std::string& disk) {
+  const auto said = vitals.is_object() && vitals.contains("disk") ? vitals.at("disk") : Json();
+  if (!said.is_object() || !said.contains(disk) || !said.at(disk).is_object()) return std::nullopt;
+  const auto& one = said.at(disk);
+  const auto own = one.find("own");
+  return DiskUse{.percent = std::max(percent_in(one, "percent"), percent_in(one, "inode_percent")),
+                 .own = own != one.end() && own->is_boolean() && own->get<bool>()};
 }
 
 }  // namespace slipway::agent

@@ -72,4 +72,12 @@ struct Heartbeat {
 Json to_json(const Heartbeat& heartbeat);
 Heartbeat heartbeat_from_json(const Json& json);        // Fault::invalid
 
+// How full a disk of a node is, by the vitals of its heartbeats or of its state; nothing the agent says is taken for granted.
+struct DiskUse {
+  int percent = 0;   // of its space or of its inodes, whichever is more; 0 where that is not said
+  bool own = false;  // the machine's own and no folder of its host's, as our agent says and BOSH's does not
+};
+// `disk` is system, ephemeral or persistent. nullopt: nothing is said of it.
+std::optional<DiskUse> disk_use(const Json& vitals, const std::string& disk);
+
 }  // namespace slipway::agent

@@ -89,6 +89,21 @@ TEST_CASE("only short-lived accounts are made and removed") {
   CHECK_FALSE(is_ssh_user("bosh_" + std::string(28, 'a')));
 }
 
+TEST_CASE("how full a disk is, is read from vitals whatever else they hold") {
+  const Json vitals = {{"disk",
+                        {{"system", {{"percent", "20"}, {"inode_percent", "93"}}},
+                         {"ephemeral", {{"percent", "100"}, {"own", true}}},
+                         {"persistent", {{"percent", "101"}, {"inode_percent", 7}, {"own", "true"}}}}}};
+  CHECK(disk_use(vitals, "system")->percent == 93);
+  CHECK_FALSE(disk_use(vitals, "system")->own);
+  CHECK(disk_use(vitals, "ephemeral")->percent == 100);
+  CHECK(disk_use(vitals, "ephemeral")->own);
+  CHECK(disk_use(vitals, "persistent")->percent == 0);
+  CHECK_FALSE(disk_use(vitals, "persistent")->own);
+  CHECK_FALSE(disk_use(vitals, "other"));
+  for (const Json& none : {Json(), Json(7), Json{{"disk", 1}}, Json{{"disk", {{"system", "full"}}}}}) CHECK_FALSE(disk_use(none, "system"));
+}
+
 TEST_CASE("a heartbeat survives its encoding and a fresh agent's nulls") {
   Heartbeat sent{.deployment = "dep", .job = "web", .index = 2, .job_state = "running", .node_id = "i-1",
                  .number_of_processes = 3, .vitals = {{"load", {"0.1", "0.2", "0.3"}}}};
