@@ -165,19 +165,8 @@ std::string BoshLab::serve_files() {
   return address;
 }
 
-std::string BoshLab::on_node(const std::string& vm_cid, const std::vector<std::string>& argv) {
-  std::vector<std::string> all = {"/usr/bin/virsh",  "--quiet", "--connect", "lxc:///system", "lxc-enter-namespace",
-                                  "--noseclabel", vm_cid};
-  all.insert(all.end(), argv.begin(), argv.end());
-  return must_in_lab(all);
-}
-
 std::string BoshLab::file_on_node(const std::string& vm_cid, const std::string& path) {
-  return on_node(vm_cid, {"/bin/cat", path});
-}
-
-void BoshLab::lose_vm(const std::string& vm_cid) {
-  must_in_lab({"/usr/bin/virsh", "--connect", "lxc:///system", "destroy", vm_cid});
+  return must_on_node(vm_cid, {"/bin/cat", path});
 }
 
 std::string Life::manifest() const {

@@ -57,10 +57,7 @@ class BoshLab : public Lab {
   std::string serve_files();  // address of an HTTP server for files(), started at the first call
 
   // A program's output on a node, by way of its container rather than of the agent.
-  std::string on_node(const std::string& vm_cid, const std::vector<std::string>& argv);
   std::string file_on_node(const std::string& vm_cid, const std::string& path);
-  // The VM disappears without anybody being told, as when its host dies.
-  void lose_vm(const std::string& vm_cid);
 
  private:
   BoshLab();

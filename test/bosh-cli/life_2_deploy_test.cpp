@@ -201,7 +201,7 @@ TEST_CASE("shrinking removes the surplus instance and keeps its disk as an orpha
 TEST_CASE("a lost VM ends a deploy unless it may be fixed") {
   auto& lab = BoshLab::get();
   const auto lost = instances_of(lab, "client").at(0).at("vm_cid");
-  lab.lose_vm(lost);
+  lab.switch_off(lost);
   CHECK(lab.life({"instances"}).rows_with("process_state", "unresponsive agent").size() == 1);
   const auto fixed = must_deploy(lab, {"--fix"});
   const auto now = instances_of(lab, "client").at(0);

@@ -23,7 +23,7 @@ TEST_CASE("a cloud check of a healthy deployment finds nothing") {
 TEST_CASE("a cloud check reports a silent VM and does what it was told") {
   auto& lab = BoshLab::get();
   const auto lost = instances_of(lab, "client").at(0).at("vm_cid");
-  lab.lose_vm(lost);
+  lab.switch_off(lost);
   const auto report = lab.life_fails({"cck", "--report"});
   CHECK(report.says("1 problem(s) found"));
   REQUIRE(report.rows().size() == 1);

@@ -55,7 +55,7 @@ void lose_and_recreate_one(LabWorld& lab) {
   // Else the health monitor is faster; what it does has a suite of its own.
   lab.director_task("PUT", "/resurrection", R"({"resurrection_paused":true})");
   const auto victim = lab.director("/deployments/" + deployment + "/instances").at(1);
-  lab.in_lab({"/usr/bin/virsh", "--connect", "lxc:///system", "destroy", victim.at("cid").get<std::string>()});
+  lab.switch_off(victim.at("cid"));
   lab.director_task("PUT", "/deployments/" + deployment + "/jobs/etcd/" + victim.at("id").get<std::string>() +
                                "?state=recreate&fix=true");
   const auto after = lab.director("/deployments/" + deployment + "/instances");
@@ -128,9 +128,7 @@ void check_names_inside_a_node(LabWorld& lab) {
   const auto deployment = lab.deployment_of("demo");
   const auto instances = lab.director("/deployments/" + deployment + "/instances");
   const auto look_up = [&](const std::string& name) {
-    return lab.must_in_lab({"/usr/bin/virsh", "--quiet", "--connect", "lxc:///system", "lxc-enter-namespace",
-                            "--noseclabel", instances.at(0).at("cid").get<std::string>(), "/bin/busybox", "nslookup",
-                            name});
+    return lab.must_on_node(instances.at(0).at("cid"), {"/bin/busybox", "nslookup", name});
   };
   const auto all = look_up("q-s0.etcd.default." + deployment + ".bosh");
   for (const auto& instance : instances) {

@@ -144,16 +144,11 @@ class DeathLab : public Lab {
       ++allowed;
     CHECK(allowed == 2 * agents.size());  // each by its lasting name, and by its first
     for (const auto& cid : cids) {
-      CHECK(on_node(cid, {"/bin/cat", "/var/vcap/jobs/server/config/greeting"}).find(shape.greeting) !=
+      CHECK(must_on_node(cid, {"/bin/cat", "/var/vcap/jobs/server/config/greeting"}).find(shape.greeting) !=
             std::string::npos);
     }
   }
 
-  std::string on_node(const std::string& cid, std::vector<std::string> argv) {
-    argv.insert(argv.begin(), {"/usr/bin/virsh", "--quiet", "--connect", "lxc:///system", "lxc-enter-namespace",
-                               "--noseclabel", cid});
-    return must_in_lab(argv);
-  }
   std::vector<std::string> cids() {
     std::vector<std::string> found;
     for (const auto& row : director("/deployments/mortal/instances")) {
@@ -202,7 +197,7 @@ TEST_CASE("a director killed in the middle of everything it does goes on, and no
 
   lab.kill_when(lab.deploy(shape), {"Compiling packages", "Creating missing vms", "Updating instance"});
   lab.check_nothing_is_doubled_or_lost(shape);
-  for (const auto& cid : lab.cids()) lab.on_node(cid, {"/bin/sh", "-c", "echo kept > /var/vcap/store/kept"});
+  for (const auto& cid : lab.cids()) lab.must_on_node(cid, {"/bin/sh", "-c", "echo kept > /var/vcap/store/kept"});
 
   shape.greeting = "goodbye";
   lab.kill_when(lab.deploy(shape), {"executing drain", "applying jobs"});
@@ -216,7 +211,7 @@ TEST_CASE("a director killed in the middle of everything it does goes on, and no
   shape.disk_mib = 768;
   lab.kill_when(lab.deploy(shape), {"changing disk", "starting jobs"});
   lab.check_nothing_is_doubled_or_lost(shape);
-  for (const auto& cid : lab.cids()) CHECK(lab.on_node(cid, {"/bin/cat", "/var/vcap/store/kept"}) == "kept\n");
+  for (const auto& cid : lab.cids()) CHECK(lab.must_on_node(cid, {"/bin/cat", "/var/vcap/store/kept"}) == "kept\n");
 
   shape.servers = 1;
   lab.kill_when(lab.deploy(shape), {"Deleting unneeded instances"});

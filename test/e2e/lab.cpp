@@ -9,12 +9,6 @@
 
 namespace slipway::test {
 
-namespace {
-
-constexpr auto step_limit = std::chrono::minutes{15};
-
-}  // namespace
-
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 int occurrences(const std::string& text, const std::string& part) {
@@ -29,7 +23,8 @@ std::string join_words(const std::vector<std::string>& words) {
   return text;
 }
 
-Lab::Lab(std::string name) : name_(std::move(name)), root_(std::filesystem::current_path()) {
+Lab::Lab(std::string name, std::chrono::minutes longest_step)
+    : name_(std::move(name)), longest_step_(longest_step), root_(std::filesystem::current_path()) {
   state_ = root_ / ("build/lab-" + name_);
   run({"test/lab/lab", "--name", name_, "down"});
   const auto up = run({"test/lab/lab", "--name", name_, "up"});
@@ -47,7 +42,7 @@ Lab::Outcome Lab::run(std::vector<std::string> argv, const Environment& environm
   spec.env["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin";
   spec.env["HOME"] = (state_ / "home").string();
   spec.working_directory = root_.string();
-  spec.timeout = step_limit;
+  spec.timeout = longest_step_;
   const auto result = slipway::run(spec);
   return {result.timed_out ? 124 : result.exit_code, result.standard_output, result.standard_error};
 }
@@ -86,13 +81,52 @@ Json Lab::director(const std::string& target) {
 
 std::vector<std::string> Lab::domains() {
   std::vector<std::string> names;
-  for (const char* uri : {"lxc:///system", "qemu:///system"}) {
+  for (const char* uri : {containers, virtual_machines}) {
     std::istringstream lines(must_in_lab({"/usr/bin/virsh", "--connect", uri, "list", "--all", "--name"}));
     for (std::string line; std::getline(lines, line);) {
       if (!line.empty()) names.push_back(line);
     }
   }
   return names;
+}
+
+std::string Lab::virsh(const std::vector<std::string>& arguments, const std::string& uri) {
+  std::vector<std::string> argv = {"/usr/bin/virsh", "--quiet", "--connect", uri};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return must_in_lab(argv);
+}
+
+Lab::Outcome Lab::on_node(const std::string& cid, const std::vector<std::string>& argv) {
+  std::vector<std::string> words = {"/usr/bin/virsh", "--quiet", "--connect", containers, "lxc-enter-namespace",
+                                    "--noseclabel", cid, "--"};
+  words.insert(words.end(), argv.begin(), argv.end());
+  return in_lab(std::move(words));
+}
+
+std::string Lab::must_on_node(const std::string& cid, const std::vector<std::string>& argv) {
+  const auto outcome = on_node(cid, argv);
+  INFO(join_words(argv) << "\n" << outcome.out << outcome.err);
+  REQUIRE(outcome.exit_code == 0);
+  return outcome.out;
+}
+
+// On a busy machine libvirt may lose patience before the last process is dead: once more then.
+void Lab::switch_off(const std::string& cid) {
+  Outcome outcome;
+  for (int tries = 0; tries < 5; ++tries) {
+    outcome = in_lab({"/usr/bin/virsh", "--quiet", "--connect", containers, "destroy", cid});
+    if (outcome.exit_code == 0 || contains(outcome.err, "not running")) return;
+    std::this_thread::sleep_for(std::chrono::seconds{1});
+  }
+  FAIL("virsh destroy: " << outcome.err);
+}
+
+// The end of its cable that is in the host.
+void Lab::cut_network(const std::string& cid, const std::string& uri) {
+  std::istringstream list(virsh({"domiflist", cid}, uri));
+  std::string device;
+  list >> device;
+  must_in_lab({"/usr/sbin/ip", "link", "set", device, "down"});
 }
 
 void Lab::wait_until(const std::string& what, const std::function<bool()>& holds) {

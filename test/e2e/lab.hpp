@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -14,8 +15,9 @@ namespace slipway::test {
 // is gone when the object is.
 class Lab {
  public:
-  // `name` tells labs of one checkout apart. What is left of an earlier run is taken away first.
-  explicit Lab(std::string name);
+  // `name` tells labs of one checkout apart. What is left of an earlier run is taken away first. A command that takes
+  // longer than `longest_step` is ended.
+  explicit Lab(std::string name, std::chrono::minutes longest_step = std::chrono::minutes{15});
   ~Lab();
   Lab(const Lab&) = delete;
   Lab& operator=(const Lab&) = delete;
@@ -42,6 +44,15 @@ class Lab {
   const std::filesystem::path& state() const { return state_; }
   std::vector<std::string> domains();  // names libvirt knows, running or not
 
+  // Containers, by their names: a program on one, as root; and what may befall one without anybody being told.
+  static constexpr const char* containers = "lxc:///system";
+  static constexpr const char* virtual_machines = "qemu:///system";
+  std::string virsh(const std::vector<std::string>& arguments, const std::string& uri = containers);
+  Outcome on_node(const std::string& cid, const std::vector<std::string>& argv);
+  std::string must_on_node(const std::string& cid, const std::vector<std::string>& argv);
+  void switch_off(const std::string& cid);
+  void cut_network(const std::string& cid, const std::string& uri = containers);
+
   // Looks twice a second, for five minutes at most; fails the test then.
   void wait_until(const std::string& what, const std::function<bool()>& holds);
 
@@ -50,6 +61,7 @@ class Lab {
 
  private:
   std::string name_;
+  std::chrono::minutes longest_step_;
   std::filesystem::path root_, state_;
 };
 

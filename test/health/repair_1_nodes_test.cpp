@@ -33,7 +33,7 @@ TEST_CASE("a VM that was switched off is started again, in seconds and by one ta
   auto& lab = SickLab::get();
   const auto victim = lab.instance(1);
   const auto begin = now();
-  const auto course = lab.suffer("VM destroyed", SickLab::name_of(victim), [&] { lab.switch_off(victim); });
+  const auto course = lab.suffer("VM destroyed", SickLab::name_of(victim), [&] { lab.switch_off(victim.at("cid")); });
   CHECK(course.repairs == 1);
   CHECK(has(course, "silent"));
   CHECK(has(course, "reboot"));
@@ -49,7 +49,7 @@ TEST_CASE("a VM that is gone is made anew with its disk") {
   auto& lab = SickLab::get();
   const auto victim = lab.instance(2);
   const auto course = lab.suffer("VM gone from the cloud", SickLab::name_of(victim), [&] {
-    lab.switch_off(victim);
+    lab.switch_off(victim.at("cid"));
     lab.virsh({"undefine", victim.at("cid")});
   });
   CHECK(course.repairs == 1);
@@ -77,7 +77,7 @@ TEST_CASE("a VM whose network is cut, and that was rebooted not long ago, is rep
   const auto victim = lab.instance(1);
   const auto begin = now();
   const auto course =
-      lab.suffer("network cut, second trouble", SickLab::name_of(victim), [&] { lab.cut_network(victim); });
+      lab.suffer("network cut, second trouble", SickLab::name_of(victim), [&] { lab.cut_network(victim.at("cid")); });
   CHECK(course.repairs == 1);
   CHECK(has(course, "replace"));
   const auto after = lab.instance(1);
@@ -92,7 +92,7 @@ TEST_CASE("an agent that dies is started again by systemd, and nobody else does 
   auto& lab = SickLab::get();
   const auto victim = lab.instance(2);
   const auto course = lab.suffer("agent killed", SickLab::name_of(victim), [&] {
-    REQUIRE(lab.inside(victim, {"/bin/busybox", "killall", "-9", "bosh-agent"}).exit_code == 0);
+    lab.must_on_node(victim.at("cid"), {"/bin/busybox", "killall", "-9", "bosh-agent"});
   });
   CHECK(course.repairs == 0);
   CHECK_FALSE(has(course, "silent"));
@@ -103,7 +103,7 @@ TEST_CASE("a job's process that dies is started again by systemd, and it is told
   const auto victim = lab.instance(0);
   const auto begin = now();
   const auto course = lab.suffer("etcd killed", SickLab::name_of(victim), [&] {
-    REQUIRE(lab.inside(victim, {"/bin/busybox", "killall", "-9", "etcd"}).exit_code == 0);
+    lab.must_on_node(victim.at("cid"), {"/bin/busybox", "killall", "-9", "etcd"});
   });
   CHECK(course.repairs == 0);
   lab.wait_until("the agent's alert is told", [&] { return lab.was_said(begin, "alert", SickLab::name_of(victim)); });
@@ -115,7 +115,7 @@ TEST_CASE("a job's process that hangs is noticed by its agent and restarted, and
   const auto victim = lab.instance(2);
   const auto begin = now();
   const auto course = lab.suffer("etcd hangs", SickLab::name_of(victim), [&] {
-    REQUIRE(lab.inside(victim, {"/bin/busybox", "killall", "-STOP", "etcd"}).exit_code == 0);
+    lab.must_on_node(victim.at("cid"), {"/bin/busybox", "killall", "-STOP", "etcd"});
     lab.wait_until("the agent's alert is told", [&] { return lab.was_said(begin, "alert", SickLab::name_of(victim)); });
   });
   CHECK(course.repairs == 0);
@@ -133,8 +133,8 @@ TEST_CASE("an agent that cannot start makes the whole ladder be climbed: reboot,
   std::this_thread::sleep_for(20s);
   const auto begin = now();
   const auto course = lab.suffer("agent broken for good", name, [&] {
-    REQUIRE(lab.inside(victim, {"/bin/mv", "/var/vcap/bosh/bin/bosh-agent", "/var/vcap/bosh/bin/gone"}).exit_code == 0);
-    REQUIRE(lab.inside(victim, {"/bin/busybox", "killall", "-9", "bosh-agent"}).exit_code == 0);
+    lab.must_on_node(victim.at("cid"), {"/bin/mv", "/var/vcap/bosh/bin/bosh-agent", "/var/vcap/bosh/bin/gone"});
+    lab.must_on_node(victim.at("cid"), {"/bin/busybox", "killall", "-9", "bosh-agent"});
     lab.wait_until("it is replaced", [&] { return lab.was_said(begin, "replace", name); });
   });
   CHECK(course.repairs == 2);
@@ -147,7 +147,7 @@ TEST_CASE("three VMs that fall at once, as with their host, are all back without
   auto& lab = SickLab::get();
   const auto course = lab.suffer("all VMs destroyed", "", [&] {
     std::vector<std::thread> blows;
-    for (const auto& instance : lab.instances()) blows.emplace_back([&lab, instance] { lab.switch_off(instance); });
+    for (const auto& instance : lab.instances()) blows.emplace_back([&lab, instance] { lab.switch_off(instance.at("cid")); });
     for (auto& blow : blows) blow.join();
   });
   // Together in one task, but who was rebooted not long ago takes another rung, and libvirt may need so long for

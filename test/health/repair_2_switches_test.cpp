@@ -25,7 +25,7 @@ void held_until(const std::string& why, int index, const std::function<void(Sick
   const auto begin = now();
   const auto before = lab.repairs();
   hold(lab, victim);
-  lab.switch_off(victim);
+  lab.switch_off(victim.at("cid"));
   lab.wait_until("it is held because of: " + why, [&] { return is_held(lab, begin, name, why); });
   std::this_thread::sleep_for(5s);
   CHECK(lab.repairs() == before);

@@ -17,7 +17,7 @@ void repaired_once_after(SickLab& lab, int index, const std::function<void()>& k
   const auto victim = lab.instance(index);
   const auto before = lab.repairs();
   kill();
-  lab.switch_off(victim);
+  lab.switch_off(victim.at("cid"));
   std::this_thread::sleep_for(5s);
   revive();
   lab.wait_until("it is repaired", [&] { return lab.repairs() > before && lab.is_well(); });
@@ -55,7 +55,7 @@ TEST_CASE("a director that dies in the middle of a repair finishes it, and it is
   auto& lab = SickLab::get();
   const auto victim = lab.instance(0);
   const auto before = lab.repairs();
-  lab.switch_off(victim);
+  lab.switch_off(victim.at("cid"));
   lab.virsh({"undefine", victim.at("cid")});
   lab.wait_until("a repair runs", [&] { return lab.repairs() > before; });
   std::this_thread::sleep_for(1s);

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/file.hpp"
+#include "base/yaml.hpp"
 
 namespace slipway::test {
 
@@ -15,7 +16,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr const char* uri = "lxc:///system";
+namespace fs = std::filesystem;
 
 std::string seconds(Timestamp from, Timestamp to) {
   const auto tenths = std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count() / 100;
@@ -45,11 +46,77 @@ SickLab& SickLab::get() {
 }
 
 SickLab::SickLab() : LabWorld("lxc") {
+  // Zones by name rather than hosts, so that one can get another host.
+  write_hosts(false);
+  auto cloud_config = parse_yaml(read_file(root() / "examples/cloud-config.yml"), "cloud config");
+  for (auto& az : cloud_config.at("azs")) az["cloud_properties"] = {{"az", az.at("name")}};
+  director_task("POST", "/configs",
+                dump({{"type", "cloud"}, {"name", "default"}, {"content", to_yaml(cloud_config)}}));
   must_pks(
       {"create-cluster", "demo", "--plan", "etcd", "--external-hostname", "demo.lab", "--wait", "--non-interactive"});
   deployment_ = deployment_of("demo");
   etcdctl("demo", {"put", "kept", "through everything"});
   REQUIRE(is_well());
+}
+
+void SickLab::write_hosts(bool with_fourth) {
+  const auto folder = state() / "cpi";
+  const auto host = [&](const char* name, const char* az, const char* mode) {
+    return Json{{"name", name}, {"az", az}, {"mode", mode}, {"storage", (folder / "storage").string()}};
+  };
+  Json hosts = {host("h1", "z1", "lxc"), host("h2", "z2", "lxc"), host("h3", "z3", "lxc")};
+  if (with_fourth) {
+    // Before h3, so that it is chosen where both have as many VMs.
+    auto fourth = host("h4", "z3", "qemu");
+    fourth["uri"] = "qemu+unix:///system?socket=" + (folder / "h4.sock").string();
+    fourth["fence"] = {{"program", (folder / "fence").string()}};
+    hosts.insert(hosts.begin(), fourth);
+  }
+  const Json config = {
+      {"hosts", hosts}, {"fence_after_s", 2}, {"agent", {{"mbus", "nats://10.77.0.1:4222"}}}};
+  write_file_atomically(folder / "libvirt.yml", to_yaml(config), 0600);
+}
+
+void SickLab::add_fourth_host() {
+  const auto folder = state() / "cpi";
+  // As the management board below a hypervisor: with its power all goes that runs there.
+  write_file_atomically(folder / "fence",
+                        "#!/bin/bash\n"
+                        "while read -r line; do case $line in action=*) action=${line#action=} ;; esac; done\n"
+                        "if [ \"$action\" = status ]; then if [ -e " + (folder / "h4.off").string() +
+                            " ]; then exit 2; else exit 0; fi; fi\n"
+                        "[ \"$action\" = off ] || exit 1\n"
+                        "/usr/bin/virsh -q -c qemu:///system list --name | /usr/bin/xargs --no-run-if-empty --max-args=1 "
+                        "/usr/bin/virsh -q -c qemu:///system destroy > /dev/null\n"
+                        ": > " + (folder / "h4.off").string() + "\n",
+                        0755);
+  bring_host_back();
+  write_hosts(true);
+  // It has no stemcell yet.
+  const std::string script = "set -euo pipefail; control=$1; . \"$2\"; director_task POST '/stemcells?fix=true' "
+                             "--header 'Content-Type: application/x-compressed' --header Expect: --data-binary \"@$3\"";
+  must_in_lab({"/bin/bash", "-c", script, "fix-stemcell", (state() / "control").string(),
+               (root() / "test/lab/director.sh").string(),
+               (root() / "build/stemcells/slipway-libvirt-debian-bookworm-1.0.tgz").string()});
+}
+
+void SickLab::lose_host() { fs::remove(state() / "cpi/h4.sock"); }
+
+void SickLab::bring_host_back() {
+  fs::remove(state() / "cpi/h4.off");
+  fs::create_symlink("/run/libvirt/libvirt-sock", state() / "cpi/h4.sock");
+}
+
+bool SickLab::host_was_switched_off() const { return fs::exists(state() / "cpi/h4.off"); }
+
+std::string SickLab::host_of(const Json& instance) const {
+  const auto record = state() / "cpi/storage/vms" / instance.at("cid").get<std::string>() / "vm.json";
+  return parse_json(read_file(record), record.string()).at("host");
+}
+
+void SickLab::recreate(const Json& instance) {
+  director_task("PUT", "/deployments/" + deployment_ + "/jobs/etcd/" + instance.at("id").get<std::string>() +
+                           "?state=recreate");
 }
 
 Json SickLab::instances() { return director("/deployments/" + deployment_ + "/instances"); }
@@ -70,44 +137,6 @@ bool SickLab::is_well() {
   if (occurrences(health.out + health.err, "is healthy") != 3) return false;
   const auto value = ask("get kept");
   return value.exit_code == 0 && value.out.find("through everything") != std::string::npos;
-}
-
-void SickLab::virsh(const std::vector<std::string>& arguments) {
-  std::vector<std::string> argv = {"/usr/bin/virsh", "--quiet", "--connect", uri};
-  argv.insert(argv.end(), arguments.begin(), arguments.end());
-  must_in_lab(argv);
-}
-
-SickLab::Outcome SickLab::inside(const Json& instance, const std::vector<std::string>& argv) {
-  std::vector<std::string> words = {"/usr/bin/virsh",
-                                    "--quiet",
-                                    "--connect",
-                                    uri,
-                                    "lxc-enter-namespace",
-                                    "--noseclabel",
-                                    instance.at("cid").get<std::string>()};
-  words.insert(words.end(), argv.begin(), argv.end());
-  return in_lab(words);
-}
-
-// On a busy machine libvirt may lose patience before the last process is dead: once more then.
-void SickLab::switch_off(const Json& instance) {
-  Outcome outcome;
-  for (int tries = 0; tries < 5; ++tries) {
-    outcome = in_lab({"/usr/bin/virsh", "--quiet", "--connect", uri, "destroy", instance.at("cid").get<std::string>()});
-    if (outcome.exit_code == 0 || outcome.err.find("not running") != std::string::npos) return;
-    std::this_thread::sleep_for(1s);
-  }
-  FAIL("virsh destroy: " << outcome.err);
-}
-
-// The end of the VM's cable that is in the host.
-void SickLab::cut_network(const Json& instance) {
-  std::istringstream list(
-      must_in_lab({"/usr/bin/virsh", "--quiet", "--connect", uri, "domiflist", instance.at("cid").get<std::string>()}));
-  std::string device;
-  list >> device;
-  must_in_lab({"/usr/sbin/ip", "link", "set", device, "down"});
 }
 
 std::vector<SickLab::Said> SickLab::said_since(Timestamp begin, const std::string& name) {

@@ -60,24 +60,4 @@ std::vector<Json> instances_of(Lab& lab, const std::string& deployment, const st
   return found;
 }
 
-Lab::Outcome run_on(Lab& lab, const Json& instance, const std::vector<std::string>& argv) {
-  std::vector<std::string> words = {"/usr/bin/virsh",
-                                    "--quiet",
-                                    "--connect",
-                                    "lxc:///system",
-                                    "lxc-enter-namespace",
-                                    "--noseclabel",
-                                    instance.at("cid").get<std::string>(),
-                                    "--"};
-  words.insert(words.end(), argv.begin(), argv.end());
-  return lab.in_lab(std::move(words));
-}
-
-std::string must_run_on(Lab& lab, const Json& instance, const std::vector<std::string>& argv) {
-  const auto outcome = run_on(lab, instance, argv);
-  INFO(join_words(argv) << "\n" << outcome.out << outcome.err);
-  REQUIRE(outcome.exit_code == 0);
-  return outcome.out;
-}
-
 }  // namespace slipway::test

@@ -36,8 +36,4 @@ class Kubectl {
 // The instances of a deployment's group as the director tells them.
 std::vector<Json> instances_of(Lab& lab, const std::string& deployment, const std::string& group);
 
-// A program on an instance, as root.
-Lab::Outcome run_on(Lab& lab, const Json& instance, const std::vector<std::string>& argv);
-std::string must_run_on(Lab& lab, const Json& instance, const std::vector<std::string>& argv);
-
 }  // namespace slipway::test

@@ -7,15 +7,6 @@ using namespace slipway::test;
 
 namespace {
 
-// Addresses by which pods reach the API: one for each master that lives.
-std::size_t api_addresses(MastersLab& lab) {
-  const auto slices =
-      lab.admin().objects({"endpointslices", "--selector=kubernetes.io/service-name=kubernetes"});
-  std::size_t count = 0;
-  for (const auto& slice : slices) count += slice.at("endpoints").size();
-  return count;
-}
-
 void resurrect(MastersLab& lab, bool wanted) {
   lab.director_task("PUT", "/resurrection", Json{{"resurrection_paused", !wanted}}.dump());
 }
@@ -26,14 +17,13 @@ TEST_CASE(
     "the API goes on at the same address when the master that has it dies, and the master comes back by "
     "itself") {
   auto& lab = MastersLab::the_one();
-  lab.wait_until("all masters are told of", [&] { return api_addresses(lab) == 3; });
+  lab.wait_until("all masters are told of", [&] { return lab.api_addresses() == 3; });
   const auto leaders = lab.leaders();
   REQUIRE(leaders.size() == 1);
   const auto victim = leaders[0];
   // Else the health monitor may be faster than what is to be shown.
   resurrect(lab, false);
-  lab.must_in_lab(
-      {"/usr/bin/virsh", "--connect", "lxc:///system", "destroy", victim.at("cid").get<std::string>()});
+  lab.switch_off(victim.at("cid"));
 
   // Everything a tenant does, while the third master is away: two of three etcd members are enough.
   lab.wait_until("the API answers at its address",
@@ -51,15 +41,15 @@ TEST_CASE(
                .exit_code == 0;
   });
   lab.admin().must({"wait", "pod/meanwhile", "--for=condition=Ready", "--timeout=300s"});
-  lab.wait_until("the dead one is told of no more", [&] { return api_addresses(lab) == 2; });
+  lab.wait_until("the dead one is told of no more", [&] { return lab.api_addresses() == 2; });
   lab.admin().must({"wait", "node", "--all", "--for=condition=Ready", "--timeout=120s"});
 
   resurrect(lab, true);
-  lab.wait_until("the master is back", [&] { return api_addresses(lab) == 3; });
+  lab.wait_until("the master is back", [&] { return lab.api_addresses() == 3; });
   const auto etcdctl = [&](const Json& master, const std::vector<std::string>& words) {
     std::vector<std::string> argv = {"/var/vcap/jobs/etcd/bin/etcdctl"};
     argv.insert(argv.end(), words.begin(), words.end());
-    const auto outcome = run_on(lab, master, argv);
+    const auto outcome = lab.on_node(master.at("cid"), argv);
     return outcome.out + outcome.err;
   };
   lab.wait_until("all members of etcd are well", [&] {
@@ -69,7 +59,7 @@ TEST_CASE(
   const auto back = lab.masters();
   CHECK(back.size() == 3);
   for (const auto& master : back) {
-    CHECK(must_run_on(lab, master,
+    CHECK(lab.must_on_node(master.at("cid"),
                       {"/var/vcap/packages/kubectl/bin/kubectl",
                        "--kubeconfig=/var/vcap/jobs/kube-apiserver/config/kubeconfig", "get",
                        "--raw=/readyz"}) == "ok");

@@ -40,10 +40,17 @@ std::vector<Json> MastersLab::leaders() {
   auto found = masters();
   std::erase_if(found, [&](const Json& master) {
     const auto outcome =
-        run_on(*this, master, {"/bin/ip", "-oneline", "address", "show", "to", std::string(address) + "/32"});
+        on_node(master.at("cid"), {"/bin/ip", "-oneline", "address", "show", "to", std::string(address) + "/32"});
     return outcome.exit_code != 0 || outcome.out.empty();
   });
   return found;
+}
+
+std::size_t MastersLab::api_addresses() {
+  std::size_t count = 0;
+  for (const auto& slice : admin().objects({"endpointslices", "--selector=kubernetes.io/service-name=kubernetes"}))
+    count += slice.at("endpoints").size();
+  return count;
 }
 
 }  // namespace slipway::test

@@ -36,6 +36,8 @@ class MastersLab : public LabWorld {
   std::vector<Json> workers() { return instances_of(*this, deployment_, "worker"); }
   // The masters that have the cluster's address: one of them, unless it is moving.
   std::vector<Json> leaders();
+  // By which pods reach the API: one for each master that lives.
+  std::size_t api_addresses();
 
  private:
   std::string newer_, older_, deployment_;
