@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <functional>
 #include <sstream>
 
 #include "test/kubernetes/masters_lab.hpp"
@@ -36,7 +37,7 @@ std::string ready_since(MastersLab& lab, const Json& worker) {
 
 // Of the first process whose command line begins so; 0: none.
 int pid_of(MastersLab& lab, const Json& instance, const std::string& command) {
-  std::istringstream list(must_run_on(lab, instance, {"/bin/busybox", "ps", "-o", "pid,args"}));
+  std::istringstream list(lab.must_on_node(instance.at("cid"), {"/bin/busybox", "ps", "-o", "pid,args"}));
   for (std::string line; std::getline(list, line);) {
     std::istringstream words(line);
     int pid = 0;
@@ -61,7 +62,7 @@ void hang(const std::string& process) {
   const int before = pid_of(lab, worker, process);
   REQUIRE(before > 0);
   const Stopwatch watch;
-  must_run_on(lab, worker, {"/bin/busybox", "kill", "-STOP", std::to_string(before)});
+  lab.must_on_node(worker.at("cid"), {"/bin/busybox", "kill", "-STOP", std::to_string(before)});
   lab.wait_until("it runs again", [&] {
     const int now = pid_of(lab, worker, process);
     return now > 0 && now != before;
@@ -79,26 +80,90 @@ TEST_CASE("a kubelet that hangs is restarted by its agent, before its node is gi
 
 TEST_CASE("a containerd that hangs is restarted by its agent, before its node is given up") { hang("containerd"); }
 
-TEST_CASE("a worker whose VM was switched off, and one whose VM is gone, are nodes again without a hand") {
+// Repairs of an instance that ended well, so far.
+int repairs_told(MastersLab& lab, const Json& instance) {
+  const auto events = lab.director("/events?deployment=" + lab.deployment() + "&instance=" +
+                                   instance.at("job").get<std::string>() + "/" + instance.at("id").get<std::string>());
+  return occurrences(dump(events), "\"repaired\"");
+}
+
+TEST_CASE("a worker that was switched off, is gone, is frozen or is cut off is a node again without a hand") {
   auto& lab = MastersLab::the_one();
-  bool goes_for_good = false;
-  SUBCASE("switched off") {}
-  SUBCASE("gone") { goes_for_good = true; }
-  const std::size_t index = goes_for_good ? 2 : 1;
+  std::string failure;
+  std::size_t index = 0;
+  std::function<void(const std::string&)> strike;
+  SUBCASE("switched off") {
+    failure = "switched off", index = 1;
+    strike = [&](const std::string& cid) { lab.switch_off(cid); };
+  }
+  SUBCASE("gone") {
+    failure = "gone", index = 2;
+    strike = [&](const std::string& cid) {
+      lab.switch_off(cid);
+      lab.virsh({"undefine", cid});
+    };
+  }
+  SUBCASE("frozen") {
+    failure = "frozen", index = 0;
+    strike = [&](const std::string& cid) { lab.virsh({"suspend", cid}); };
+  }
+  // Not long after it was switched off, so that it is not tried to be rebooted again.
+  SUBCASE("cut off") {
+    failure = "cut off", index = 1;
+    strike = [&](const std::string& cid) { lab.cut_network(cid); };
+  }
+  const bool is_replaced = failure == "gone" || failure == "cut off";
   const auto worker = lab.workers().at(index);
-  const auto cid = worker.at("cid").get<std::string>();
-  const auto since = ready_since(lab, worker);
+  REQUIRE(!ready_since(lab, worker).empty());
+  const int before = repairs_told(lab, worker);
   const Stopwatch watch;
-  lab.must_in_lab({"/usr/bin/virsh", "--connect", "lxc:///system", "destroy", cid});
-  if (goes_for_good) lab.must_in_lab({"/usr/bin/virsh", "--connect", "lxc:///system", "undefine", cid});
-  lab.wait_until("the node is ready again", [&] {
-    const auto now = ready_since(lab, worker);
-    return !now.empty() && (now != since || was_told(lab, worker, "\"repaired\""));
-  });
-  watch.print(std::string("worker ") + (goes_for_good ? "gone" : "switched off") + ", until its node was ready");
-  lab.wait_until("its repair has ended", [&] { return was_told(lab, worker, "\"repaired\""); });
-  CHECK((lab.workers().at(index).at("cid") != worker.at("cid")) == goes_for_good);
+  strike(worker.at("cid"));
+  lab.wait_until("its repair has ended", [&] { return repairs_told(lab, worker) == before + 1; });
+  lab.wait_until("the node is ready", [&] { return !ready_since(lab, worker).empty(); });
+  watch.print("worker " + failure + ", until it was repaired and its node ready");
+  CHECK((lab.workers().at(index).at("cid") != worker.at("cid")) == is_replaced);
+  CHECK(repairs_told(lab, worker) == before + 1);
   lab.admin().must({"wait", "node", "--all", "--for=condition=Ready", "--timeout=120s"});
+}
+
+// It does not know that it has lost the address: it must not come back with it.
+TEST_CASE("a master that freezes with the cluster's address is rebooted, and there is one master with the address") {
+  auto& lab = MastersLab::the_one();
+  const auto leaders = lab.leaders();
+  REQUIRE(leaders.size() == 1);
+  const auto victim = leaders[0];
+  const int before = repairs_told(lab, victim);
+  const Stopwatch watch;
+  lab.virsh({"suspend", victim.at("cid")});
+  lab.wait_until("the API answers at its address",
+                 [&] { return lab.admin().run({"get", "--raw=/readyz"}).exit_code == 0; });
+  watch.print("master frozen, until the API answered");
+  lab.wait_until("its repair has ended", [&] { return repairs_told(lab, victim) == before + 1; });
+  watch.print("master frozen, until it was repaired");
+  lab.wait_until("one has the address", [&] { return lab.leaders().size() == 1; });
+  lab.wait_until("all masters serve", [&] { return lab.api_addresses() == 3; });
+  lab.admin().must({"create", "configmap", "after-the-frost", "--from-literal=word=written"});
+}
+
+TEST_CASE("an agent and a kubelet that die are started again by systemd, and their node stays ready") {
+  auto& lab = MastersLab::the_one();
+  const auto worker = lab.workers().at(2);
+  const auto since = ready_since(lab, worker);
+  const int before = repairs_told(lab, worker);
+  for (const char* process : {"/var/vcap/bosh/bin/bosh-agent", "kubelet"}) {
+    const int pid = pid_of(lab, worker, process);
+    REQUIRE(pid > 0);
+    const Stopwatch watch;
+    lab.must_on_node(worker.at("cid"), {"/bin/busybox", "kill", "-KILL", std::to_string(pid)});
+    lab.wait_until("it runs again", [&] {
+      const int now = pid_of(lab, worker, process);
+      return now > 0 && now != pid;
+    });
+    watch.print(std::string(process) + " killed, until it ran again");
+  }
+  lab.wait_until("the kubelet's death is told", [&] { return was_told(lab, worker, "kubelet ("); });
+  CHECK(ready_since(lab, worker) == since);
+  CHECK(repairs_told(lab, worker) == before);
 }
 
 }  // namespace repair_test
