@@ -1,19 +1,41 @@
 #include "test/kubernetes/cluster_lab.hpp"
 
+#include "base/file.hpp"
+#include "base/yaml.hpp"
+
 namespace slipway::test {
 
+namespace {
+
+// The manifest that users have, with the shape's count of workers and as much patience.
+std::string manifest(const ClusterLab::Shape& shape) {
+  auto manifest = parse_yaml(read_file("examples/kubernetes.yml"), "examples/kubernetes.yml");
+  for (auto& group : manifest.at("instance_groups")) {
+    if (group.at("name") == "worker") group["instances"] = shape.workers;
+  }
+  for (const char* watch : {"canary_watch_time", "update_watch_time"})
+    manifest["update"][watch] = "1000-" + std::to_string(shape.deploy_minutes * 60'000);
+  return to_yaml(manifest);
+}
+
+}  // namespace
+
 ClusterLab& ClusterLab::the_one() {
-  static ClusterLab lab;
+  static ClusterLab lab({.lab = "kubernetes"});
   return lab;
 }
 
-ClusterLab::ClusterLab() : Lab("kubernetes"), kubectl_(*this, (state() / "kubernetes/kubeconfig").string()) {
+ClusterLab::ClusterLab(const Shape& shape)
+    : Lab(shape.lab, std::chrono::minutes{shape.deploy_minutes}),
+      kubectl_(*this, (state() / "kubernetes/kubeconfig").string()) {
   must({"stemcells/builder/build"});
   must({"releases/build"});
   must({"releases/build", "kubernetes"});
-  control_plane({"up", "--director-only"});
+  control_plane({"up", "--virt", shape.virt, "--director-only"});
   control_plane({"upload", "etcd", "kubernetes"});
-  must({"test/kubernetes/cluster", "--name", "kubernetes", "deploy", "examples/kubernetes.yml"});
+  const auto file = state() / "manifest.yml";
+  write_file_atomically(file, manifest(shape));
+  must({"test/kubernetes/cluster", "--name", shape.lab, "deploy", file.string()});
 }
 
 void ClusterLab::director_task(const std::string& method, const std::string& target,

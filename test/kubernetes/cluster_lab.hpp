@@ -10,10 +10,15 @@ namespace slipway::test {
 // A lab with a director in it and one Kubernetes cluster, made of examples/kubernetes.yml.
 class ClusterLab : public Lab {
  public:
-  // The cluster of this program: made when it is first asked for, gone with the program.
+  struct Shape {
+    std::string lab;            // its name
+    std::string virt = "lxc";   // or qemu
+    int workers = 2;
+    int deploy_minutes = 15;    // the most that any of its steps may take
+  };
+  explicit ClusterLab(const Shape& shape);
+  // The cluster in containers: made when it is first asked for, gone with the program.
   static ClusterLab& the_one();
-
-  ClusterLab();
 
   // As the cluster's administrator, in the lab.
   Outcome kubectl(const std::vector<std::string>& arguments) { return kubectl_.run(arguments); }
@@ -26,10 +31,10 @@ class ClusterLab : public Lab {
                      const std::vector<std::string>& more = {});
   std::vector<Json> instances(const std::string& group) { return instances_of(*this, deployment, group); }
   Outcome on(const Json& instance, const std::vector<std::string>& argv) {
-    return run_on(*this, instance, argv);
+    return on_node(instance.at("cid"), argv);
   }
   std::string must_on(const Json& instance, const std::vector<std::string>& argv) {
-    return must_run_on(*this, instance, argv);
+    return must_on_node(instance.at("cid"), argv);
   }
 
   const std::string& kubectl_program() const { return kubectl_.program(); }
