@@ -91,6 +91,10 @@ MonitorConfig read_monitor_config(Config& in) {
   c.monitor.liveness = read_liveness(in);
   c.monitor.disks = read_disks(in);
   c.repair.full_disk_percent = c.monitor.disks.full_percent;
+  c.monitor.failing_for = std::chrono::seconds(
+      number(in, "jobs.failing_seconds", 0, 0, 86'400,
+             "a VM whose agent answers, and whose jobs have not been running for so long, is rebooted and then replaced; "
+             "0: never, as BOSH has it"));
   c.monitor.repairs = in.boolean("repair.enabled", true, "false: watch and tell only");
   c.monitor.ladder = read_ladder(in);
   c.repair.state_wait = std::chrono::milliseconds(

@@ -10,6 +10,7 @@ using namespace std::chrono_literals;
 
 constexpr int told_only = 5, warning = 4, error = 3, critical = 2, alert = 1;
 constexpr auto ask_again_when_busy = 5s;
+constexpr const char* failing = "failing";  // as agents say it
 
 Instance copy_or_empty(const Instance* instance) { return instance ? *instance : Instance(); }
 
@@ -129,6 +130,7 @@ void Monitor::step(Instant now, Timestamp wall) {
   note_back(now, wall);
   if (!knows_fleet_) return;
   note_missing(now, wall);
+  note_failing(now, wall);
   const auto list = patients();
   if (list.empty()) return;
   act(decide(settings_.budget, situation(now), list), wall);
@@ -189,6 +191,45 @@ void Monitor::note_missing(Instant now, Timestamp wall) {
   }
 }
 
+// Jobs that die again and again run for a moment in between, which ends no trouble. While a task works on the deployment
+// they may do what they like, and after it they have their time again.
+void Monitor::watch_failing(Instant now) {
+  for (const auto& [agent, state] : job_states_) {
+    if (state == failing) failing_.try_emplace(agent, Failing{now, now}).first->second.last_seen = now;
+  }
+  std::erase_if(failing_, [&](const auto& entry) {
+    const auto instance = by_agent_.find(entry.first);
+    if (instance == by_agent_.end() || now - entry.second.last_seen > settings_.failing_for / 4) return true;
+    const auto known = troubled_.find({instance->second->deployment, instance->second->id});
+    const bool under_repair = known != troubled_.end() && known->second.under_repair;
+    return under_repair || fleet_.deployments.at(instance->second->deployment).locked;
+  });
+}
+
+// systemd and the agent have long tried what they can.
+void Monitor::note_failing(Instant now, Timestamp wall) {
+  if (settings_.failing_for == Duration::zero()) return;
+  watch_failing(now);
+  for (const auto& [agent, state] : failing_) {
+    const auto& instance = *by_agent_.at(agent);
+    const Key key{instance.deployment, instance.id};
+    if (now - state.since < settings_.failing_for || troubled_.contains(key)) continue;
+    troubled_[key] = {.trouble = Trouble::failing, .since = now, .agent = agent};
+    lineages_[key].troubled(settings_.ladder, now);
+    tell({.severity = critical,
+          .action = "failing",
+          .title = instance.name() + " has long been failing",
+          .summary = "its agent answers, and could not bring its jobs to run"},
+         &instance, wall);
+  }
+  for (auto it = troubled_.begin(); it != troubled_.end();) {
+    const auto& trouble = it->second;
+    const bool is_back = trouble.trouble == Trouble::failing && !trouble.under_repair && !failing_.contains(trouble.agent);
+    if (is_back) lineages_[it->first].healthy(now);
+    it = is_back ? troubled_.erase(it) : std::next(it);
+  }
+}
+
 void Monitor::note_outcomes(Instant now, Timestamp wall) {
   for (const auto& outcome : hands_.outcomes()) note_outcome(outcome, now, wall);
 }
@@ -206,6 +247,9 @@ void Monitor::note_outcome(const RepairOutcome& outcome, Instant now, Timestamp 
     const auto found = troubled_.find(key);
     const auto instance = by_key_.find(key);
     if (found != troubled_.end()) found->second.under_repair = false;
+    // Jobs that were started anew have their time before they are judged again.
+    const bool starts_anew = outcome.end == End::done && found != troubled_.end() && found->second.trouble == Trouble::failing;
+    if (starts_anew) troubled_.erase(found);
     auto& lineage = lineages_[key];
     switch (outcome.end) {
       case End::done:
@@ -282,15 +326,16 @@ Situation Monitor::situation(Instant now) const {
   return situation;
 }
 
-// A request repairs by one rung; those who need another wait until it is through.
+// A request is for one remedy; those who need another wait until it is through.
 void Monitor::act(const std::vector<Decision>& decisions, Timestamp wall) {
-  std::map<std::string, std::map<Rung, std::vector<const Decision*>>> chosen;
+  std::map<std::string, std::map<Remedy, std::vector<const Decision*>>> chosen;
   std::map<std::string, std::vector<const Decision*>> melting;
   for (const auto& decision : decisions) {
     const auto& instance = *decision.patient->instance;
     auto& trouble = troubled_.at({instance.deployment, instance.id});
     if (decision.hold == Hold::none) {
-      chosen[instance.deployment][decision.patient->rung].push_back(&decision);
+      const Remedy remedy{decision.patient->rung, trouble.trouble == Trouble::failing};
+      chosen[instance.deployment][remedy].push_back(&decision);
     } else if (trouble.told != decision.hold) {
       trouble.told = decision.hold;
       if (decision.hold == Hold::meltdown) {
@@ -304,10 +349,11 @@ void Monitor::act(const std::vector<Decision>& decisions, Timestamp wall) {
   order(std::move(chosen), wall);
 }
 
-void Monitor::order(std::map<std::string, std::map<Rung, std::vector<const Decision*>>> chosen, Timestamp wall) {
-  for (const auto& [deployment, by_rung] : chosen) {
-    const auto& [rung, those] = *by_rung.begin();
-    RepairOrder order{.id = random_.uuid(), .deployment = deployment, .rung = rung};
+void Monitor::order(std::map<std::string, std::map<Remedy, std::vector<const Decision*>>> chosen, Timestamp wall) {
+  for (const auto& [deployment, by_remedy] : chosen) {
+    const auto& [remedy, those] = *by_remedy.begin();
+    const auto rung = remedy.first;
+    RepairOrder order{.id = random_.uuid(), .deployment = deployment, .rung = rung, .failing_jobs = remedy.second};
     for (const auto* decision : those) {
       const auto& instance = *decision->patient->instance;
       const Key key{deployment, instance.id};

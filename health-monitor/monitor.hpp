@@ -19,6 +19,7 @@ namespace slipway::health {
 struct MonitorSettings {
   LivenessSettings liveness;
   DiskSettings disks;
+  Duration failing_for{};  // so long jobs may not be running before their VM is to blame; zero: for ever
   LadderSettings ladder;
   BudgetSettings budget;
   bool repairs = true;  // false: only watch and tell
@@ -29,6 +30,7 @@ struct RepairOrder {
   std::string id;  // the same request sent twice is one
   std::string deployment;
   Rung rung = Rung::replace;
+  bool failing_jobs = false;  // it is for those whose agents answer and whose jobs do not run
   std::map<std::string, std::vector<std::string>> jobs;  // group → ids
 };
 
@@ -93,7 +95,7 @@ class Monitor {
     Trouble trouble = Trouble::silent;
     Instant since{};
     bool under_repair = false;
-    std::string agent;         // silent and full: whose silence, whose disk it is
+    std::string agent;         // all but missing: whose silence, whose disk, whose jobs it is
     std::optional<Hold> told;  // the decision that was told last
   };
   using Key = std::pair<std::string, std::string>;  // deployment, instance id
@@ -102,6 +104,8 @@ class Monitor {
   void note_silent(const std::string& agent, Instant now, Timestamp wall);
   void note_back(Instant now, Timestamp wall);
   void note_missing(Instant now, Timestamp wall);
+  void note_failing(Instant now, Timestamp wall);
+  void watch_failing(Instant now);
   void note_full(const Instance& instance, const std::optional<std::string>& disk, Instant now, Timestamp wall);
   void note_outcomes(Instant now, Timestamp wall);
   void note_outcome(const RepairOutcome& outcome, Instant now, Timestamp wall);
@@ -109,7 +113,9 @@ class Monitor {
   std::vector<Patient> patients() const;
   Situation situation(Instant now) const;
   void act(const std::vector<Decision>& decisions, Timestamp wall);
-  void order(std::map<std::string, std::map<Rung, std::vector<const Decision*>>> chosen, Timestamp wall);
+  // What one request can ask for: a rung, and whether it is for failing jobs.
+  using Remedy = std::pair<Rung, bool>;
+  void order(std::map<std::string, std::map<Remedy, std::vector<const Decision*>>> chosen, Timestamp wall);
   void tell_held(const Decision& decision, Timestamp wall);
   void tell_meltdown(const std::string& deployment, const std::vector<const Decision*>& held, Timestamp wall);
   void tell(Notice notice, const Instance* instance, Timestamp wall);
@@ -128,6 +134,10 @@ class Monitor {
   std::map<Key, Lineage> lineages_;
   std::map<std::string, std::vector<Key>> in_repair_;  // by deployment
   std::map<std::string, std::string> job_states_;      // by agent, those that are not running
+  struct Failing {
+    Instant since{}, last_seen{};
+  };
+  std::map<std::string, Failing> failing_;  // by agent, while nobody works on it
   bool leading_ = false, paused_ = false, deaf_ = false, knows_fleet_ = false;
   std::map<std::string, std::uint64_t> begun_, ended_;
 };

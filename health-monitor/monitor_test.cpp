@@ -15,7 +15,8 @@ namespace {
 // A director and its agents as the monitor sees them, in virtual time.
 class World : public Hands {
  public:
-  explicit World(int instances, bool leading = true) : monitor_(settings(), *this, random_) {
+  explicit World(int instances, bool leading = true, MonitorSettings with = settings())
+      : monitor_(std::move(with), *this, random_) {
     Deployment demo{.name = "demo"};
     for (int i = 0; i < instances; ++i) {
       const auto number = std::to_string(i);
@@ -316,6 +317,110 @@ TEST_CASE("jobs that stop running are told once, and their return") {
   CHECK(world.notices[0].severity == 3);
   CHECK(world.notices[1].severity == 5);
   CHECK(world.monitor_.figures().failing.empty());
+}
+
+MonitorSettings with_failing_for(Duration duration) {
+  auto settings = World::settings();
+  settings.failing_for = duration;
+  return settings;
+}
+
+TEST_CASE("a VM whose jobs fail for long is rebooted, then replaced") {
+  World world(3, true, with_failing_for(1min));
+  world.monitor_.note_job_state("a0", "failing", Timestamp{});
+  world.run(59s);
+  CHECK(world.orders.empty());
+  world.run(2s);
+  REQUIRE(world.orders.size() == 1);
+  CHECK(world.orders[0].rung == Rung::reboot);
+  CHECK(world.orders[0].failing_jobs);
+  CHECK(world.orders[0].jobs.at("etcd") == std::vector<std::string>{"i0"});
+  CHECK(world.told() == Told{"job_state", "failing", "reboot"});
+  CHECK(world.notices[2].summary.find("its jobs do not run") != std::string::npos);
+
+  // It has its time again after the reboot, and is well in it; but soon fails again.
+  world.end(RepairOutcome::End::done);
+  world.run(30s);
+  world.monitor_.note_job_state("a0", "running", Timestamp{});
+  world.run(5min);
+  CHECK(world.orders.size() == 1);
+  CHECK(world.monitor_.figures().troubled.empty());
+  world.monitor_.note_job_state("a0", "failing", Timestamp{});
+  world.run(62s);
+  REQUIRE(world.orders.size() == 2);
+  CHECK(world.orders[1].rung == Rung::replace);
+  CHECK(world.orders[1].failing_jobs);
+  world.instance(0).agent = "b0";
+  world.beating = {"b0", "a1", "a2"};
+  world.learn();
+  world.end(RepairOutcome::End::done);
+  world.run(10min);
+  CHECK(world.orders.size() == 2);
+  CHECK(world.monitor_.figures().troubled.empty());
+}
+
+TEST_CASE("jobs that die again and again do not run because they run for a moment") {
+  World world(3, true, with_failing_for(1min));
+  for (int i = 0; i < 7; ++i) {
+    world.monitor_.note_job_state("a0", "failing", Timestamp{});
+    world.run(5s);
+    world.monitor_.note_job_state("a0", "running", Timestamp{});
+    world.run(5s);
+  }
+  REQUIRE(world.orders.size() == 1);
+  CHECK(world.orders[0].failing_jobs);
+}
+
+TEST_CASE("jobs that fail while a task works on them, for a moment, or where nobody wants it, harm no VM") {
+  SUBCASE("for a moment, now and then") {
+    World world(3, true, with_failing_for(1min));
+    for (int i = 0; i < 20; ++i) {
+      world.monitor_.note_job_state("a0", "failing", Timestamp{});
+      world.run(40s);
+      world.monitor_.note_job_state("a0", "running", Timestamp{});
+      world.run(20s);
+    }
+    CHECK(world.orders.empty());
+  }
+  SUBCASE("in a deploy, after which they have their time") {
+    World world(3, true, with_failing_for(1min));
+    world.monitor_.set_locked("demo", true);
+    world.monitor_.note_job_state("a0", "failing", Timestamp{});
+    world.run(10min);
+    world.monitor_.set_locked("demo", false);
+    world.run(50s);
+    CHECK(world.orders.empty());
+    CHECK_FALSE(world.monitor_.figures().troubled.contains("failing"));
+    world.run(15s);
+    CHECK(world.orders.size() == 1);
+  }
+  SUBCASE("stopped by an operator") {
+    World world(3, true, with_failing_for(1min));
+    world.monitor_.note_job_state("a0", "stopped", Timestamp{});
+    world.run(10min);
+    CHECK(world.orders.empty());
+  }
+  SUBCASE("unless it is asked for, never") {
+    World world(3);
+    world.monitor_.note_job_state("a0", "failing", Timestamp{});
+    world.run(24h);
+    CHECK(world.orders.empty());
+  }
+}
+
+TEST_CASE("a VM that falls silent and one whose jobs fail are repaired by two requests") {
+  World world(3, true, with_failing_for(10s));
+  world.monitor_.note_job_state("a0", "failing", Timestamp{});
+  world.run(8s);
+  world.die(1);
+  world.run(20s);
+  REQUIRE(world.orders.size() == 1);
+  const bool failing_first = world.orders[0].failing_jobs;
+  CHECK(world.orders[0].jobs.at("etcd") == std::vector<std::string>{failing_first ? "i0" : "i1"});
+  world.end(RepairOutcome::End::done);
+  world.run(1s);
+  REQUIRE(world.orders.size() == 2);
+  CHECK(world.orders[1].failing_jobs != failing_first);
 }
 
 Json vitals(int ephemeral, int persistent = 1) {

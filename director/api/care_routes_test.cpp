@@ -91,8 +91,9 @@ TEST_CASE("whoever asks for a repair may choose the remedy for VMs and how long 
   CareFixture f;
   const auto task = f.task(f.send(
       "PUT", "/deployments/web/scan_and_fix",
-      R"({"jobs":{"app":["i1"]},"resolutions":{"unresponsive_agent":"reboot_vm","full_disk":"recreate_vm"},"full_disk_percent":90,"state_wait_ms":500,"reboot_wait_seconds":9})"));
-  CHECK(task.arguments.at("resolutions") == Json{{"unresponsive_agent", "reboot_vm"}, {"full_disk", "recreate_vm"}});
+      R"({"jobs":{"app":["i1"]},"resolutions":{"unresponsive_agent":"reboot_vm","full_disk":"recreate_vm","failing_jobs":"reboot_vm"},"full_disk_percent":90,"state_wait_ms":500,"reboot_wait_seconds":9})"));
+  CHECK(task.arguments.at("resolutions") ==
+        Json{{"unresponsive_agent", "reboot_vm"}, {"full_disk", "recreate_vm"}, {"failing_jobs", "reboot_vm"}});
   CHECK(task.arguments.at("full_disk_percent") == 90);
   CHECK(task.arguments.at("state_wait_ms") == 500);
   CHECK(task.arguments.at("reboot_wait_seconds") == 9);

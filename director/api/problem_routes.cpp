@@ -90,10 +90,10 @@ Json repair_options(JsonReader& in, Problems& problems) {
   Json resolutions = Json::object();
   for (const auto& [type, name] : in.object_or_empty("resolutions").items()) {
     const auto place = in.place("resolutions") + "." + type;
-    const bool of_vm = type == to_string(ProblemType::missing_vm) || type == to_string(ProblemType::unresponsive_agent) ||
-                       type == to_string(ProblemType::full_disk);
+    const auto of_vms = {ProblemType::missing_vm, ProblemType::unresponsive_agent, ProblemType::full_disk, ProblemType::failing_jobs};
+    const bool of_vm = std::any_of(of_vms.begin(), of_vms.end(), [&](ProblemType known) { return type == to_string(known); });
     if (!of_vm) {
-      problems.add(place, "only missing_vm, unresponsive_agent and full_disk are repaired here", invalid_resolutions);
+      problems.add(place, "only missing_vm, unresponsive_agent, full_disk and failing_jobs are repaired here", invalid_resolutions);
     } else if (!name.is_string() || !find_resolution(problem_type_from_string(type), name.get<std::string>())) {
       problems.add(place, "allowed: " + names_of(problem_type_from_string(type)), invalid_resolutions);
     }

@@ -7,8 +7,8 @@ namespace slipway::director {
 
 namespace {
 
-constexpr std::array all_types = {ProblemType::missing_vm, ProblemType::unresponsive_agent, ProblemType::full_disk, ProblemType::missing_disk,
-                                  ProblemType::inactive_disk, ProblemType::mount_info_mismatch};
+constexpr std::array all_types = {ProblemType::missing_vm, ProblemType::unresponsive_agent, ProblemType::full_disk, ProblemType::failing_jobs,
+                                  ProblemType::missing_disk, ProblemType::inactive_disk, ProblemType::mount_info_mismatch};
 
 constexpr const char* skip = "Skip for now";
 constexpr const char* without_wait = "Recreate VM without waiting for processes to start";
@@ -21,6 +21,7 @@ std::string to_string(ProblemType type) {
     case ProblemType::missing_vm: return "missing_vm";
     case ProblemType::unresponsive_agent: return "unresponsive_agent";
     case ProblemType::full_disk: return "full_disk";
+    case ProblemType::failing_jobs: return "failing_jobs";
     case ProblemType::missing_disk: return "missing_disk";
     case ProblemType::inactive_disk: return "inactive_disk";
     case ProblemType::mount_info_mismatch: return "mount_info_mismatch";
@@ -76,6 +77,10 @@ const std::vector<Resolution>& resolutions_of(ProblemType type) {
        "Delete VM reference (forceful; may need to manually delete VM from the Cloud to avoid IP conflicts)"}};
   static const std::vector<Resolution> full_disk = {
       {Repair::ignore, skip}, {Repair::recreate_vm_without_wait, without_wait}, {Repair::recreate_vm, with_wait}};
+  static const std::vector<Resolution> failing_jobs = {{Repair::ignore, skip},
+                                                       {Repair::reboot_vm, "Reboot VM"},
+                                                       {Repair::recreate_vm_without_wait, without_wait},
+                                                       {Repair::recreate_vm, with_wait}};
   static const std::vector<Resolution> missing_disk = {
       {Repair::ignore, skip}, {Repair::delete_disk_reference, "Delete disk reference (DANGEROUS!)"}};
   static const std::vector<Resolution> inactive_disk = {
@@ -88,6 +93,7 @@ const std::vector<Resolution>& resolutions_of(ProblemType type) {
     case ProblemType::missing_vm: return missing_vm;
     case ProblemType::unresponsive_agent: return unresponsive_agent;
     case ProblemType::full_disk: return full_disk;
+    case ProblemType::failing_jobs: return failing_jobs;
     case ProblemType::missing_disk: return missing_disk;
     case ProblemType::inactive_disk: return inactive_disk;
     case ProblemType::mount_info_mismatch: return mount_info_mismatch;

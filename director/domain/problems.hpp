@@ -10,8 +10,9 @@
 // Source: BOSH's cloud check; contracts/director-api.md section 6, "CCK problems".
 namespace slipway::director {
 
-// full_disk is ours; BOSH has the others.
-enum class ProblemType { missing_vm, unresponsive_agent, full_disk, missing_disk, inactive_disk, mount_info_mismatch };
+// full_disk and failing_jobs are ours; BOSH has the others. Only who asks for it is told of failing_jobs: a cloud check is
+// about VMs and disks.
+enum class ProblemType { missing_vm, unresponsive_agent, full_disk, failing_jobs, missing_disk, inactive_disk, mount_info_mismatch };
 std::string to_string(ProblemType type);
 ProblemType problem_type_from_string(const std::string& text);  // Fault::internal
 

@@ -137,6 +137,7 @@ struct ExecutorSettings {
       15000};  // for a running agent's get_state; it may need 10 s to be back on the bus
   std::chrono::seconds reboot_wait{600};  // for an agent after a reboot of its VM
   int full_disk_percent = 97;             // used so far, a disk is full; beyond 100: none is
+  bool failing_jobs = false;              // they are a problem of their VM
   std::chrono::seconds agent_heartbeat{0};  // told to new VMs; 0: what their stemcell says
   std::chrono::seconds stop_wait{300};
   std::chrono::seconds dns_wait{10};

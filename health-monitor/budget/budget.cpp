@@ -98,12 +98,23 @@ class Decider {
            std::to_string(settings_.meltdown_percent) + " % of " + std::to_string(total) + " instances are down";
   }
 
+  static const char* what_ails(Trouble trouble) {
+    switch (trouble) {
+      case Trouble::silent:
+        return "its agent is not heard";
+      case Trouble::missing:
+        return "no VM where one is expected";
+      case Trouble::full:
+        return "a disk of its VM is full";
+      case Trouble::failing:
+        return "its jobs do not run";
+    }
+    return "";
+  }
+
   std::string why_act(const Patient& patient) const {
     const auto gone = seconds_text(situation_.now - patient.since);
-    const auto first = patient.trouble == Trouble::missing ? "no VM where one is expected"
-                       : patient.trouble == Trouble::full  ? "a disk of its VM is full"
-                                                           : "its agent is not heard";
-    auto text = std::string(first) + " (known for " + gone + ")";
+    auto text = std::string(what_ails(patient.trouble)) + " (known for " + gone + ")";
     if (patient.attempts > 0) text += ", " + std::to_string(patient.attempts) + " attempts before";
     return text;
   }

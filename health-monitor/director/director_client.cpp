@@ -143,7 +143,9 @@ DirectorClient::Lease DirectorClient::lease(const std::string& holder, std::chro
 }
 
 std::optional<std::string> DirectorClient::repair(const RepairOrder& order, const RepairOptions& options) const {
-  Json resolutions = {{"unresponsive_agent", order.rung == Rung::reboot ? "reboot_vm" : "recreate_vm"}};
+  const auto* remedy = order.rung == Rung::reboot ? "reboot_vm" : "recreate_vm";
+  Json resolutions = {{"unresponsive_agent", remedy}};
+  if (order.failing_jobs) resolutions["failing_jobs"] = remedy;
   if (order.rung == Rung::replace && options.full_disk_percent <= 100) resolutions["full_disk"] = "recreate_vm";
   const Json body = {
       {"jobs", order.jobs},

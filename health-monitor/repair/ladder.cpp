@@ -22,12 +22,14 @@ std::string to_string(Trouble trouble) {
       return "missing";
     case Trouble::full:
       return "full";
+    case Trouble::failing:
+      return "failing";
   }
   return "silent";
 }
 
 Rung Lineage::next_rung(const LadderSettings& settings, Trouble trouble) const {
-  if (trouble != Trouble::silent) return Rung::replace;
+  if (trouble == Trouble::missing || trouble == Trouble::full) return Rung::replace;
   const auto last = settings.rungs.size() - 1;
   return settings.rungs[std::min(static_cast<std::size_t>(attempts_), last)];
 }

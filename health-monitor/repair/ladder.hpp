@@ -18,6 +18,7 @@ enum class Trouble {
   silent,   // its agent is not heard
   missing,  // the director knows of no VM and expects one
   full,     // a disk that goes with its VM has no room left
+  failing,  // its jobs have long not been running, though its agent answers and restarts them
 };
 std::string to_string(Trouble trouble);
 

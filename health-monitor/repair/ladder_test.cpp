@@ -20,6 +20,7 @@ TEST_CASE("a silent VM is rebooted first and replaced next; one that is missing 
   CHECK(lineage.next_rung(settings, Trouble::missing) == Rung::replace);
   CHECK(lineage.next_rung(settings, Trouble::full) == Rung::replace);
   CHECK(lineage.next_rung(settings, Trouble::silent) == Rung::reboot);
+  CHECK(lineage.next_rung(settings, Trouble::failing) == Rung::reboot);
   lineage.begun(Rung::reboot);
   lineage.ended(settings, start);
   CHECK(lineage.next_rung(settings, Trouble::silent) == Rung::replace);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json_text.hpp"
 #include "director/executor/vm_steps.hpp"
 #include "stemcells/agent/protocol/protocol.hpp"
 
@@ -46,7 +47,10 @@ std::string full_disk_in(const Json& state, int full_percent) {
 AgentLook look_at_agent(Services& services, const AgentId& agent) {
   const auto state = state_of(services, agent, Json::array({"full"}));
   if (!state) return {};
-  return {.answers = true, .full_disk = full_disk_in(*state, services.settings.full_disk_percent)};
+  const bool failing = text_or_empty(*state, "job_state") == "failing";
+  return {.answers = true,
+          .full_disk = full_disk_in(*state, services.settings.full_disk_percent),
+          .failing_jobs = failing && services.settings.failing_jobs};
 }
 
 bool agent_answers(Services& services, const AgentId& agent) { return state_of(services, agent, Json::array()).has_value(); }

@@ -15,6 +15,7 @@ struct AgentLook {
   bool answers = false;
   // "ephemeral disk is 99 % full": of a disk that is the VM's own and goes with it. Ours says which are, BOSH's does not.
   std::string full_disk;
+  bool failing_jobs = false;  // where they are looked for
 };
 AgentLook look_at_agent(Services& services, const AgentId& agent);
 bool agent_answers(Services& services, const AgentId& agent);

@@ -110,6 +110,7 @@ std::string scan_and_fix(Services& with_defaults, TaskContext& task) {
   const auto resolutions = arguments.value("resolutions", Json::object());
   settings.full_disk_percent =
       resolutions.contains("full_disk") ? arguments.value("full_disk_percent", settings.full_disk_percent) : never;
+  settings.failing_jobs = resolutions.contains("failing_jobs");
   const auto lock = lock_deployment(services, task, 0ms);
   const auto ids = instances_named(services, task, arguments.value("jobs", Json::object()));
   ProblemResolver::Choices choices;

@@ -52,11 +52,12 @@ ActualInstance Repairs::instance_of(const ProblemRecord& problem) {
 
 bool Repairs::vm_still_broken(const ProblemRecord& problem, const Attempt& attempt,
                               const ActualInstance& instance) {
-  if (problem.type == ProblemType::full_disk) {
+  if (problem.type == ProblemType::full_disk || problem.type == ProblemType::failing_jobs) {
     // An earlier attempt may have deleted it.
     if (!instance.responsive && attempt.resumed) return true;
     if (!instance.responsive) throw Error(Fault::conflict, "Agent does not respond any more, skipping resolution");
-    return needed(!look_.full_disk.empty(), attempt, "Disk has room again");
+    return problem.type == ProblemType::full_disk ? needed(!look_.full_disk.empty(), attempt, "Disk has room again")
+                                                  : needed(look_.failing_jobs, attempt, "Jobs are running again");
   }
   if (!needed(!instance.responsive, attempt, "Agent is responding now")) return false;
   if (problem.type != ProblemType::missing_vm || !instance.vm) return true;

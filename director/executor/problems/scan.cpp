@@ -106,6 +106,7 @@ void ProblemScan::look_at_vms(const std::vector<const ActualInstance*>& instance
   stage.run(std::to_string(counts[Finding::ok]) + " OK, " + std::to_string(counts[Finding::unresponsive]) +
                 " unresponsive, " + std::to_string(counts[Finding::missing]) + " missing, 0 unbound" +
                 (counts[Finding::full] > 0 ? ", " + std::to_string(counts[Finding::full]) + " with a full disk" : "") +
+                (counts[Finding::failing] > 0 ? ", " + std::to_string(counts[Finding::failing]) + " with failing jobs" : "") +
                 (ignored > 0 ? ", " + std::to_string(ignored) + " ignored" : ""),
             [](TaskContext::Step&) {});
 }
@@ -121,6 +122,10 @@ ProblemScan::Finding ProblemScan::look_at_vm(const ActualInstance& instance) {
   if (!look.full_disk.empty()) {
     note(about(instance, ProblemType::full_disk, vm_description(instance, "has no room left: its " + look.full_disk)));
     return Finding::full;
+  }
+  if (look.failing_jobs) {
+    note(about(instance, ProblemType::failing_jobs, vm_description(instance, "has jobs that do not run")));
+    return Finding::failing;
   }
   if (alive) return Finding::ok;
   if (!instance.vm || !instance.vm->cid || vm_exists(services_, task_, *instance.vm) == Existence::no) {

@@ -29,7 +29,7 @@ class ProblemScan {
   std::vector<ProblemRecord> vms_of(const std::vector<InstanceId>& ids);
 
  private:
-  enum class Finding { ok, unresponsive, missing, full, inactive, mount_info_mismatch };
+  enum class Finding { ok, unresponsive, missing, full, failing, inactive, mount_info_mismatch };
   void look_at_vms(const std::vector<const ActualInstance*>& instances);
   Finding look_at_vm(const ActualInstance& instance);
   std::vector<std::string> mounted_on(const ActualInstance& instance, bool alive);

@@ -216,6 +216,30 @@ TEST_CASE("a full disk is a problem only where a new VM would help, and of an ag
   CHECK(said(world, "1 OK, 0 unresponsive, 0 missing, 0 unbound, 1 with a full disk"));
 }
 
+TEST_CASE("failing jobs are no problem of a cloud check, and are repaired as far as asked") {
+  DirectorWorld world;
+  world.deploy(simple_manifest(2));
+  const auto before = world.vm("server", 0);
+  world.agents.fail_jobs(before.agent);
+  CHECK(scan(world).empty());
+  const auto repair = [&](const Json& resolutions) {
+    world.run_body(director::scan_and_fix, {{"deployment", "dep"},
+                                            {"jobs", {{"server", {before.instance.value}}}},
+                                            {"resolutions", resolutions}});
+  };
+  repair({{"unresponsive_agent", "recreate_vm"}});  // as BOSH's monitor asks
+  is_untouched(world, before);
+  repair({{"unresponsive_agent", "reboot_vm"}, {"failing_jobs", "reboot_vm"}});
+  is_rebooted(world, before);
+  world.agents.fail_jobs(before.agent);
+  repair({{"failing_jobs", "recreate_vm"}});
+  is_made_anew(world, before);
+  CHECK(said(world, "0 OK, 0 unresponsive, 0 missing, 0 unbound, 1 with failing jobs"));
+  const auto after = world.vm("server", 0);
+  repair({{"failing_jobs", "recreate_vm"}});
+  is_untouched(world, after);
+}
+
 TEST_CASE("a full disk is repaired when that is asked for, as far as asked, and looked at once more before") {
   DirectorWorld world;
   world.deploy(simple_manifest(2));

@@ -378,6 +378,11 @@ void SimulatedAgents::fill_disk(const AgentId& agent, const std::string& disk, i
   if (own) said["own"] = true;
 }
 
+void SimulatedAgents::fail_jobs(const AgentId& agent) {
+  std::lock_guard lock(mutex_);
+  agents_.at(agent).job_state = "failing";
+}
+
 void SimulatedAgents::drop_mount(const AgentId& agent, const std::string& disk) {
   std::lock_guard lock(mutex_);
   auto& state = agents_.at(agent);

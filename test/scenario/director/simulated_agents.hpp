@@ -59,6 +59,7 @@ class SimulatedAgents final : public director::AgentClient {
   void deafen(const AgentId& agent);                         // silent, and a reboot does not help
   // "percent" of a disk of its VM ("ephemeral"), which it calls its own or does not.
   void fill_disk(const AgentId& agent, const std::string& disk, int percent, bool own = true);
+  void fail_jobs(const AgentId& agent);  // they do not run, and it cannot help it
   void drop_mount(const AgentId& agent, const std::string& disk);  // unmounted by hand
   std::vector<std::string> calls(const AgentId& agent) const;  // methods in order, scripts as run_script:NAME
   std::map<std::string, Json> last_scripts_environment(const AgentId& agent) const;
