@@ -68,8 +68,8 @@ TEST_CASE("short names find an instance, and its groups by zone and network") {
 
   auto broken = first;
   broken[3] = "4";
-  CHECK(addresses_of(records({broken}), "q-s0.q-g4.bosh").empty());
-  CHECK(addresses_of(records({broken}), "q-s0.my-etcd.default.dep.bosh") == Addresses{"10.0.0.1"});
+  CHECK(addresses_of(records(Json::array({broken})), "q-s0.q-g4.bosh").empty());
+  CHECK(addresses_of(records(Json::array({broken})), "q-s0.my-etcd.default.dep.bosh") == Addresses{"10.0.0.1"});
 }
 
 TEST_CASE("zones of a wide group are asked for one by one") {
