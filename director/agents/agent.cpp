@@ -27,10 +27,10 @@ int resends_of(const std::string& method) {
 Agent::Agent(AgentClient& client, AgentId id, Clock& clock, std::function<void()> checkpoint)
     : client_(client), id_(std::move(id)), clock_(clock), checkpoint_(std::move(checkpoint)) {}
 
-Json Agent::request_with_resends(const std::string& method, const Json& arguments) {
+Json Agent::request_with_resends(const std::string& method, const Json& arguments, const std::string& request_id) {
   for (int left = resends_of(method);; --left) {
     try {
-      return client_.request(id_, method, arguments, message_timeout);
+      return client_.request(id_, method, arguments, message_timeout, request_id);
     } catch (const Error& error) {
       if (error.fault() != Fault::retryable || left == 0) throw;
     }
@@ -66,9 +66,9 @@ Json Agent::follow(const std::string& method, const Json& arguments, std::chrono
   return poll(request_with_resends(method, arguments), limit);
 }
 
-std::string Agent::begin(const std::string& method, const Json& arguments) {
+std::string Agent::begin(const std::string& method, const Json& arguments, const std::string& request_id) {
   return with_context("running " + method + " on agent " + id_.value, [&] {
-    const auto task = agent::running_task_id(request_with_resends(method, arguments));
+    const auto task = agent::running_task_id(request_with_resends(method, arguments, request_id));
     if (!task) throw Error(Fault::internal, "the agent answers without a task");
     return *task;
   });

@@ -26,9 +26,10 @@ class AgentClient {
   virtual ~AgentClient() = default;
 
   // One message, one reply. Fault::retryable when none came in time, AgentError when the
-  // agent answered with an exception.
+  // agent answered with an exception. Of two long actions with one `request_id` an agent of ours
+  // begins the first and tells of it again; empty: each is one of its own.
   virtual Json request(const AgentId& agent, const std::string& method, const Json& arguments,
-                       std::chrono::milliseconds timeout) = 0;
+                       std::chrono::milliseconds timeout, const std::string& request_id = {}) = 0;
 
   // Sends without waiting for anybody (delete_arp_entries, shutdown).
   virtual void post(const AgentId& agent, const std::string& method, const Json& arguments) = 0;
@@ -56,8 +57,9 @@ class Agent {
            std::chrono::milliseconds limit = std::chrono::milliseconds{0});
 
   // The two halves of run(), for who has to know the agent's task in between: to cancel it, or to
-  // find it again. begin() returns the task's id; await() follows it as run() does.
-  std::string begin(const std::string& method, const Json& arguments = Json::array());
+  // find it again. begin() returns the task's id; await() follows it as run() does. Who may have
+  // begun before, and not have learnt it, gives the same `request_id`.
+  std::string begin(const std::string& method, const Json& arguments, const std::string& request_id);
   Json await(const std::string& task, std::chrono::milliseconds limit = std::chrono::milliseconds{0});
 
   // As run(), for an action that older agents do not have: they go without it.
@@ -71,7 +73,7 @@ class Agent {
  private:
   Json follow(const std::string& method, const Json& arguments, std::chrono::milliseconds limit);
   Json poll(Json value, std::chrono::milliseconds limit);
-  Json request_with_resends(const std::string& method, const Json& arguments);
+  Json request_with_resends(const std::string& method, const Json& arguments, const std::string& request_id = {});
   AgentClient& client_;
   AgentId id_;
   Clock& clock_;

@@ -90,8 +90,8 @@ struct NatsAgentClient::State {
   }
 
   void publish(const AgentId& agent, const std::string& method, const Json& arguments,
-               const std::string& reply_to) {
-    const auto payload = agent::encode(agent::AgentRequest{3, method, arguments, reply_to});
+               const std::string& reply_to, const std::string& request_id = {}) {
+    const auto payload = agent::encode(agent::AgentRequest{3, method, arguments, reply_to, request_id});
     if (payload.size() > agent::max_payload_bytes) {
       throw Error(Fault::invalid, "message " + method + " of " + std::to_string(payload.size()) +
                                       " bytes is larger than the bus carries (" +
@@ -184,12 +184,12 @@ NatsAgentClient::~NatsAgentClient() {
 }
 
 Json NatsAgentClient::request(const AgentId& agent, const std::string& method, const Json& arguments,
-                              std::chrono::milliseconds timeout) {
+                              std::chrono::milliseconds timeout, const std::string& request_id) {
   State& s = *state_;
   State::Registered answer(s, agent::reply_subject(s.options.director_uuid, agent.value, s.random.uuid()));
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   for (bool last = false; !last;) {
-    s.publish(agent, method, arguments, answer.reply_to());
+    s.publish(agent, method, arguments, answer.reply_to(), request_id);
     const auto pause_end = std::chrono::steady_clock::now() + repeat_pause;
     last = !may_be_repeated(method) || pause_end >= deadline;
     if (answer.wait_until(last ? deadline : pause_end)) break;

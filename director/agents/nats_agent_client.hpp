@@ -26,7 +26,7 @@ class NatsAgentClient final : public AgentClient {
   ~NatsAgentClient() override;
 
   Json request(const AgentId& agent, const std::string& method, const Json& arguments,
-               std::chrono::milliseconds timeout) override;
+               std::chrono::milliseconds timeout, const std::string& request_id = {}) override;
   void post(const AgentId& agent, const std::string& method, const Json& arguments) override;
   bool wait_for_life(const AgentId& agent, std::chrono::milliseconds timeout) override;
 

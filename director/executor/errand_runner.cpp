@@ -59,14 +59,16 @@ Json ErrandRunner::run(const DeployedErrands::Target& target, const AgentId& age
 }
 
 // The agent's task for this errand, begun by now or by an earlier start of the task. One whose
-// beginning nobody confirmed is begun again.
+// beginning nobody confirmed is asked for again by the same id, so that the agent tells whether it has begun.
 std::string ErrandRunner::begin(const DeployedErrands::Target& target, const AgentId& agent) {
   auto& journal = services_.stores.journal;
   const auto step =
       journal.begin(task_.task().id, begin_step, target.instance.id.value + "/" + agent.value,
-                    {{"job", target.job}}, services_.clock.now());
+                    {{"job", target.job}, {"request_id", services_.random.uuid()}}, services_.clock.now());
   if (step.outcome) return step.outcome->value("agent_task_id", "");
-  auto begun = VmSteps(services_, task_).agent(agent).begin("run_errand", Json::array({target.job}));
+  auto begun = VmSteps(services_, task_)
+                   .agent(agent)
+                   .begin("run_errand", Json::array({target.job}), step.intent.value("request_id", ""));
   journal.finish(step.id, {{"agent_task_id", begun}}, services_.clock.now());
   return begun;
 }

@@ -40,6 +40,7 @@ JobTemplates read_job_templates(const std::filesystem::path& job_tarball, const 
                    .name = archive.name,
                    .spec = std::move(archive.spec),
                    .monit = std::move(archive.monit),
+                   .properties_schema = std::move(archive.properties_schema),
                    .files = {}};
   for (const auto& [destination, source] : archive.destinations) {
     job.files.push_back({source, destination, archive.templates.at(source)});

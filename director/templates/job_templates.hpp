@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct JobTemplates {
   std::string name;
   Json spec = Json::object();  // job.MF
   std::string monit;           // ERB source, may be empty
+  std::optional<Json> properties_schema;  // properties_schema.json, if it has one
 
   struct File {
     std::string source;       // name below templates/, e.g. "ctl.erb"

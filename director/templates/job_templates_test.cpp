@@ -18,6 +18,7 @@ TEST_CASE("a job's templates come out of its tarball by destination") {
   writer.add("monit", "check process web");
   writer.add("templates/ctl.erb", "run");
   writer.add("templates/a/b.yml", "b: 1");
+  writer.add("properties_schema.json", R"({"type": "object"})");
   writer.finish();
   const auto job = read_job_templates(path, "site", "1.2");
   CHECK(job.name == "web");
@@ -27,6 +28,7 @@ TEST_CASE("a job's templates come out of its tarball by destination") {
   CHECK(job.files[0].destination == "bin/ctl");
   CHECK(job.files[0].content == "run");
   CHECK(job.files[1].source == "a/b.yml");
+  CHECK(job.properties_schema == Json{{"type", "object"}});
 }
 
 TEST_CASE("a job sees only the properties it declares") {

@@ -138,12 +138,44 @@ class FailureReport {
   Ordered<Ordered<Ordered<std::set<int>>>> groups_;
 };
 
+// By one process for all instances. Those of a group have the same properties, which are checked once.
+void check_properties(const std::vector<InstanceToRender>& instances, const releases::SchemaCheckLimits& limits) {
+  std::map<std::pair<const JobTemplates*, std::string>, std::size_t> known;  // the job and its properties' digest → check
+  std::vector<releases::SchemaCheck> checks;
+  struct Use {
+    const InstanceToRender& instance;
+    const std::string& job;
+    std::size_t check;
+  };
+  std::vector<Use> uses;
+  for (const auto& instance : instances) {
+    for (const auto& job : instance.jobs) {
+      const auto& schema = job.templates->properties_schema;
+      if (!schema) continue;
+      const auto key = std::pair(job.templates.get(), sha256_hex(dump(job.properties)));
+      const auto [entry, is_new] = known.emplace(key, checks.size());
+      if (is_new) checks.push_back({&*schema, &job.properties});
+      uses.push_back({instance, job.templates->name, entry->second});
+    }
+  }
+  const auto complaints = releases::check_by_schemas(checks, limits);
+  FailureReport failures;
+  for (const auto& use : uses) {
+    for (const auto& complaint : complaints[use.check]) {
+      failures.add(use.instance, use.job, "Error validating properties: " + complaint);
+    }
+  }
+  failures.throw_if_any();
+}
+
 }  // namespace
 
-Renderer::Renderer(RendererOptions options) : pool_(std::make_unique<Pool>(std::move(options))) {}
+Renderer::Renderer(RendererOptions options)
+    : schemas_(options.schemas), pool_(std::make_unique<Pool>(std::move(options))) {}
 Renderer::~Renderer() = default;
 
 std::vector<RenderedInstance> Renderer::render(const std::vector<InstanceToRender>& instances) {
+  check_properties(instances, schemas_);
   std::map<const JobTemplates*, PreparedJob> prepared;
   struct Item {
     std::size_t instance, job;

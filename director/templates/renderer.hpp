@@ -9,6 +9,7 @@
 #include "director/templates/job_templates.hpp"
 #include "director/templates/rendered.hpp"
 #include "director/templates/worker.hpp"
+#include "releases/format/properties_schema.hpp"
 
 namespace slipway::director {
 
@@ -36,6 +37,7 @@ struct InstanceToRender {
 struct RendererOptions {
   std::size_t workers = 2;  // at least 1
   WorkerOptions worker;
+  releases::SchemaCheckLimits schemas;
 };
 
 // Renders ERB in a bounded pool of Ruby processes that live as long as this object; they
@@ -46,11 +48,14 @@ class Renderer {
   ~Renderer();
 
   // In the order given. All failures are collected over all instances and thrown together as
-  // Fault::invalid: group, job, template, line, cause. Fault::internal when Ruby is missing.
+  // Fault::invalid: group, job, template, line, cause. Properties that a job's schema refuses are
+  // such failures too, and nothing is rendered then. Fault::internal when Ruby is missing, or, for
+  // a schema, Python.
   std::vector<RenderedInstance> render(const std::vector<InstanceToRender>& instances);
 
  private:
   class Pool;
+  releases::SchemaCheckLimits schemas_;
   std::unique_ptr<Pool> pool_;
 };
 

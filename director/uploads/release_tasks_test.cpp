@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <map>
+
+#include "base/yaml.hpp"
 #include "director/uploads/fixture.hpp"
 #include "director/uploads/source.hpp"
 
@@ -109,6 +112,41 @@ TEST_CASE("a truncated tarball and a missing file leave nothing half done") {
   CHECK(code_of([&] { f.run(update_release, {{"path", bad}}); }) != 0);
   CHECK(code_of([&] { f.run(update_release, {{"path", "/does/not/exist"}}); }) != 0);
   CHECK(f.stores.releases.find("tiny", "1.0") == std::nullopt);
+  CHECK(f.blobs.list().empty());
+}
+
+TEST_CASE("a release whose properties_schema.json is no schema is refused with its place and leaves nothing") {
+  Fixture f;
+  const auto good = f.release("1.0");
+  ArchiveReader reader(good);
+  ArchiveEntry entry;
+  std::map<std::string, std::string> parts;
+  while (reader.next(entry)) {
+    if (!entry.is_directory) parts[entry.name] = reader.read_all(1 << 20);
+  }
+  const auto job = f.folder.path() / "web.tgz", bad = f.folder.path() / "bad.tgz";
+  {
+    ArchiveWriter writer(job);
+    writer.add("job.MF", "name: web\n");
+    writer.add("monit", "");
+    writer.add("properties_schema.json", R"({"$schema": "https://json-schema.org/draft/2020-12/schema", "minimum": "x"})");
+    writer.finish();
+  }
+  auto manifest = parse_yaml(parts.at("release.MF"), "release.MF");
+  manifest["jobs"][0]["sha1"] = sha256_of_file(job.string());
+  ArchiveWriter writer(bad);
+  writer.add("release.MF", dump(manifest));
+  writer.add("jobs/web.tgz", read_file(job));
+  writer.add("packages/lib.tgz", parts.at("packages/lib.tgz"));
+  writer.finish();
+  std::string refusal;
+  try {
+    f.run(update_release, {{"path", bad.string()}});
+  } catch (const Error& error) {
+    refusal = error.what();
+  }
+  CHECK(refusal.find("jobs/web.tgz: properties_schema.json: #/minimum: is a string, allowed is number") != std::string::npos);
+  CHECK(f.stores.releases.all().empty());
   CHECK(f.blobs.list().empty());
 }
 

@@ -92,6 +92,7 @@ void ReleaseUpload::read(const fs::path& tarball, const fs::path& folder) {
   };
   options.has_job = [](const releases::ReleaseJob&) { return false; };
   read_upload("release", tarball, [&] { content_ = releases::read_release(tarball, folder, options); });
+  releases::check_properties_schemas(content_);
 }
 
 std::optional<PackageRecord> ReleaseUpload::source_of(const releases::ReleasePackage& package) const {

@@ -11,6 +11,7 @@
 #include "releases/format/fingerprint.hpp"
 #include "releases/format/job.hpp"
 #include "releases/format/names.hpp"
+#include "releases/format/properties_schema.hpp"
 #include "releases/format/version.hpp"
 
 namespace fs = std::filesystem;
@@ -91,6 +92,7 @@ class Builder {
     }
     part.files.push_back({"job.MF", folder / "spec", false});
     part.files.push_back({"monit", folder / "monit", false});
+    add_schema(folder, place, part);
     std::set<std::string> sources;
     for (const auto& [destination, source] : job.destinations) sources.insert(source);
     for (const auto& source : sources) {
@@ -100,6 +102,12 @@ class Builder {
       }
     }
     return part;
+  }
+
+  void check_all_schemas() {
+    std::map<std::string, const Json*> by_place;
+    for (const auto& [place, schema] : schemas_) by_place.emplace(place, &schema);
+    check_schemas(by_place, problems_);
   }
 
   Part package(const std::string& name) {
@@ -129,6 +137,15 @@ class Builder {
   }
 
  private:
+  void add_schema(const fs::path& folder, const std::string& place, Part& part) {
+    const std::string name(properties_schema_file);
+    if (!fs::is_regular_file(folder / name)) return;
+    part.files.push_back({name, folder / name, false});
+    if (auto schema = parse_properties_schema(read_file(folder / name, 4u << 20), place + "/" + name, problems_)) {
+      schemas_.emplace(place, std::move(*schema));
+    }
+  }
+
   bool require(const fs::path& path, const std::string& place) {
     if (fs::is_regular_file(path)) return true;
     problems_.add(place, "is missing");
@@ -144,6 +161,7 @@ class Builder {
   const CreateOptions& options_;
   Problems& problems_;
   std::vector<fs::path> search_;
+  std::map<std::string, Json> schemas_;  // by the folder of the job
 };
 
 // Writes the part's tarball and returns its digest.
@@ -182,6 +200,7 @@ ReleaseManifest create_release(const CreateOptions& options, const fs::path& out
   std::vector<Part> packages, jobs;
   for (const auto& name : package_names) packages.push_back(builder.package(name));
   for (const auto& name : folders_in(options.directory / "jobs")) jobs.push_back(builder.job(name, known));
+  builder.check_all_schemas();
   std::map<std::string, std::vector<std::string>> graph;
   for (const auto& package : packages) {
     graph[package.name] = package.dependencies;

@@ -14,6 +14,7 @@ namespace slipway::releases {
 //   jobs/<name>/spec                 name, templates, packages, properties, consumes, provides
 //   jobs/<name>/monit
 //   jobs/<name>/templates/…
+//   jobs/<name>/properties_schema.json   if its properties are to be checked
 //   packages/<name>/spec             name, dependencies, files (globs)
 //   packages/<name>/packaging        runs on the compilation VM
 //   src/…, blobs/…                   where the globs look, in this order

@@ -97,6 +97,34 @@ TEST_CASE("a fingerprint follows content, mode, names and dependencies") {
   CHECK(print([](Directory& d) { put(d.root / "src/unrelated", "x"); }) == first);
 }
 
+TEST_CASE("a job's properties_schema.json travels with it and counts in its fingerprint") {
+  const std::string draft = R"({"$schema": "https://json-schema.org/draft/2020-12/schema")";
+  Directory directory;
+  const auto without = directory.create();
+  put(directory.root / "jobs/web/properties_schema.json", draft + "}\n");
+  const auto with = directory.create();
+  fs::create_directory(directory.folder.path() / "parts");
+  const auto release = read_release(directory.out, directory.folder.path() / "parts");
+  check_properties_schemas(release);
+  REQUIRE(release.jobs.at("web").properties_schema);
+  CHECK(release.jobs.at("web").properties_schema->at("$schema") == "https://json-schema.org/draft/2020-12/schema");
+  put(directory.root / "jobs/web/properties_schema.json", draft + R"(, "type": "object"})");
+  const auto other = directory.create();
+  CHECK(with.jobs.at(0).fingerprint != without.jobs.at(0).fingerprint);
+  CHECK(other.jobs.at(0).fingerprint != with.jobs.at(0).fingerprint);
+}
+
+TEST_CASE("a properties_schema.json that is none is refused when the release is made") {
+  Directory directory;
+  put(directory.root / "jobs/web/properties_schema.json", "{,}");
+  CHECK(contains(directory.refusal(), "jobs/web/properties_schema.json: not JSON: parse error at line 1, column 2"));
+  put(directory.root / "jobs/web/properties_schema.json", "[]");
+  CHECK(contains(directory.refusal(), "jobs/web/properties_schema.json: is array, allowed is a JSON schema"));
+  put(directory.root / "jobs/web/properties_schema.json",
+      R"({"$schema": "https://json-schema.org/draft/2020-12/schema", "properties": {"port": {"type": "strin"}}})");
+  CHECK(contains(directory.refusal(), "jobs/web: properties_schema.json: #/properties/port/type: fits none"));
+}
+
 TEST_CASE("a directory tells all its problems and leaves no tarball") {
   Directory directory;
   put(directory.root / "packages/app/spec", "name: app\ndependencies: [nope]\nfiles: [missing/*]\n");

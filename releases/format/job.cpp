@@ -6,6 +6,7 @@
 #include "base/file.hpp"
 #include "base/yaml.hpp"
 #include "releases/format/names.hpp"
+#include "releases/format/properties_schema.hpp"
 
 namespace slipway::releases {
 
@@ -13,6 +14,7 @@ namespace {
 
 // Far above what releases hold; templates are text.
 constexpr std::size_t max_template_bytes = 8u << 20;
+constexpr std::size_t max_schema_bytes = 1u << 20;
 constexpr ArchiveLimits job_limits{.max_total_bytes = 64u << 20, .max_entries = 20'000, .allow_links = false};
 
 void check_properties(const Json& properties, Problems& problems) {
@@ -60,8 +62,21 @@ void check_job_spec(const Json& spec, JobArchive& job, Problems& problems) {
   check_links(in.array_or_empty("provides"), "provides", problems);
 }
 
+std::optional<Json> parse_properties_schema(std::string_view text, const std::string& place, Problems& problems) {
+  try {
+    auto schema = parse_json(text, "it", {.max_bytes = max_schema_bytes});
+    if (schema.is_object()) return schema;
+    problems.add(place, "is " + std::string(schema.type_name()) + ", allowed is a JSON schema that is an object");
+  } catch (const Error& error) {
+    std::string why = error.what();
+    problems.add(place, why.erase(0, std::string_view("it: ").size()));
+  }
+  return std::nullopt;
+}
+
 JobArchive read_job(const std::filesystem::path& tarball) {
   JobArchive job;
+  Problems problems;
   std::map<std::string, std::string> found;
   bool has_monit = false, has_manifest = false;
   ArchiveReader reader(tarball, job_limits);
@@ -74,11 +89,13 @@ JobArchive read_job(const std::filesystem::path& tarball) {
     } else if (entry.name == "monit") {
       job.monit = reader.read_all(max_template_bytes);
       has_monit = true;
+    } else if (entry.name == properties_schema_file) {
+      job.properties_schema =
+          parse_properties_schema(reader.read_all(max_template_bytes), std::string(properties_schema_file), problems);
     } else if (entry.name.starts_with("templates/")) {
       found[entry.name.substr(10)] = reader.read_all(max_template_bytes);
     }
   }
-  Problems problems;
   if (!has_manifest) problems.add("job.MF", "is missing");
   if (!has_monit) problems.add("monit", "is missing (it may be empty)");
   if (has_manifest) check_job_spec(job.spec, job, problems);

@@ -66,7 +66,9 @@ int inspect(const std::vector<std::string>& arguments) {
   options::store(options::command_line_parser(arguments).options(known).positional(positional).run(), map);
   options::notify(map);
   const TempDir work("slipway-release");
-  print(releases::read_release(file, work.path()).manifest);
+  const auto release = releases::read_release(file, work.path());
+  releases::check_properties_schemas(release);
+  print(release.manifest);
   return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "base/archive.hpp"
 #include "base/digest.hpp"
 #include "base/file.hpp"
+#include "releases/format/properties_schema.hpp"
 
 namespace slipway::releases {
 
@@ -113,6 +114,16 @@ ReleaseContent read_release(const std::filesystem::path& tarball, const std::fil
   check_job_packages(release, problems);
   problems.throw_if_any("release " + release.manifest.name + "/" + release.manifest.version);
   return release;
+}
+
+void check_properties_schemas(const ReleaseContent& release) {
+  std::map<std::string, const Json*> schemas;
+  for (const auto& [name, job] : release.jobs) {
+    if (job.properties_schema) schemas.emplace("jobs/" + name + ".tgz", &*job.properties_schema);
+  }
+  Problems problems;
+  check_schemas(schemas, problems);
+  problems.throw_if_any("release " + release.manifest.name + "/" + release.manifest.version);
 }
 
 }  // namespace slipway::releases

@@ -34,4 +34,8 @@ struct ReadReleaseOptions {
 ReleaseContent read_release(const std::filesystem::path& tarball, const std::filesystem::path& folder,
                             const ReadReleaseOptions& options = {});
 
+// Fault::invalid with all that is wrong with the jobs' properties_schema.json. Apart from reading, since it starts a
+// program when a job has one.
+void check_properties_schemas(const ReleaseContent& release);
+
 }  // namespace slipway::releases

@@ -155,4 +155,27 @@ TEST_CASE("a job whose templates are missing, leave its folder or collide is ref
   CHECK(contains(with_job({{"job.MF", "name: web\n"}}), "monit"));
 }
 
+TEST_CASE("a job whose properties_schema.json is no JSON or no schema is refused with the place") {
+  const auto with_schema = [](const std::string& text) {
+    Sample sample;
+    auto files = good_job;
+    files.emplace_back("properties_schema.json", text);
+    sample.job = tar_of(files);
+    return sample.bytes();
+  };
+  CHECK(contains(refusal(with_schema("{\"a\": }")), "jobs/web.tgz: job 'web': properties_schema.json: not JSON: parse error"));
+  CHECK(contains(refusal(with_schema("true")), "properties_schema.json: is boolean, allowed is a JSON schema"));
+  CHECK(contains(refusal(with_schema(std::string(2 << 20, ' '))), "properties_schema.json: larger than"));
+  CHECK(contains(refusal(with_schema(std::string(100, '['))), "properties_schema.json: nested deeper than"));
+  const TempDir folder;
+  const auto release = read(with_schema(R"({"$schema": "https://json-schema.org/draft/2020-12/schema", "type": 5})"), folder);
+  try {
+    check_properties_schemas(release);
+    CHECK(false);
+  } catch (const Error& error) {
+    CHECK(error.fault() == Fault::invalid);
+    CHECK(contains(error.what(), "release site/1.0: jobs/web.tgz: properties_schema.json: #/type: fits none"));
+  }
+}
+
 }  // namespace tarball_test

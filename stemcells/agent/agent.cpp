@@ -224,8 +224,9 @@ void Agent::dispatch(const AgentRequest& request, const Action& action) {
     case Where::task:
     case Where::cancellable_task:
       answer(request, [&] {
+        const auto& key = request.request_id.empty() ? request.reply_to : request.request_id;
         const auto id = tasks_->submit(
-            request.method, action.where == Where::cancellable_task, request.reply_to,
+            request.method, action.where == Where::cancellable_task, key,
             [this, &action, method = request.method, arguments = request.arguments](const auto& cancelled) {
               log_.info("task.begin", {{"method", method}});
               Json value = action.run(arguments, cancelled);

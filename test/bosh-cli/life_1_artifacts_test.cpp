@@ -122,7 +122,7 @@ TEST_CASE("of a second version of a release only what is new is stored again") {
   CHECK(old_blobs.at("speaker") != new_blobs.at("speaker"));
 
   const auto jobs = lab.must_bosh({"inspect-release", "life/1.0.0"}).rows();
-  REQUIRE(jobs.size() == 4);
+  REQUIRE(jobs.size() == 5);
   for (const auto& job : jobs) {
     if (job.at("job").rfind("server/", 0) == 0) CHECK(job.at("links_provided").find("server") != std::string::npos);
     if (job.at("job").rfind("client/", 0) == 0) CHECK(job.at("links_consumed").find("server") != std::string::npos);

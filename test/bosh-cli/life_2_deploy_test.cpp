@@ -170,6 +170,25 @@ TEST_CASE("a changed property is brought to the instances in place, canary first
   CHECK(lab.file_on_node(client, "/var/vcap/jobs/client/config/servers").find(" welcome") != std::string::npos);
 }
 
+TEST_CASE("a deploy whose properties the job's schema refuses tells what is wrong and touches nothing") {
+  auto& lab = BoshLab::get();
+  const auto before = cids(lab);
+  auto wrong = life;
+  wrong.greeting = "S3cr3t";
+  wrong.servers = 3;
+  for (const auto& options : {std::vector<std::string>{}, {"--dry-run"}}) {
+    const auto said = deploy(lab, wrong, options);
+    INFO(said.raw);
+    CHECK(said.exit_code == 1);
+    CHECK(said.says("Unable to render templates for job 'server'. Errors are:"));
+    CHECK(said.says("Error validating properties: 'greeting' does not match the pattern \"^[a-z]+$\" [instances 0, 1, 2]"));
+    CHECK_FALSE(said.says("S3cr3t"));
+  }
+  CHECK(cids(lab) == before);
+  for (const auto& server : instances_of(lab, "server"))
+    CHECK(lab.file_on_node(server.at("vm_cid"), "/var/vcap/jobs/server/config/greeting") == "welcome\n");
+}
+
 TEST_CASE("a new release is brought in while growing, without draining where that was asked for") {
   auto& lab = BoshLab::get();
   const auto before = instances_of(lab, "server");

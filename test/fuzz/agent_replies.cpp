@@ -10,7 +10,8 @@ namespace {
 class Scripted final : public director::AgentClient {
  public:
   explicit Scripted(std::string_view lines) : lines_(lines) {}
-  Json request(const director::AgentId&, const std::string&, const Json&, std::chrono::milliseconds) override {
+  Json request(const director::AgentId&, const std::string&, const Json&, std::chrono::milliseconds,
+               const std::string&) override {
     if (lines_.empty()) throw Error(Fault::retryable, "silent");
     const auto end = std::min(lines_.find('\n'), lines_.size());
     auto reply = agent::decode_reply(lines_.substr(0, end));

@@ -68,8 +68,8 @@ class AgentsOverNetwork final : public AgentClient {
  public:
   AgentsOverNetwork(Network& network, Clock& clock) : network_(network), clock_(clock) {}
   Json request(const AgentId& agent, const std::string& method, const Json& arguments,
-               std::chrono::milliseconds timeout) override {
-    return network_.request(clock_, agent, method, arguments, timeout);
+               std::chrono::milliseconds timeout, const std::string& request_id = {}) override {
+    return network_.request(clock_, agent, method, arguments, timeout, request_id);
   }
   void post(const AgentId& agent, const std::string& method, const Json& arguments) override {
     try {

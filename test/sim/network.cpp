@@ -167,7 +167,7 @@ void Network::send_heartbeat(const AgentId& agent) {
 }
 
 Json Network::request(Clock& clock, const AgentId& agent, const std::string& method, const Json& arguments,
-                      std::chrono::milliseconds timeout) {
+                      std::chrono::milliseconds timeout, const std::string& request_id) {
   const auto deadline = clock.monotonic() + timeout;
   const bool repeats = may_be_repeated(method);
   for (;;) {
@@ -180,7 +180,7 @@ Json Network::request(Clock& clock, const AgentId& agent, const std::string& met
       const int copies = repeats && dice_.chance(losses.doubled) ? 2 : 1;
       for (int i = 0; i < copies; ++i) {
         try {
-          answer = ground_.agents.request(agent, method, arguments, timeout);
+          answer = ground_.agents.request(agent, method, arguments, timeout, request_id);
         } catch (const director::AgentError& error) {
           failure = error;
         } catch (const Error&) {  // it has just gone

@@ -53,7 +53,7 @@ class Network {
 
   // Of the director's life, over the bus. Waits.
   Json request(Clock& clock, const AgentId& agent, const std::string& method, const Json& arguments,
-               std::chrono::milliseconds timeout);
+               std::chrono::milliseconds timeout, const std::string& request_id = {});
   bool wait_for_life(Clock& clock, const AgentId& agent, std::chrono::milliseconds timeout);
   void announce(const Json& what);
 

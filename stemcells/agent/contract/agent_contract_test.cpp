@@ -427,6 +427,34 @@ TEST_CASE("a message delivered twice runs once") {
   CHECK(read_file(runs) == "x\n");
 }
 
+TEST_CASE("what is asked again by its id is told of the task that there is, while it runs and afterwards") {
+  NodeUnderTest here;
+  here.wait_until_ready();
+  const auto runs = here.folder.path() / "runs", gate = here.folder.path() / "gate";
+  const auto script = "#!/bin/sh\necho x >> " + runs.string() + "\nuntil [ -e " + gate.string() + " ]; do sleep 0.05; done\n";
+  here.finish("apply", Json::array({here.spec_with_job({{"monit", ""}, {"bin/run", script}})}));
+  const auto task_of = [&](const std::string& request_id) {
+    const auto answer = here.answer_to(here.send("run_errand", {"web"}, {}, request_id), 5s);
+    REQUIRE(answer);
+    CHECK_FALSE(answer->exception);
+    return running_task_id(answer->value).value_or("(none)");
+  };
+  const auto task = task_of("errand-1");
+  CHECK(task_of("errand-1") == task);
+  write_file_atomically(gate, "");
+  AgentReply end = here.ask("get_task", {task});
+  for (int polls = 0; running_task_id(end.value) && polls < 100; ++polls) end = here.ask("get_task", {task});
+  CHECK(end.value["exit_code"] == 0);
+  CHECK(task_of("errand-1") == task);
+  CHECK(here.ask("get_task", {task}).value == end.value);
+  CHECK(read_file(runs) == "x\n");
+
+  const auto other = task_of("errand-2");
+  CHECK(other != task);
+  here.finish("list_disk");  // the serial worker is past it
+  CHECK(read_file(runs) == "x\nx\n");
+}
+
 TEST_CASE("an answer beyond the limit says so instead of vanishing") {
   NodeUnderTest here;
   here.wait_until_ready();

@@ -204,10 +204,14 @@ void NodeUnderTest::wait_until_ready() {
   throw Error(Fault::internal, "the agent does not answer");
 }
 
-std::string NodeUnderTest::send(const std::string& method, const Json& arguments, const std::string& reply_to) {
+std::string NodeUnderTest::send(const std::string& method, const Json& arguments, const std::string& reply_to,
+                                const std::string& request_id) {
   const std::string subject =
       reply_to.empty() ? reply_subject(director_process, agent_id, "r" + std::to_string(++requests_)) : reply_to;
-  director->publish(request_subject(agent_id), encode(AgentRequest{.method = method, .arguments = arguments, .reply_to = subject}));
+  director->publish(request_subject(agent_id), encode(AgentRequest{.method = method,
+                                                                   .arguments = arguments,
+                                                                   .reply_to = subject,
+                                                                   .request_id = request_id}));
   return subject;
 }
 

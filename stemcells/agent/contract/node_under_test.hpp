@@ -65,7 +65,8 @@ class NodeUnderTest {
   // As a director does: polls get_task until there is a final answer.
   AgentReply finish(const std::string& method, const Json& arguments = Json::array());
   // Sends without waiting; the answer's subject.
-  std::string send(const std::string& method, const Json& arguments, const std::string& reply_to = {});
+  std::string send(const std::string& method, const Json& arguments, const std::string& reply_to = {},
+                   const std::string& request_id = {});
   std::optional<AgentReply> answer_to(const std::string& subject, std::chrono::milliseconds timeout);
   std::string wait_for_job_state(const std::string& wanted);
 

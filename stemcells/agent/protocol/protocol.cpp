@@ -70,6 +70,7 @@ std::string nats_user(const std::string& common_name) { return "C=USA, O=Cloud F
 std::string encode(const AgentRequest& request) {
   Json json{{"protocol", request.protocol}, {"method", request.method}, {"arguments", request.arguments}};
   if (!request.reply_to.empty()) json["reply_to"] = request.reply_to;
+  if (!request.request_id.empty()) json["request_id"] = request.request_id;
   return dump(json);
 }
 
@@ -82,6 +83,7 @@ AgentRequest decode_request(std::string_view payload) {
   request.method = in.string("method");
   request.arguments = in.array_or_empty("arguments");
   request.reply_to = in.string_or("reply_to", "");
+  request.request_id = in.string_or("request_id", "");
   problems.throw_if_any("agent request");
   if (!request.arguments.is_array()) request.arguments = Json::array();
   return request;

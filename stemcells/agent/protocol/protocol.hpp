@@ -40,6 +40,9 @@ struct AgentRequest {
   std::string method;
   Json arguments = Json::array();
   std::string reply_to;
+  // Ours: whoever asks again for what this names, under another reply_to, is told of the task that there is. Agents
+  // that do not know it, as BOSH's, begin another one.
+  std::string request_id;
 };
 std::string encode(const AgentRequest& request);
 AgentRequest decode_request(std::string_view payload);  // Fault::invalid

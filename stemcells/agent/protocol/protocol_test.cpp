@@ -17,18 +17,21 @@ TEST_CASE("the subjects are those of BOSH's agents") {
 }
 
 TEST_CASE("a request survives its encoding") {
-  const AgentRequest sent{.method = "get_state", .arguments = {"full"}, .reply_to = "director.p1.a-1.r9"};
+  const AgentRequest sent{.method = "get_state", .arguments = {"full"}, .reply_to = "director.p1.a-1.r9", .request_id = "r1"};
   const AgentRequest read = decode_request(encode(sent));
   CHECK(read.protocol == 3);
   CHECK(read.method == "get_state");
   CHECK(read.arguments == Json{"full"});
   CHECK(read.reply_to == "director.p1.a-1.r9");
+  CHECK(read.request_id == "r1");
 }
 
 TEST_CASE("a request without arguments or reply_to is read as one that has none") {
   const AgentRequest read = decode_request(R"({"method":"ping"})");
   CHECK(read.arguments == Json::array());
   CHECK(read.reply_to.empty());
+  CHECK(read.request_id.empty());
+  CHECK(encode(read).find("request_id") == std::string::npos);
 }
 
 TEST_CASE("rubbish is refused as invalid, never as a crash") {

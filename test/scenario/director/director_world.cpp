@@ -214,6 +214,7 @@ void DirectorWorld::add_release(const std::string& name, const std::string& vers
     writer.add("job.MF", source.spec);
     writer.add("monit", "");
     for (const auto& [file, content] : source.templates) writer.add("templates/" + file, content);
+    if (!source.properties_schema.empty()) writer.add("properties_schema.json", source.properties_schema);
     writer.finish();
     job.sha1 = sha256_of_file(tarball.string());
     job.version = job.fingerprint = job.sha1.substr(0, 12);

@@ -53,10 +53,11 @@ class DirectorWorld {
   void change_instances(const std::string& deployment, Json arguments);
   std::vector<Json> list(const std::string& deployment);
   void set_cloud_config(const std::string& yaml);
-  // A release without packages. Each job: job.MF as YAML, and its templates by source name.
+  // A release without packages. Each job: job.MF as YAML, its templates by source name, and properties_schema.json.
   struct JobSource {
     std::string spec;
     std::map<std::string, std::string> templates;
+    std::string properties_schema = {};
   };
   void add_release(const std::string& name, const std::string& version, const std::vector<JobSource>& jobs);
   // "1.0" is there from the start.

@@ -23,9 +23,9 @@ std::shared_ptr<cpi::Cpi> MortalCpis::open(const std::string& name, cpi::CallObs
 }
 
 Json MortalAgents::request(const AgentId& agent, const std::string& method, const Json& arguments,
-                           std::chrono::milliseconds timeout) {
+                           std::chrono::milliseconds timeout, const std::string& request_id) {
   Json answer;
-  const auto ask = [&] { answer = agents_.request(agent, method, arguments, timeout); };
+  const auto ask = [&] { answer = agents_.request(agent, method, arguments, timeout, request_id); };
   if (only_asks(method)) {
     fate_.require_alive();
     ask();

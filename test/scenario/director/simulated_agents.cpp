@@ -234,7 +234,6 @@ Json SimulatedAgents::answer_with_signed_url(State& state, const AgentId& agent,
 
 Json SimulatedAgents::answer_about_jobs(State& state, const AgentId& agent, const std::string& method,
                                         const Json& arguments) {
-  if (method == "run_errand") return begin_errand(state, agent, arguments);
   if (method == "get_task") return look_at_errand(state, agent, arguments.at(0).get<std::string>());
   if (method == "cancel_task") {
     if (Json(state.errand_task) != arguments.at(0) || state.errand_result)
@@ -251,7 +250,10 @@ Json SimulatedAgents::answer_about_jobs(State& state, const AgentId& agent, cons
   throw AgentError("unknown message " + method);
 }
 
-Json SimulatedAgents::begin_errand(State& state, const AgentId& agent, const Json& arguments) {
+Json SimulatedAgents::begin_errand(State& state, const AgentId& agent, const Json& arguments,
+                                   const std::string& request_id) {
+  if (knows_request_ids && !request_id.empty() && request_id == state.errand_request)
+    return {{"agent_task_id", state.errand_task}, {"state", "running"}};
   const auto job = arguments.at(0).get<std::string>();
   if (!state.has_jobs) violate(agent, "run_errand before a full apply");
   if (!state.errand_task.empty() && !state.errand_result) violate(agent, "run_errand while one runs");
@@ -261,6 +263,7 @@ Json SimulatedAgents::begin_errand(State& state, const AgentId& agent, const Jso
   if (!known) violate(agent, "run_errand of job " + job + ", which is not here");
   state.errand_task = "errand-" + std::to_string(++errands_begun_);
   state.errand_job = job;
+  state.errand_request = request_id;
   state.errand_cancelled = false;
   state.errand_result.reset();
   if (!errand) state.errand_result = {{"exit_code", 0}, {"stdout", "ran " + job}, {"stderr", ""}};
@@ -293,7 +296,7 @@ Json SimulatedAgents::ssh(State& state, const AgentId& agent, const Json& argume
 }
 
 Json SimulatedAgents::request(const AgentId& agent, const std::string& method, const Json& arguments,
-                              std::chrono::milliseconds) {
+                              std::chrono::milliseconds, const std::string& request_id) {
   if (before) before(agent, method);
   std::lock_guard lock(mutex_);
   const auto found = agents_.find(agent);
@@ -306,6 +309,7 @@ Json SimulatedAgents::request(const AgentId& agent, const std::string& method, c
     scripted_failures_.erase(failure);
     throw AgentError(text);
   }
+  if (method == "run_errand") return begin_errand(state, agent, arguments, request_id);
   return answer(state, agent, method, arguments);
 }
 
@@ -342,6 +346,7 @@ void SimulatedAgents::copy(const SimulatedAgents& others) {
   agents_ = others.agents_;
   data_ = others.data_;
   origins_ = others.origins_;
+  knows_request_ids = others.knows_request_ids;
 }
 
 std::set<std::string> SimulatedAgents::accounts(const AgentId& agent) const {

@@ -25,7 +25,7 @@ class SimulatedAgents final : public director::AgentClient {
   explicit SimulatedAgents(cpi::SimulatedCloud& cloud);
 
   Json request(const AgentId& agent, const std::string& method, const Json& arguments,
-               std::chrono::milliseconds timeout) override;
+               std::chrono::milliseconds timeout, const std::string& request_id = {}) override;
   void post(const AgentId& agent, const std::string& method, const Json& arguments) override;
   bool wait_for_life(const AgentId& agent, std::chrono::milliseconds timeout) override;
 
@@ -47,6 +47,8 @@ class SimulatedAgents final : public director::AgentClient {
   // What an errand's program comes to: {exit_code, stdout, stderr}, or nothing as long as it runs.
   // Asked at its start and at every look. As it is: it succeeds at once.
   std::function<std::optional<Json>(const AgentId&, const std::string& job)> errand;
+  // False: as BOSH's agents, which begin a long action as often as they are asked to.
+  bool knows_request_ids = true;
   // Stores logs of the types, as `compile` does its packages.
   std::function<std::pair<std::string, std::string>(const AgentId&, const std::string& types, const std::string& blob)>
       pack_logs;
@@ -90,7 +92,7 @@ class SimulatedAgents final : public director::AgentClient {
     bool silent = false, deaf = false;
     bool has_password = false;  // of the blobstore
     bool has_jobs = false;
-    std::string errand_task, errand_job;  // the last one begun
+    std::string errand_task, errand_job, errand_request;  // the last one begun
     bool errand_cancelled = false;
     std::optional<Json> errand_result;    // empty while it runs
     std::set<std::string> accounts;
@@ -99,7 +101,7 @@ class SimulatedAgents final : public director::AgentClient {
   Json answer_about_jobs(State& state, const AgentId& agent, const std::string& method, const Json& arguments);
   void start_jobs(State& state, const AgentId& agent);
   void link_disks(State& state, const AgentId& agent, const Json& associations);
-  Json begin_errand(State& state, const AgentId& agent, const Json& arguments);
+  Json begin_errand(State& state, const AgentId& agent, const Json& arguments, const std::string& request_id);
   Json look_at_errand(State& state, const AgentId& agent, const std::string& task);
   Json ssh(State& state, const AgentId& agent, const Json& arguments);
   std::string put_at(const AgentId& agent, const std::string& url);

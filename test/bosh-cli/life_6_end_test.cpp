@@ -7,7 +7,7 @@
 using namespace slipway;
 using namespace slipway::test;
 
-namespace life_5_end_test {
+namespace life_6_end_test {
 
 TEST_CASE("a release is exported compiled") {
   auto& lab = BoshLab::get();
@@ -68,4 +68,4 @@ TEST_CASE("after the lab went down nothing of it is left") {
   CHECK(clean.exit_code == 0);
 }
 
-}  // namespace life_5_end_test
+}  // namespace life_6_end_test
