@@ -11,6 +11,7 @@
 #include "base/file.hpp"
 #include "base/process.hpp"
 #include "stemcells/agent/disks.hpp"
+#include "stemcells/agent/ephemeral_disk.hpp"
 #include "stemcells/agent/network.hpp"
 
 namespace slipway::agent {
@@ -23,8 +24,8 @@ void mount_ephemeral_disk(const Settings& settings, const Paths& paths, const No
   const Json& hint = settings.ephemeral_disk;
   const bool named = (hint.is_string() && !hint.get<std::string>().empty()) || (hint.is_object() && !hint.empty());
   if (!named || is_mount_point(paths.data())) return;
-  const std::string device = wait_for_device(hint, "", std::chrono::seconds(30));
-  format_if_blank(device, "ext4");
+  const std::string device = find_ephemeral_disk(hint, std::chrono::seconds(30));
+  format_if_blank(device, "ext4", ephemeral_label);
   mount_device(device, paths.data(), {});
   log.info("disk.ephemeral_mounted", {{"device", device}});
 }
