@@ -27,16 +27,19 @@ TEST_CASE("the stemcell that our builder makes becomes an image that instances a
   const auto cpi = account.in_process(config);
   CHECK(stemcell.has_format(cpi->info().stemcell_formats));
 
-  const auto cid = cpi->create_stemcell(stemcell.image.string(), stemcell.manifest["cloud_properties"], {{"director", "d"}});
+  const auto cid =
+      cpi->create_stemcell(stemcell.image.string(), stemcell.manifest["cloud_properties"], {{"director", "d"}});
   const auto image = find_image(account.observer(), cid);
   REQUIRE(image);
   REQUIRE(image->snapshots.size() == 1);
-  const auto snapshots = account.observer().ec2(Query("DescribeSnapshots").list("SnapshotId", image->snapshots)).items("snapshotSet");
+  const auto snapshots =
+      account.observer().ec2(Query("DescribeSnapshots").list("SnapshotId", image->snapshots)).items("snapshotSet");
   REQUIRE(snapshots.size() == 1);
   CHECK(snapshots[0].text("status") == "completed");
   // moto keeps nothing of what it was told about the machine.
   const auto registration = registered_as(account.proxy().take_requests());
-  for (const char* word : {"Architecture=x86_64", "BootMode=uefi-preferred", "RootDeviceName=%2Fdev%2Fxvda", "VirtualizationType=hvm"}) {
+  for (const char* word :
+       {"Architecture=x86_64", "BootMode=uefi-preferred", "RootDeviceName=%2Fdev%2Fxvda", "VirtualizationType=hvm"}) {
     CAPTURE(word);
     CHECK(registration.find(word) != std::string::npos);
   }

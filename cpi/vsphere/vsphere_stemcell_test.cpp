@@ -29,7 +29,8 @@ TEST_CASE("the stemcell that our builder makes becomes a template that VMs are c
   const auto image = unpack_image(stemcell.image.string(), unpacked);
   REQUIRE(image.files.size() == 1);
 
-  const auto cid = cpi.create_stemcell(stemcell.image.string(), stemcell.manifest["cloud_properties"], {{"director", "d"}});
+  const auto cid =
+      cpi.create_stemcell(stemcell.image.string(), stemcell.manifest["cloud_properties"], {{"director", "d"}});
   const auto sent = transport->take_names();
   CHECK(std::count(sent.begin(), sent.end(), "PUT /nfc") + std::count(sent.begin(), sent.end(), "POST /nfc") == 1);
   const auto folder = "DC0/vm/slipway/stemcells/" + cid.value;

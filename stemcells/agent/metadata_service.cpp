@@ -63,7 +63,8 @@ class Exchange {
   Exchange(const MetadataService& service, Verb verb, const std::string& path)
       : endpoint_(endpoint_of(service.uri)), request_(verb, path, 11), place_(service.uri + path) {
     if (!path.starts_with('/') || !is_visible(path)) {
-      throw Error(Fault::invalid, "the path '" + path + "' to ask " + service.uri + " for does not begin with '/' or has spaces");
+      throw Error(Fault::invalid,
+                  "the path '" + path + "' to ask " + service.uri + " for does not begin with '/' or has spaces");
     }
     request_.set(beast::http::field::host, service.uri.substr(service.uri.rfind('/') + 1));
     request_.set(beast::http::field::connection, "close");
@@ -93,8 +94,10 @@ class Exchange {
       finish(beast::http::async_read_header(stream, buffer, parser, net::use_future));
       finish(beast::http::async_read(stream, buffer, parser, net::use_future));
     } catch (const boost::system::system_error& error) {
-      const bool nonsense = error.code().category() == beast::http::make_error_code(beast::http::error::bad_version).category();
-      const bool cut_off = error.code() == beast::http::error::end_of_stream || error.code() == beast::http::error::partial_message;
+      const bool nonsense =
+          error.code().category() == beast::http::make_error_code(beast::http::error::bad_version).category();
+      const bool cut_off =
+          error.code() == beast::http::error::end_of_stream || error.code() == beast::http::error::partial_message;
       throw Error(nonsense && !cut_off ? Fault::invalid : Fault::retryable, place_ + ": " + error.code().message());
     }
     check(parser.get().result_int());

@@ -109,7 +109,8 @@ TEST_CASE("headers of agent.json are sent, and what would be another header is n
   auto service = impostor.service();
   service.headers = {{"Metadata-Flavor", "Any"}};
   read_metadata(service, user_data, no_patience);
-  for (const auto& question : impostor.questions()) CHECK(question.find("Metadata-Flavor: Any\r\n") != std::string::npos);
+  for (const auto& question : impostor.questions())
+    CHECK(question.find("Metadata-Flavor: Any\r\n") != std::string::npos);
   for (const auto& [name, value] : std::map<std::string, std::string>{{"A", "b\r\nC: d"}, {"A:b", "c"}, {"", "x"}}) {
     service.headers = {{name, value}};
     CHECK(complaint_of(service).fault == Fault::invalid);
@@ -136,11 +137,21 @@ TEST_CASE("nobody answers: the patience ends, and a service that is ill is asked
   CHECK(ill.questions().size() >= 2);
 }
 
+TEST_CASE("a service that takes the question and says nothing holds nobody up") {
+  net::io_context io;
+  const net::ip::tcp::acceptor silent(io, {net::ip::address_v4::loopback(), 0});
+  const auto begin = std::chrono::steady_clock::now();
+  const auto uri = "http://127.0.0.1:" + std::to_string(silent.local_endpoint().port());
+  CHECK(complaint_of({.uri = uri}).fault == Fault::retryable);
+  CHECK(std::chrono::steady_clock::now() - begin < 20s);
+}
+
 TEST_CASE("what a service refuses is not asked again") {
-  for (const auto& [status, fault] :
-       std::map<int, Fault>{{401, Fault::forbidden}, {403, Fault::forbidden}, {404, Fault::not_found}, {302, Fault::invalid}}) {
+  for (const auto& [status, fault] : std::map<int, Fault>{
+           {401, Fault::forbidden}, {403, Fault::forbidden}, {404, Fault::not_found}, {302, Fault::invalid}}) {
     CAPTURE(status);
-    const auto refusal = "HTTP/1.1 " + std::to_string(status) + " No\r\nLocation: http://127.0.0.1/\r\nContent-Length: 0\r\n\r\n";
+    const auto refusal =
+        "HTTP/1.1 " + std::to_string(status) + " No\r\nLocation: http://127.0.0.1/\r\nContent-Length: 0\r\n\r\n";
     Impostor impostor(ok("token"), refusal);
     CHECK(complaint_of(impostor.service(), 5s).fault == fault);
     CHECK(impostor.questions().size() == 2);
@@ -148,7 +159,8 @@ TEST_CASE("what a service refuses is not asked again") {
 }
 
 TEST_CASE("a token that would be another header, or too long a one, is none") {
-  for (const std::string& token : {std::string("a\r\nX-Evil: b"), std::string("two words"), std::string(), std::string("\x01\xff")}) {
+  for (const std::string& token :
+       {std::string("a\r\nX-Evil: b"), std::string("two words"), std::string(), std::string("\x01\xff")}) {
     CAPTURE(token);
     Impostor impostor(ok(token), ok("{}"));
     CHECK(complaint_of(impostor.service()).fault == Fault::invalid);
@@ -161,8 +173,10 @@ TEST_CASE("what is no answer is bounded in size and time, and nothing of it is q
   const std::string secret = "not-for-logs";
   std::map<std::string, std::string> answers{
       {"no HTTP", secret + "\r\n\r\n"},
-      {"a document beyond the limit", "HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n" + secret + std::string(1999988, ' ')},
-      {"chunks beyond the limit", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\n" + secret + std::string(0x200000, ' ')},
+      {"a document beyond the limit",
+       "HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n" + secret + std::string(1999988, ' ')},
+      {"chunks beyond the limit",
+       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\n" + secret + std::string(0x200000, ' ')},
       {"a length that is none", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n" + secret},
       {"a header without end", "HTTP/1.1 200 OK\r\nA: " + secret + std::string(100000, 'a')}};
   for (const auto& [what, answer] : answers) {
@@ -176,8 +190,9 @@ TEST_CASE("what is no answer is bounded in size and time, and nothing of it is q
 }
 
 TEST_CASE("an address that is none, and a path that is none, are told before anybody is asked") {
-  for (const char* uri : {"", "https://169.254.169.254", "http://metadata.example", "http://127.0.0.1:0", "http://127.0.0.1:99999",
-                          "http://127.0.0.1:8a", "http://127.0.0.1/latest", "http://", "http://user@127.0.0.1"}) {
+  for (const char* uri :
+       {"", "https://169.254.169.254", "http://metadata.example", "http://127.0.0.1:0", "http://127.0.0.1:99999",
+        "http://127.0.0.1:8a", "http://127.0.0.1/latest", "http://", "http://user@127.0.0.1"}) {
     CAPTURE(uri);
     const auto complaint = complaint_of({.uri = uri});
     CHECK(complaint.fault == Fault::invalid);
@@ -207,14 +222,16 @@ TEST_CASE("settings come by HTTP, are saved, and nonsense makes room for the nex
 
   CHECK(fetch_boot_settings(config_with({source_of(odd.url()), source_of(script.url()), source_of(good.url())}), paths,
                             no_patience) == settings);
-  const Json instance{{"Type", "InstanceMetadata"}, {"URI", good.url()}, {"TokenPath", token_path}, {"SettingsPath", user_data}};
+  const Json instance{
+      {"Type", "InstanceMetadata"}, {"URI", good.url()}, {"TokenPath", token_path}, {"SettingsPath", user_data}};
   CHECK(fetch_boot_settings(config_with(Json::array({instance})), paths, no_patience) == settings);
   // What an earlier boot saved serves where nothing else does.
   CHECK(fetch_boot_settings(config_with(Json::array({source_of(script.url())})), paths, no_patience) == settings);
 
   std::filesystem::remove(paths.settings());
   try {
-    fetch_boot_settings(config_with({source_of(script.url()), {{"Type", "CDROM"}, {"FileName", "../env"}}}), paths, no_patience);
+    fetch_boot_settings(config_with({source_of(script.url()), {{"Type", "CDROM"}, {"FileName", "../env"}}}), paths,
+                        no_patience);
     FAIL("accepted");
   } catch (const Error& error) {
     const std::string text = error.what();

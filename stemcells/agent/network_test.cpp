@@ -33,8 +33,11 @@ TEST_CASE("DNS servers are read from what systemd-networkd says of its leases") 
 }
 
 TEST_CASE("a network of EC2's settings is read as DHCP's") {
-  const Json boot{{"agent_id", "a"}, {"mbus", "nats://x:1"},
-                  {"networks", {{"n", {{"type", "manual"}, {"use_dhcp", true}, {"ip", "10.0.0.9"}, {"default", {"dns", "gateway"}}}}}}};
+  const Json boot{
+      {"agent_id", "a"},
+      {"mbus", "nats://x:1"},
+      {"networks",
+       {{"n", {{"type", "manual"}, {"use_dhcp", true}, {"ip", "10.0.0.9"}, {"default", {"dns", "gateway"}}}}}}};
   const auto settings = effective_settings(boot, {});
   REQUIRE(settings.networks.size() == 1);
   CHECK(settings.networks[0].use_dhcp);

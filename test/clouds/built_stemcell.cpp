@@ -11,7 +11,8 @@ namespace slipway::test {
 
 BuiltStemcell::BuiltStemcell() : image(folder.path() / "image") {
   const char* file = std::getenv("SLIPWAY_STEMCELL");
-  if (file == nullptr) throw Error(Fault::invalid, "SLIPWAY_STEMCELL is not set: run this by test/clouds/with-stemcell");
+  if (file == nullptr)
+    throw Error(Fault::invalid, "SLIPWAY_STEMCELL is not set: run this by test/clouds/with-stemcell");
   ArchiveReader reader{std::filesystem::path(file)};
   for (ArchiveEntry entry; reader.next(entry);) {
     if (entry.name == "stemcell.MF") manifest = parse_yaml(reader.read_all(1u << 20), "stemcell.MF");

@@ -15,8 +15,9 @@ std::string header(const http::Request& request, const std::string& name) {
 
 InstanceMetadata::InstanceMetadata(const std::string& address, int port, std::string user_data)
     : address_(address), user_data_(std::move(user_data)) {
-  server_ = std::make_unique<http::Server>(http::ServerConfig{.address = address, .port = port, .threads = 2},
-                                           [this](http::Request& request) { return answer(request); }, Log::discard());
+  server_ = std::make_unique<http::Server>(
+      http::ServerConfig{.address = address, .port = port, .threads = 2},
+      [this](http::Request& request) { return answer(request); }, Log::discard());
 }
 
 std::string InstanceMetadata::url() const { return "http://" + address_ + ":" + std::to_string(server_->port()); }
@@ -28,7 +29,8 @@ std::vector<std::string> InstanceMetadata::exchanges() const {
 
 http::Response InstanceMetadata::token_for(const http::Request& request) {
   const std::string seconds = header(request, "X-aws-ec2-metadata-token-ttl-seconds");
-  const bool number = !seconds.empty() && seconds.size() <= 5 && seconds.find_first_not_of("0123456789") == std::string::npos;
+  const bool number =
+      !seconds.empty() && seconds.size() <= 5 && seconds.find_first_not_of("0123456789") == std::string::npos;
   if (!number || std::stoi(seconds) < 1 || std::stoi(seconds) > 21600) return http::Response::empty(400);
   if (!header(request, "X-Forwarded-For").empty()) return http::Response::empty(403);
   SystemRandom random;

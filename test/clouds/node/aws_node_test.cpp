@@ -29,14 +29,24 @@ std::string serial(std::string volume) {
 class Subnet {
  public:
   explicit Subnet(const std::string& user_data)
-      : metadata_((run_checked({.argv = {"ip", "address", "add", std::string(metadata_address) + "/32", "dev", "lab0"}}),
-                   metadata_address),
-                  80, user_data) {
+      : metadata_(
+            (run_checked({.argv = {"ip", "address", "add", std::string(metadata_address) + "/32", "dev", "lab0"}}),
+             metadata_address),
+            80, user_data) {
     ChildProcess::Options dhcp;
-    dhcp.argv = {"dnsmasq", "--conf-file=/dev/null", "--keep-in-foreground", "--port=0", "--interface=lab0", "--bind-interfaces",
-                 "--dhcp-range=10.77.5.9,10.77.5.9,255.255.0.0", std::string("--dhcp-host=") + mac + "," + node_address,
-                 std::string("--dhcp-option=option:router,") + lab_address, "--dhcp-option=option:mtu,1460",
-                 std::string("--dhcp-option=option:dns-server,") + lab_address, "--dhcp-leasefile=/dev/null", "--pid-file="};
+    dhcp.argv = {"dnsmasq",
+                 "--conf-file=/dev/null",
+                 "--keep-in-foreground",
+                 "--port=0",
+                 "--interface=lab0",
+                 "--bind-interfaces",
+                 "--dhcp-range=10.77.5.9,10.77.5.9,255.255.0.0",
+                 std::string("--dhcp-host=") + mac + "," + node_address,
+                 std::string("--dhcp-option=option:router,") + lab_address,
+                 "--dhcp-option=option:mtu,1460",
+                 std::string("--dhcp-option=option:dns-server,") + lab_address,
+                 "--dhcp-leasefile=/dev/null",
+                 "--pid-file="};
     dhcp.pipe_stdio = false;
     dhcp_ = std::make_unique<ChildProcess>(dhcp);
   }
@@ -51,8 +61,12 @@ std::string settings_for(const agent::contract::BusServer& bus) {
   cpi::CreateVm request;
   request.agent = {agent_id};
   request.networks = {{"default",
-                       {{"type", "manual"}, {"ip", node_address}, {"netmask", "255.255.0.0"}, {"gateway", lab_address},
-                        {"default", {"dns", "gateway"}}, {"cloud_properties", {{"subnet", "subnet-0123456789abcdef0"}}}}}};
+                       {{"type", "manual"},
+                        {"ip", node_address},
+                        {"netmask", "255.255.0.0"},
+                        {"gateway", lab_address},
+                        {"default", {"dns", "gateway"}},
+                        {"cloud_properties", {{"subnet", "subnet-0123456789abcdef0"}}}}}};
   request.env = {{"bosh", {{"mbus", bus.bootstrap_env(agent_id)}}}};
   cpi::aws::AwsConfig config;
   config.agent_mbus = bus.url();
@@ -65,13 +79,15 @@ std::string settings_for(const agent::contract::BusServer& bus) {
 struct Instance {
   agent::contract::BusServer bus{agent_id, true, lab_address};
   Subnet subnet{settings_for(bus)};
-  Machine machine{{.card = "virtio-net-pci",
-                   .mac = mac,
-                   .disk_format = "raw",
-                   .hardware = {"-device", "nvme,drive=root,serial=" + serial("vol-0ccccccccccccccc1") + ",bootindex=1"}}};
+  Machine machine{
+      {.card = "virtio-net-pci",
+       .mac = mac,
+       .disk_format = "raw",
+       .hardware = {"-device", "nvme,drive=root,serial=" + serial("vol-0ccccccccccccccc1") + ",bootindex=1"}}};
   agent::contract::Director director{bus, agent_id};
 
-  std::vector<std::string> drives = machine.blank_drive("ephemeral", 2048), attached = machine.blank_drive("persistent", 1024);
+  std::vector<std::string> drives = machine.blank_drive("ephemeral", 2048),
+                           attached = machine.blank_drive("persistent", 1024);
 
   void boot(const std::vector<std::string>& devices) {
     auto words = drives;
@@ -83,7 +99,8 @@ struct Instance {
     return "nvme,drive=" + drive + ",serial=" + serial(volume);
   }
   std::string serial_below(Shell& shell, const std::string& folder) {
-    return shell.run("cat /sys/class/block/$(basename $(findmnt --noheadings --output SOURCE " + folder + "))/device/serial | tr -d \" \"");
+    return shell.run("cat /sys/class/block/$(basename $(findmnt --noheadings --output SOURCE " + folder +
+                     "))/device/serial | tr -d \" \"");
   }
 };
 
@@ -106,7 +123,9 @@ TEST_CASE("a node boots from the disk of AWS' stemcell and serves its agent's wh
   CHECK(state["vitals"]["disk"].contains("ephemeral"));
 
   // A volume comes while it runs, and is found by the hint that attach_disk gives.
-  instance.machine.tell("device_add", {{"driver", "nvme"}, {"drive", "persistent"}, {"serial", serial(persistent_volume)}, {"id", "late"}});
+  instance.machine.tell(
+      "device_add",
+      {{"driver", "nvme"}, {"drive", "persistent"}, {"serial", serial(persistent_volume)}, {"id", "late"}});
   const auto hint = cpi::aws::device_hint("m6i.large", "/dev/sdf", persistent_volume);
   director.finish("add_persistent_disk", {persistent_volume, hint});
   director.finish("mount_disk", {persistent_volume}, 60s);
@@ -123,15 +142,16 @@ TEST_CASE("a node boots from the disk of AWS' stemcell and serves its agent's wh
   CHECK(shell.run("systemctl show --property=NRestarts --value bosh-agent") == "0");
 
   // An agent that begins anew leaves the lease alone.
-  const auto since = shell.run("touch /var/vcap/store/kept; systemctl show --property=ActiveEnterTimestampMonotonic --value systemd-networkd");
+  const auto since = shell.run(
+      "touch /var/vcap/store/kept; systemctl show --property=ActiveEnterTimestampMonotonic --value systemd-networkd");
   shell.run("systemctl restart bosh-agent");
   director.wait_until_ready(30s);
   CHECK(shell.run("systemctl show --property=ActiveEnterTimestampMonotonic --value systemd-networkd") == since);
 
   // Stopped and started, by UEFI now and with its disks in another order, it finds all of them again.
   shell.run("sync");
-  instance.boot({"-bios", "/usr/share/ovmf/OVMF.fd", "-device", Instance::device("persistent", persistent_volume), "-device",
-                 Instance::device("ephemeral", ephemeral_volume)});
+  instance.boot({"-bios", "/usr/share/ovmf/OVMF.fd", "-device", Instance::device("persistent", persistent_volume),
+                 "-device", Instance::device("ephemeral", ephemeral_volume)});
   director.wait_until_ready(150s);
   Shell again(director, node_address);
   CHECK(again.run("ls -d /sys/firmware/efi") == "/sys/firmware/efi");

@@ -61,13 +61,34 @@ std::string Machine::write(const std::string& name, const std::string& content) 
 void Machine::boot(const std::vector<std::string>& more) {
   const auto path = [&](const char* name) { return (folder_.path() / name).string(); };
   ChildProcess::Options qemu;
-  qemu.argv = {"/usr/bin/qemu-system-x86_64", "-machine", "pc", "-accel", has_kvm() ? "kvm" : "tcg", "-cpu", "max",
-               "-smp", "1", "-m", "768", "-nodefaults", "-display", "none", "-vga", "std",
-               "-serial", "file:" + path("console"), "-qmp", "unix:" + path("monitor") + ",server=on,wait=off",
-               "-netdev", std::string("tap,id=net,script=no,downscript=no,ifname=") + tap,
-               "-device", options_.card + ",netdev=net,mac=" + options_.mac,
-               "-drive", "if=none,id=root,format=qcow2,cache=unsafe,file=" + path("root.qcow2"),
-               "-device", "virtio-rng-pci"};
+  qemu.argv = {"/usr/bin/qemu-system-x86_64",
+               "-machine",
+               "pc",
+               "-accel",
+               has_kvm() ? "kvm" : "tcg",
+               "-cpu",
+               "max",
+               "-smp",
+               "1",
+               "-m",
+               "768",
+               "-nodefaults",
+               "-display",
+               "none",
+               "-vga",
+               "std",
+               "-serial",
+               "file:" + path("console"),
+               "-qmp",
+               "unix:" + path("monitor") + ",server=on,wait=off",
+               "-netdev",
+               std::string("tap,id=net,script=no,downscript=no,ifname=") + tap,
+               "-device",
+               options_.card + ",netdev=net,mac=" + options_.mac,
+               "-drive",
+               "if=none,id=root,format=qcow2,cache=unsafe,file=" + path("root.qcow2"),
+               "-device",
+               "virtio-rng-pci"};
   qemu.argv.insert(qemu.argv.end(), options_.hardware.begin(), options_.hardware.end());
   qemu.argv.insert(qemu.argv.end(), more.begin(), more.end());
   qemu.pipe_stdio = false;
@@ -108,14 +129,15 @@ Shell::Shell(agent::contract::Director& director, std::string address) : address
   run_checked({.argv = {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key}});
   const Json parameters{{"user", shell_user}, {"public_key", read_file(key + ".pub")}};
   const auto reply = director.finish("ssh", {"setup", parameters}, 120s);
-  write_file_atomically(folder_.path() / "known_hosts", address_ + " " + reply.value.at("host_public_key").get<std::string>() + "\n");
+  write_file_atomically(folder_.path() / "known_hosts",
+                        address_ + " " + reply.value.at("host_public_key").get<std::string>() + "\n");
 }
 
 std::string Shell::run(const std::string& command) {
   const auto path = [&](const char* name) { return (folder_.path() / name).string(); };
-  auto output = run_checked({.argv = {"ssh", "-q", "-i", path("key"), "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=" + path("known_hosts"),
-                                      "-o", "StrictHostKeyChecking=yes", std::string(shell_user) + "@" + address_,
-                                      "sudo sh -c '" + command + "'"},
+  auto output = run_checked({.argv = {"ssh", "-q", "-i", path("key"), "-o", "BatchMode=yes", "-o",
+                                      "UserKnownHostsFile=" + path("known_hosts"), "-o", "StrictHostKeyChecking=yes",
+                                      std::string(shell_user) + "@" + address_, "sudo sh -c '" + command + "'"},
                              .timeout = 60s});
   while (!output.empty() && output.back() == '\n') output.pop_back();
   return output;

@@ -18,9 +18,9 @@ std::string stemcell_disk();
 class Machine {
  public:
   struct Options {
-    std::string card;                // QEMU's device: "virtio-net-pci"
+    std::string card;  // QEMU's device: "virtio-net-pci"
     std::string mac;
-    std::string disk_format;         // of stemcell_disk()
+    std::string disk_format;            // of stemcell_disk()
     std::vector<std::string> hardware;  // of the cloud: QEMU's words; the root disk is the drive "root"
   };
   explicit Machine(Options options);

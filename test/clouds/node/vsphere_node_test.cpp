@@ -24,8 +24,13 @@ std::string settings_disc(const agent::contract::BusServer& bus) {
   cpi::CreateVm request;
   request.agent = {agent_id};
   request.networks = {{"default",
-                       {{"type", "manual"}, {"ip", node_address}, {"netmask", "255.255.0.0"}, {"gateway", lab_address},
-                        {"dns", {lab_address}}, {"default", {"dns", "gateway"}}, {"cloud_properties", {{"name", "VM Network"}}}}}};
+                       {{"type", "manual"},
+                        {"ip", node_address},
+                        {"netmask", "255.255.0.0"},
+                        {"gateway", lab_address},
+                        {"dns", {lab_address}},
+                        {"default", {"dns", "gateway"}},
+                        {"cloud_properties", {{"name", "VM Network"}}}}}};
   request.env = {{"bosh", {{"mbus", bus.bootstrap_env(agent_id)}}}};
   cpi::vsphere::VsphereConfig config;
   config.agent_mbus = bus.url();
@@ -44,21 +49,27 @@ struct Vm {
                    .disk_format = "vmdk",
                    .hardware = {"-device", "pvscsi,id=scsi", "-device", disk("root", root_uuid, 0) + ",bootindex=1"}}};
   agent::contract::Director director{bus, agent_id};
-  std::vector<std::string> drives = machine.blank_drive("ephemeral", 2048), attached = machine.blank_drive("persistent", 1024);
+  std::vector<std::string> drives = machine.blank_drive("ephemeral", 2048),
+                           attached = machine.blank_drive("persistent", 1024);
 
   static std::string disk(const std::string& drive, const std::string& uuid, int unit) {
-    return "scsi-hd,bus=scsi.0,scsi-id=" + std::to_string(unit) + ",drive=" + drive + ",serial=" + cpi::vsphere::plain_uuid(uuid);
+    return "scsi-hd,bus=scsi.0,scsi-id=" + std::to_string(unit) + ",drive=" + drive +
+           ",serial=" + cpi::vsphere::plain_uuid(uuid);
   }
   void boot(const std::vector<std::string>& devices) {
     auto words = drives;
     words.insert(words.end(), attached.begin(), attached.end());
     words.insert(words.end(), devices.begin(), devices.end());
-    words.insert(words.end(), {"-drive", "if=none,id=env,format=raw,media=cdrom,readonly=on,file=" + machine.write("env.iso", settings_disc(bus)),
+    words.insert(words.end(), {"-drive",
+                               "if=none,id=env,format=raw,media=cdrom,readonly=on,file=" +
+                                   machine.write("env.iso", settings_disc(bus)),
                                "-device", "ide-cd,drive=env,bus=ide.1"});
     machine.boot(words);
   }
   std::string serial_below(Shell& shell, const std::string& folder) {
-    return shell.run("udevadm info --query=property --property=ID_SCSI_SERIAL --value $(findmnt --noheadings --output SOURCE " + folder + ")");
+    return shell.run(
+        "udevadm info --query=property --property=ID_SCSI_SERIAL --value $(findmnt --noheadings --output SOURCE " +
+        folder + ")");
   }
 };
 
@@ -77,9 +88,14 @@ TEST_CASE("a node boots from the disk of vSphere's stemcell and serves its agent
   CHECK(state["vitals"]["disk"].contains("ephemeral"));
 
   // A disk comes while it runs, and is found by the hint that attach_disk gives.
-  vm.machine.tell("device_add", {{"driver", "scsi-hd"}, {"bus", "scsi.0"}, {"scsi-id", 2}, {"drive", "persistent"}, {"id", "late"},
+  vm.machine.tell("device_add", {{"driver", "scsi-hd"},
+                                 {"bus", "scsi.0"},
+                                 {"scsi-id", 2},
+                                 {"drive", "persistent"},
+                                 {"id", "late"},
                                  {"serial", cpi::vsphere::plain_uuid(persistent_uuid)}});
-  director.finish("add_persistent_disk", {persistent_disk, cpi::vsphere::disk_hint(cpi::vsphere::plain_uuid(persistent_uuid))});
+  director.finish("add_persistent_disk",
+                  {persistent_disk, cpi::vsphere::disk_hint(cpi::vsphere::plain_uuid(persistent_uuid))});
   director.finish("mount_disk", {persistent_disk}, 60s);
   CHECK(director.finish("list_disk").value == Json::array({persistent_disk}));
 
