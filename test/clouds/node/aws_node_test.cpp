@@ -141,6 +141,11 @@ TEST_CASE("a node boots from the disk of AWS' stemcell and serves its agent's wh
   CHECK(shell.run("systemctl is-system-running") == "running");
   CHECK(shell.run("systemctl show --property=NRestarts --value bosh-agent") == "0");
 
+  // Who looks at its console sees what the agent does, and no secret.
+  const auto console = instance.machine.console();
+  CHECK(console.find("agent.started") != std::string::npos);
+  CHECK(console.find("PRIVATE KEY") == std::string::npos);
+
   // An agent that begins anew leaves the lease alone.
   const auto since = shell.run(
       "touch /var/vcap/store/kept; systemctl show --property=ActiveEnterTimestampMonotonic --value systemd-networkd");
