@@ -13,6 +13,7 @@
 #include "stemcells/agent/disks.hpp"
 #include "stemcells/agent/ephemeral_disk.hpp"
 #include "stemcells/agent/network.hpp"
+#include "stemcells/agent/time_servers.hpp"
 
 namespace slipway::agent {
 
@@ -95,6 +96,7 @@ void boot_node(const Settings& settings, const AgentConfig& config, const Paths&
     create_layout(paths);
     mount_run_folder(paths, log);
   });
+  try_step("time servers", log, [&] { set_time_servers(settings.ntp, log); });
   try_step("passwords", log, [&] { set_passwords(settings); });
   try_step("authorized keys", log, [&] { set_authorized_keys(settings); });
 }

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "stemcells/agent/time_servers.hpp"
+
 using namespace slipway;
 using namespace slipway::agent;
 
@@ -30,6 +32,12 @@ TEST_CASE("DNS servers are read from what systemd-networkd says of its leases") 
   CHECK(dns_servers_of_leases("OPER_STATE=routable\nDNS=10.0.0.2 fd00::2 rubbish\nNTP=169.254.169.123\n") ==
         std::vector<std::string>{"10.0.0.2", "fd00::2"});
   CHECK(dns_servers_of_leases("").empty());
+}
+
+TEST_CASE("time servers that are no names are left out") {
+  CHECK(time_configuration({"169.254.169.123", "a\nServers=b", "0.pool.example", "-x"}) ==
+        "[Time]\nNTP=169.254.169.123 0.pool.example\n");
+  CHECK(time_configuration({"a b"}).empty());
 }
 
 TEST_CASE("a network of EC2's settings is read as DHCP's") {

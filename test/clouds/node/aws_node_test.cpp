@@ -70,6 +70,7 @@ std::string settings_for(const agent::contract::BusServer& bus) {
   request.env = {{"bosh", {{"mbus", bus.bootstrap_env(agent_id)}}}};
   cpi::aws::AwsConfig config;
   config.agent_mbus = bus.url();
+  config.agent_ntp = {lab_address};
   // As RunInstances gets it; EC2 hands it on decoded.
   return base64_decode(cpi::aws::user_data(cpi::aws::agent_settings(request, {}, config, "/dev/xvda", {})));
 }
@@ -136,6 +137,8 @@ TEST_CASE("a node boots from the disk of AWS' stemcell and serves its agent's wh
   CHECK(instance.serial_below(shell, "/var/vcap/store") == serial(persistent_volume));
   CHECK(shell.run("cat /sys/class/net/eth0/mtu") == "1460");
   CHECK(shell.run("cat /run/slipway-dns/upstream.conf") == std::string("nameserver ") + lab_address);
+  CHECK(shell.run("systemctl is-active systemd-timesyncd") == "active");
+  CHECK(shell.run("timedatectl show-timesync --property=SystemNTPServers --value") == lab_address);
   // The root file system, of 3 GiB in the stemcell, has what the volume has.
   CHECK(std::stol(shell.run("stat --file-system --format=%b /")) * 4096 > (7l << 30));
   CHECK(shell.run("systemctl is-system-running") == "running");
