@@ -11,7 +11,9 @@
 #include "base/file.hpp"
 #include "base/process.hpp"
 #include "stemcells/agent/disks.hpp"
+#include "stemcells/agent/ephemeral_disk.hpp"
 #include "stemcells/agent/network.hpp"
+#include "stemcells/agent/time_servers.hpp"
 
 namespace slipway::agent {
 
@@ -23,8 +25,8 @@ void mount_ephemeral_disk(const Settings& settings, const Paths& paths, const No
   const Json& hint = settings.ephemeral_disk;
   const bool named = (hint.is_string() && !hint.get<std::string>().empty()) || (hint.is_object() && !hint.empty());
   if (!named || is_mount_point(paths.data())) return;
-  const std::string device = wait_for_device(hint, "", std::chrono::seconds(30));
-  format_if_blank(device, "ext4");
+  const std::string device = find_ephemeral_disk(hint, std::chrono::seconds(30));
+  format_if_blank(device, "ext4", ephemeral_label);
   mount_device(device, paths.data(), {});
   log.info("disk.ephemeral_mounted", {{"device", device}});
 }
@@ -94,6 +96,7 @@ void boot_node(const Settings& settings, const AgentConfig& config, const Paths&
     create_layout(paths);
     mount_run_folder(paths, log);
   });
+  try_step("time servers", log, [&] { set_time_servers(settings.ntp, log); });
   try_step("passwords", log, [&] { set_passwords(settings); });
   try_step("authorized keys", log, [&] { set_authorized_keys(settings); });
 }

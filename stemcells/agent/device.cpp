@@ -36,29 +36,13 @@ std::vector<std::string> candidates(const Json& hint, const std::string& id_fall
   std::vector<std::string> places;
   for (const std::string& path : {hint.is_string() ? hint.get<std::string>() : std::string(), text_or_empty(hint, "path")}) {
     if (path.starts_with("/dev/")) places.push_back(path);
+    // EC2's name for what Xen's driver calls by its own.
+    if (path.starts_with("/dev/sd")) places.push_back("/dev/xvd" + path.substr(7));
   }
   for (const char* key : {"volume_id", "id"}) add_by_id(places, text_or_empty(hint, key));
   if (hint.is_string() && !hint.get<std::string>().starts_with("/")) add_by_id(places, hint.get<std::string>());
   add_by_id(places, id_fallback);
   return places;
-}
-
-struct Signature {
-  std::string fs_type, partition_table;
-};
-
-Signature probe(const std::string& device) {
-  const auto result = run({.argv = {"/usr/sbin/blkid", "-p", "-o", "export", device}, .timeout = 30s});
-  constexpr int nothing_found = 2;
-  if (result.exit_code == nothing_found) return {};
-  if (!result.ok()) throw Error(Fault::internal, "blkid " + device + ": " + result.standard_error);
-  Signature found;
-  std::istringstream lines(result.standard_output);
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("TYPE=")) found.fs_type = line.substr(5);
-    if (line.starts_with("PTTYPE=")) found.partition_table = line.substr(7);
-  }
-  return found;
 }
 
 std::uint64_t little_endian(const unsigned char* bytes, int count) {
@@ -91,6 +75,21 @@ std::string partition_of(const std::string& device) {
 
 }  // namespace
 
+Signature probe_device(const std::string& device) {
+  const auto result = run({.argv = {"/usr/sbin/blkid", "-p", "-o", "export", device}, .timeout = 30s});
+  constexpr int nothing_found = 2;
+  if (result.exit_code == nothing_found) return {};
+  if (!result.ok()) throw Error(Fault::internal, "blkid " + device + ": " + result.standard_error);
+  Signature found;
+  std::istringstream lines(result.standard_output);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("TYPE=")) found.fs_type = line.substr(5);
+    if (line.starts_with("LABEL=")) found.label = line.substr(6);
+    if (line.starts_with("PTTYPE=")) found.partition_table = line.substr(7);
+  }
+  return found;
+}
+
 std::string wait_for_device(const Json& hint, const std::string& id_fallback, std::chrono::seconds limit) {
   const auto places = candidates(hint, id_fallback);
   const auto deadline = std::chrono::steady_clock::now() + limit;
@@ -117,16 +116,17 @@ bool is_mount_point(const fs::path& path) {
   return false;
 }
 
-void format_if_blank(const std::string& device, const std::string& fs_type) {
-  const Signature found = probe(device);
+void format_if_blank(const std::string& device, const std::string& fs_type, const std::string& label) {
+  const Signature found = probe_device(device);
   if (!found.fs_type.empty()) return;
   if (!found.partition_table.empty()) {
     const std::string partition = partition_of(device);
-    if (!partition.empty() && !probe(partition).fs_type.empty()) return;
+    if (!partition.empty() && !probe_device(partition).fs_type.empty()) return;
     throw Error(Fault::conflict, device + " holds a " + found.partition_table + " partition table: not formatting it");
   }
   std::vector<std::string> argv{"/usr/sbin/mkfs." + fs_type};
   if (fs_type == "ext4") argv.insert(argv.end(), {"-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,nodiscard"});
+  if (!label.empty()) argv.insert(argv.end(), {"-L", label});
   argv.push_back(device);
   run_checked({.argv = argv, .timeout = 30min});
 }
@@ -135,7 +135,7 @@ void mount_device(const std::string& device, const fs::path& target, const std::
   std::string source = device;
   // A disk that BOSH's Go agent formatted carries its file system in the first partition.
   const std::string partition = partition_of(device);
-  if (!partition.empty() && probe(device).fs_type.empty()) source = partition;
+  if (!partition.empty() && probe_device(device).fs_type.empty()) source = partition;
   if (ext4_can_grow(source)) {
     run({.argv = {"/usr/sbin/e2fsck", "-f", "-p", source}, .timeout = 30min});
     run_checked({.argv = {"/usr/sbin/resize2fs", source}, .timeout = 30min});

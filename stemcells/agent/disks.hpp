@@ -55,7 +55,13 @@ class Disks {
 // Building blocks, also for the ephemeral disk.
 std::string wait_for_device(const Json& hint, const std::string& id_fallback, std::chrono::seconds limit);
 bool is_mount_point(const std::filesystem::path& path);
-void format_if_blank(const std::string& device, const std::string& fs_type);
+// What is on a device, as far as blkid knows.
+struct Signature {
+  std::string fs_type, label, partition_table;
+  bool is_blank() const { return fs_type.empty() && partition_table.empty(); }
+};
+Signature probe_device(const std::string& device);
+void format_if_blank(const std::string& device, const std::string& fs_type, const std::string& label = {});
 void mount_device(const std::string& device, const std::filesystem::path& target,
                   const std::vector<std::string>& options);
 

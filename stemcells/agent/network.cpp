@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <sstream>
 #include <thread>
 
 #include "base/file.hpp"
@@ -21,6 +22,23 @@ namespace {
 std::string lower_mac(std::string text) {
   for (auto& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
+}
+
+// Cards of the machine itself, by contrast with what its containers get. A container has none.
+bool is_card(const std::string& interface) {
+  std::error_code ignored;
+  return fs::exists(fs::path("/sys/class/net") / interface / "device", ignored);
+}
+
+// Of a network without MAC: the only card, or where there is no card the only interface.
+std::string only_interface(const std::map<std::string, std::string>& by_mac) {
+  std::vector<std::string> cards, all;
+  for (const auto& [mac, interface] : by_mac) {
+    all.push_back(interface);
+    if (is_card(interface)) cards.push_back(interface);
+  }
+  const auto& choice = cards.empty() ? all : cards;
+  return choice.size() == 1 ? choice.front() : std::string();
 }
 
 std::map<std::string, std::string> interfaces_by_mac() {
@@ -45,7 +63,8 @@ std::string interface_for(const NetworkSettings& network) {
     const auto interfaces = interfaces_by_mac();
     const auto found = interfaces.find(lower_mac(network.mac));
     if (found != interfaces.end()) return found->second;
-    if (network.mac.empty() && interfaces.size() == 1) return interfaces.begin()->second;
+    const auto only = network.mac.empty() ? only_interface(interfaces) : std::string();
+    if (!only.empty()) return only;
     if (std::chrono::steady_clock::now() >= deadline) {
       throw Error(Fault::not_found, "network '" + network.name + "': no interface has the MAC address '" +
                                         network.mac + "' (" + std::to_string(interfaces.size()) + " interfaces)");
@@ -73,13 +92,36 @@ void configure_static(const NetworkSettings& network, const std::string& interfa
   }
 }
 
-void configure_dhcp(const NetworkSettings& network, const std::string& interface) {
+bool is_there(const fs::path& file, const std::string& text) { return fs::exists(file) && read_file(file) == text; }
+
+bool networkd_runs() {
+  return run({.argv = {"/usr/bin/systemctl", "is-active", "--quiet", "systemd-networkd"}, .timeout = 60s}).ok();
+}
+
+bool has_address(const std::string& interface) {
+  const auto shown = run({.argv = {"/usr/sbin/ip", "-brief", "address", "show", "scope", "global", "dev", interface},
+                          .timeout = 30s});
+  return shown.ok() && shown.standard_output.find('/') != std::string::npos;
+}
+
+void configure_dhcp(const NetworkSettings& network, const std::string& interface, bool only) {
   const fs::path folder = "/etc/systemd/network";
   fs::create_directories(folder);
-  write_file_atomically(folder / ("10-" + interface + ".network"),
-                        "[Match]\nName=" + interface + "\n\n[Network]\nDHCP=yes\n\n[DHCP]\nUseDomains=yes\n" +
-                            (network.default_gateway ? "" : "UseRoutes=no\n"));
-  run_checked({.argv = {"/usr/bin/systemctl", "restart", "systemd-networkd"}, .timeout = 60s});
+  const fs::path file = folder / ("10-" + interface + ".network");
+  const std::string text = dhcp_configuration(network, interface, only);
+  // A restart gives the lease back: an agent that begins anew leaves the node's connections alone.
+  if (!is_there(file, text) || !networkd_runs()) {
+    write_file_atomically(file, text);
+    run_checked({.argv = {"/usr/bin/systemctl", "restart", "systemd-networkd"}, .timeout = 60s});
+  }
+  constexpr auto limit = 30s;
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  while (!has_address(interface)) {
+    if (std::chrono::steady_clock::now() >= deadline) {
+      throw Error(Fault::retryable, "no DHCP server gave " + interface + " an address within 30 s");
+    }
+    std::this_thread::sleep_for(200ms);
+  }
 }
 
 std::vector<std::string> dns_servers(const Settings& settings) {
@@ -137,6 +179,32 @@ int prefix_length(const std::string& netmask) {
   throw Error(Fault::invalid, "'" + netmask + "' is no netmask");
 }
 
+std::string dhcp_configuration(const NetworkSettings& network, const std::string& interface, bool only) {
+  // A cloud tells the largest packet by DHCP as well.
+  std::string text =
+      "[Match]\nName=" + interface + "\n\n[Network]\nDHCP=yes\n\n[DHCP]\nUseDomains=yes\nUseMTU=yes\n";
+  if (!network.default_gateway && !only) text += "UseRoutes=no\n";
+  for (const auto& route : network.routes) {
+    if (!is_ip_address(route.destination) || !is_ip_address(route.gateway)) continue;
+    text += "\n[Route]\nDestination=" + route.destination + "/" + std::to_string(prefix_length(route.netmask)) +
+            "\nGateway=" + route.gateway + "\n";
+  }
+  return text;
+}
+
+std::vector<std::string> dns_servers_of_leases(const std::string& state) {
+  std::vector<std::string> servers;
+  std::istringstream lines(state);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("DNS=")) continue;
+    std::istringstream words(line.substr(4));
+    for (std::string word; words >> word;) {
+      if (is_ip_address(word)) servers.push_back(word);
+    }
+  }
+  return servers;
+}
+
 void configure_network(const Settings& settings, const Paths& paths, const NodeLog& log) {
   bool any = false;
   for (const auto& network : settings.networks) {
@@ -144,13 +212,17 @@ void configure_network(const Settings& settings, const Paths& paths, const NodeL
     any = true;
     const std::string interface = interface_for(network);
     with_context("network '" + network.name + "'", [&] {
-      network.use_dhcp ? configure_dhcp(network, interface) : configure_static(network, interface);
+      network.use_dhcp ? configure_dhcp(network, interface, settings.networks.size() == 1)
+                       : configure_static(network, interface);
     });
     log.info("network.configured", {{"network", network.name}, {"interface", interface}, {"ip", network.ip}});
   }
   if (!any) return;
   ip({"link", "set", "lo", "up"});
-  write_resolv_conf(start_resolver(dns_servers(settings), paths, log), paths);
+  auto servers = dns_servers(settings);
+  const fs::path leases = "/run/systemd/netif/state";
+  if (servers.empty() && fs::exists(leases)) servers = dns_servers_of_leases(read_file(leases));
+  write_resolv_conf(start_resolver(servers, paths, log), paths);
   set_hostname(settings, paths);
 }
 

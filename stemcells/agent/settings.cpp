@@ -33,6 +33,13 @@ std::vector<std::string> options(const Json& value) {
   return value.is_string() && text(value).empty() ? std::vector<std::string>() : texts(value);
 }
 
+std::map<std::string, std::string> texts_by_name(const Json& value) {
+  std::map<std::string, std::string> result;
+  if (!value.is_object()) return result;
+  for (const auto& [name, item] : value.items()) result[name] = text(item);
+  return result;
+}
+
 bool truth(const Json& value) { return value.is_boolean() && value.get<bool>(); }
 
 bool contains(const std::vector<std::string>& list, const std::string& word) {
@@ -120,8 +127,12 @@ SettingsSource read_source(const Json& json) {
   return {.type = text(at_path(json, {"Type"})),
           .settings_path = text(at_path(json, {"SettingsPath"})),
           .disk_paths = texts(at_path(json, {"DiskPaths"})),
+          .file_name = text(at_path(json, {"FileName"})),
           .user_data_path = text(at_path(json, {"UserDataPath"})),
-          .meta_data_path = text(at_path(json, {"MetaDataPath"}))};
+          .meta_data_path = text(at_path(json, {"MetaDataPath"})),
+          .uri = text(at_path(json, {"URI"})),
+          .token_path = text(at_path(json, {"TokenPath"})),
+          .headers = texts_by_name(at_path(json, {"Headers"}))};
 }
 
 }  // namespace

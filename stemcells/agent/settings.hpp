@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -64,11 +66,15 @@ Settings effective_settings(const Json& boot, const Json& update);
 
 // agent.json
 struct SettingsSource {
-  std::string type;                     // File, ConfigDrive; others are skipped with a warning
-  std::string settings_path;            // File
-  std::vector<std::string> disk_paths;  // ConfigDrive: devices tried in turn
-  std::string user_data_path;
+  std::string type;                     // File, ConfigDrive, CDROM, HTTP, InstanceMetadata; others are passed over
+  std::string settings_path;            // File; InstanceMetadata: what is asked for
+  std::vector<std::string> disk_paths;  // ConfigDrive, CDROM: devices tried in turn
+  std::string file_name;                // CDROM
+  std::string user_data_path;           // ConfigDrive; HTTP: what is asked for
   std::string meta_data_path;
+  std::string uri;                      // HTTP, InstanceMetadata
+  std::string token_path;               // HTTP, InstanceMetadata: IMDSv2's, empty for a service without
+  std::map<std::string, std::string> headers;
 };
 struct AgentConfig {
   std::vector<SettingsSource> sources;
@@ -78,8 +84,10 @@ struct AgentConfig {
 AgentConfig parse_agent_config(const Json& json);
 
 // Tries the sources in order, then the copy saved by an earlier boot. Saves what it found to
-// paths.settings(). Fault::not_found lists why each source failed.
-Json fetch_boot_settings(const AgentConfig& config, const Paths& paths);
+// paths.settings(). A drive and a network that are not there yet are waited for, each source `patience` at
+// most. Fault::not_found lists why each source failed, and quotes nothing of what it gave.
+Json fetch_boot_settings(const AgentConfig& config, const Paths& paths,
+                         std::chrono::milliseconds patience = std::chrono::seconds(30));
 // The saved overlay, or an empty object. A broken file is an error, never ignored.
 Json load_update_settings(const Paths& paths);
 

@@ -26,7 +26,7 @@ Json cert(const std::string& name) {
 }
 
 AgentConfig config_with_file(const std::string& path) {
-  return {.sources = {{.type = "CDROM"}, {.type = "File", .settings_path = path}}};
+  return {.sources = {{.type = "Telepathy"}, {.type = "File", .settings_path = path}}};
 }
 
 }  // namespace

@@ -167,7 +167,8 @@ class DeathLab : public Lab {
   std::string newest_stemcell() const {
     fs::path newest;
     for (const auto& entry : fs::directory_iterator(root() / "build/stemcells")) {
-      if (entry.path().extension() != ".tgz") continue;
+      const std::string name = entry.path().filename().string();
+      if (!name.starts_with("slipway-libvirt-") || !name.ends_with(".tgz")) continue;
       if (newest.empty() || entry.last_write_time() > fs::last_write_time(newest)) newest = entry.path();
     }
     return newest.string();
