@@ -53,7 +53,7 @@ std::set<std::string> words_of(const std::string& text) {
 }
 
 std::string shell(BoshLab& lab, const Row& instance, const std::string& script) {
-  return lab.on_node(instance.at("vm_cid"), {"/bin/sh", "-c", script});
+  return lab.must_on_node(instance.at("vm_cid"), {"/bin/sh", "-c", script});
 }
 
 // What the node's own resolver says to a program that asks it.
