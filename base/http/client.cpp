@@ -22,9 +22,13 @@ using Steady = std::chrono::steady_clock;
 // Enough for sockets and file reads: sinks run on the callers' threads.
 constexpr std::size_t pool_threads = 4;
 
+// What is there last is cleaned up first when the process ends: the pool's threads use OpenSSL to their end.
 void start_pool_once() {
   static std::once_flag once;
-  std::call_once(once, [] { crossplat::threadpool::initialize_with_threads(pool_threads); });
+  std::call_once(once, [] {
+    ::OPENSSL_init_ssl(0, nullptr);
+    crossplat::threadpool::initialize_with_threads(pool_threads);
+  });
 }
 
 // Trusts the given certificates and no others.
