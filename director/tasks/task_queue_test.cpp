@@ -277,10 +277,11 @@ TEST_CASE("a left task of a type nobody knows ends as error") {
 TEST_CASE("a long poll returns as soon as a line is written and at the deadline otherwise") {
   Fixture f;
   auto queue = f.queue();
-  std::promise<void> go, finish;
+  std::promise<void> go, said, finish;
   queue->register_type("talk", [&](TaskContext& context) {
     go.get_future().wait();
     context.warning("one");
+    said.set_value();
     finish.get_future().wait();
     return "";
   });
@@ -291,6 +292,7 @@ TEST_CASE("a long poll returns as soon as a line is written and at the deadline 
   go.set_value();
   while (f.tasks.find(id)->state == TaskState::queued || !std::filesystem::exists(f.tasks.output_path(id, "event")))
     version = queue->wait_for_change(id, version, 10s);
+  said.get_future().wait();  // the line is there a moment before its change is told
   version = queue->wait_for_change(id, 0, 0ms);
   CHECK(queue->wait_for_change(id, version, 20ms) == version);
   finish.set_value();

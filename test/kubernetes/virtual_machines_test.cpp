@@ -54,9 +54,14 @@ TEST_CASE("a master and a worker in virtual machines are a cluster as in contain
 
   start_web(lab);
   CHECK(lab.must_kubectl({"logs", "web"}) == "started\n");
-  lab.must_kubectl({"exec", "web", "--", "sh", "-c", "echo through everything > /kept/file"});
+  // Connections into a pod break on nodes so slow.
+  lab.wait_until("the pod writes a file", [&] {
+    return lab.kubectl({"exec", "web", "--", "sh", "-c", "echo through everything > /kept/file"}).exit_code == 0;
+  });
   // Unlike in containers, cgroups are of the second version here.
-  CHECK(lab.must_kubectl({"exec", "web", "--", "cat", "/sys/fs/cgroup/memory.max"}) == std::to_string(64 << 20) + "\n");
+  lab.wait_until("the pod's limit is that of its group", [&] {
+    return lab.kubectl({"exec", "web", "--", "cat", "/sys/fs/cgroup/memory.max"}).out == std::to_string(64 << 20) + "\n";
+  });
   lab.must_kubectl({"delete", "pod", "web", "--wait=true", "--timeout=120s"});
   start_web(lab);
 
@@ -65,8 +70,10 @@ TEST_CASE("a master and a worker in virtual machines are a cluster as in contain
                                                  "http://" + address + ":30080/file"};
   lab.wait_until("the service is reached by the node's port",
                  [&] { return lab.in_lab(from_outside).out == "through everything\n"; });
-  CHECK(lab.must_kubectl({"exec", "web", "--", "wget", "-q", "-O", "-", "http://web.default.svc.cluster.local/file"}) ==
-        "through everything\n");
+  lab.wait_until("the service is reached by its name", [&] {
+    return lab.kubectl({"exec", "web", "--", "wget", "-q", "-O", "-", "http://web.default.svc.cluster.local/file"}).out ==
+           "through everything\n";
+  });
   lab.director_task("POST", "/deployments/kubernetes/errands/smoke-tests/runs",
                     {"--header", "Content-Type: application/json", "--data", "{}"});
 }
