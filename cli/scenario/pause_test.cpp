@@ -104,6 +104,7 @@ TEST_CASE("an aborted upgrade stops between two nodes, and can be undone or trie
   while (!admin.json({"task", id}).contains("end_time")) continue;
   const auto ended = admin.json({"task", id});
   CHECK(ended.at("status") == "canceled");
+  CHECK(contains(admin.pks({"abort-task", id, "--wait"}).standard_error, "has ended"));
   CHECK(member(ended, "a").at("last_action_state") == "failed");
   CHECK(contains(member(ended, "a").at("last_action_description").get<std::string>(), "between two nodes"));
   CHECK(member(ended, "b").at("last_action_state") == "queued");
