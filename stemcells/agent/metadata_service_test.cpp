@@ -62,9 +62,12 @@ class Impostor {
       boost::system::error_code ignored;
       std::string head;
       net::read_until(client, net::dynamic_buffer(head), "\r\n\r\n", ignored);
+      {
+        // Before the answer, after which whoever asked may look.
+        const std::lock_guard lock(mutex_);
+        questions_.push_back(head);
+      }
       net::write(client, net::buffer(head.starts_with("PUT") ? put_ : get_), ignored);
-      const std::lock_guard lock(mutex_);
-      questions_.push_back(head);
     }
   }
 
