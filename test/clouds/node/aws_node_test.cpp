@@ -87,14 +87,9 @@ struct Instance {
        .hardware = {"-device", "nvme,drive=root,serial=" + serial("vol-0ccccccccccccccc1") + ",bootindex=1"}}};
   agent::contract::Director director{bus, agent_id};
 
-  std::vector<std::string> drives = machine.blank_drive("ephemeral", 2048),
-                           attached = machine.blank_drive("persistent", 1024);
-
-  void boot(const std::vector<std::string>& devices) {
-    auto words = drives;
-    words.insert(words.end(), attached.begin(), attached.end());
-    words.insert(words.end(), devices.begin(), devices.end());
-    machine.boot(words);
+  Instance() {
+    machine.add_drive("ephemeral", 2048);
+    machine.add_drive("persistent", 1024);
   }
   static std::string device(const std::string& drive, const std::string& volume) {
     return "nvme,drive=" + drive + ",serial=" + serial(volume);
@@ -107,13 +102,9 @@ struct Instance {
 
 TEST_CASE("a node boots from the disk of AWS' stemcell and serves its agent's whole life") {
   Instance instance;
-  instance.boot({"-device", Instance::device("ephemeral", ephemeral_volume)});
+  instance.machine.boot({"-device", Instance::device("ephemeral", ephemeral_volume)});
   auto& director = instance.director;
-  try {
-    director.wait_until_ready(150s);
-  } catch (const Error& error) {
-    FAIL(error.what() << "; its console: " << instance.machine.console());
-  }
+  instance.machine.wait_until_ready(director);
   const auto exchanges = instance.subnet.metadata().exchanges();
   REQUIRE(exchanges.size() >= 2);
   CHECK(exchanges[0] == "PUT /latest/api/token 200");
@@ -158,9 +149,10 @@ TEST_CASE("a node boots from the disk of AWS' stemcell and serves its agent's wh
 
   // Stopped and started, by UEFI now and with its disks in another order, it finds all of them again.
   shell.run("sync");
-  instance.boot({"-bios", "/usr/share/ovmf/OVMF.fd", "-device", Instance::device("persistent", persistent_volume),
-                 "-device", Instance::device("ephemeral", ephemeral_volume)});
-  director.wait_until_ready(150s);
+  instance.machine.boot({"-bios", "/usr/share/ovmf/OVMF.fd", "-device",
+                         Instance::device("persistent", persistent_volume), "-device",
+                         Instance::device("ephemeral", ephemeral_volume)});
+  instance.machine.wait_until_ready(director);
   Shell again(director, node_address);
   CHECK(again.run("ls -d /sys/firmware/efi") == "/sys/firmware/efi");
   CHECK(instance.serial_below(again, "/var/vcap/data") == serial(ephemeral_volume));

@@ -46,11 +46,11 @@ Machine::Machine(Options options) : options_(std::move(options)) {
   connect_to_bridge();
 }
 
-std::vector<std::string> Machine::blank_drive(const std::string& id, int mib) {
+void Machine::add_drive(const std::string& id, int mib) {
   const auto file = folder_.path() / (id + ".raw");
   write_file_atomically(file, "");
   fs::resize_file(file, static_cast<std::uintmax_t>(mib) << 20);
-  return {"-drive", "if=none,id=" + id + ",format=raw,cache=unsafe,file=" + file.string()};
+  drives_.insert(drives_.end(), {"-drive", "if=none,id=" + id + ",format=raw,cache=unsafe,file=" + file.string()});
 }
 
 std::string Machine::write(const std::string& name, const std::string& content) {
@@ -58,7 +58,7 @@ std::string Machine::write(const std::string& name, const std::string& content) 
   return (folder_.path() / name).string();
 }
 
-void Machine::boot(const std::vector<std::string>& more) {
+void Machine::boot(const std::vector<std::string>& devices) {
   const auto path = [&](const char* name) { return (folder_.path() / name).string(); };
   ChildProcess::Options qemu;
   qemu.argv = {"/usr/bin/qemu-system-x86_64",
@@ -89,11 +89,18 @@ void Machine::boot(const std::vector<std::string>& more) {
                "if=none,id=root,format=qcow2,cache=unsafe,file=" + path("root.qcow2"),
                "-device",
                "virtio-rng-pci"};
-  qemu.argv.insert(qemu.argv.end(), options_.hardware.begin(), options_.hardware.end());
-  qemu.argv.insert(qemu.argv.end(), more.begin(), more.end());
+  for (const auto& words : {options_.hardware, drives_, devices}) qemu.argv.insert(qemu.argv.end(), words.begin(), words.end());
   qemu.pipe_stdio = false;
   process_.reset();  // both would hold the disks
   process_ = std::make_unique<ChildProcess>(qemu);
+}
+
+void Machine::wait_until_ready(agent::contract::Director& director) const {
+  try {
+    director.wait_until_ready(150s);
+  } catch (const Error& error) {
+    throw Error(error.fault(), std::string(error.what()) + "; its console: " + console());
+  }
 }
 
 Json Machine::tell(const std::string& command, const Json& arguments) {

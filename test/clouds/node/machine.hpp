@@ -25,18 +25,21 @@ class Machine {
   };
   explicit Machine(Options options);
 
-  // A file of so many MiB with nothing in it; the words for QEMU that make it the drive `id`.
-  std::vector<std::string> blank_drive(const std::string& id, int mib);
+  // The drive `id` from the next boot on: so many MiB with nothing in it.
+  void add_drive(const std::string& id, int mib);
   // In the folder of the machine's files.
   std::string write(const std::string& name, const std::string& content);
 
-  void boot(const std::vector<std::string>& more = {});
+  void boot(const std::vector<std::string>& devices);
+  // Throws with the console where the agent does not come.
+  void wait_until_ready(agent::contract::Director& director) const;
   Json tell(const std::string& command, const Json& arguments = Json::object());  // QEMU's monitor
   std::string console() const;
 
  private:
   const Options options_;
   TempDir folder_{"machine"};
+  std::vector<std::string> drives_;  // QEMU's words
   std::unique_ptr<ChildProcess> process_;
 };
 

@@ -49,17 +49,16 @@ struct Vm {
                    .disk_format = "vmdk",
                    .hardware = {"-device", "pvscsi,id=scsi", "-device", disk("root", root_uuid, 0) + ",bootindex=1"}}};
   agent::contract::Director director{bus, agent_id};
-  std::vector<std::string> drives = machine.blank_drive("ephemeral", 2048),
-                           attached = machine.blank_drive("persistent", 1024);
 
+  Vm() {
+    machine.add_drive("ephemeral", 2048);
+    machine.add_drive("persistent", 1024);
+  }
   static std::string disk(const std::string& drive, const std::string& uuid, int unit) {
     return "scsi-hd,bus=scsi.0,scsi-id=" + std::to_string(unit) + ",drive=" + drive +
            ",serial=" + cpi::vsphere::plain_uuid(uuid);
   }
-  void boot(const std::vector<std::string>& devices) {
-    auto words = drives;
-    words.insert(words.end(), attached.begin(), attached.end());
-    words.insert(words.end(), devices.begin(), devices.end());
+  void boot(std::vector<std::string> words) {
     words.insert(words.end(), {"-drive",
                                "if=none,id=env,format=raw,media=cdrom,readonly=on,file=" +
                                    machine.write("env.iso", settings_disc(bus)),
@@ -77,11 +76,7 @@ TEST_CASE("a node boots from the disk of vSphere's stemcell and serves its agent
   Vm vm;
   vm.boot({"-device", Vm::disk("ephemeral", ephemeral_uuid, 1)});
   auto& director = vm.director;
-  try {
-    director.wait_until_ready(150s);
-  } catch (const Error& error) {
-    FAIL(error.what() << "; its console: " << vm.machine.console());
-  }
+  vm.machine.wait_until_ready(director);
   const auto state = director.ask("get_state", {"full"}).value;
   CHECK(state["agent_id"] == agent_id);
   CHECK(state["vm"]["name"] == std::string("vm-") + agent_id);
@@ -112,7 +107,7 @@ TEST_CASE("a node boots from the disk of vSphere's stemcell and serves its agent
   // Off and on again, with its disks in another order, it finds all of them.
   shell.run("touch /var/vcap/store/kept; sync");
   vm.boot({"-device", Vm::disk("persistent", persistent_uuid, 1), "-device", Vm::disk("ephemeral", ephemeral_uuid, 2)});
-  director.wait_until_ready(150s);
+  vm.machine.wait_until_ready(director);
   Shell again(director, node_address);
   CHECK(vm.serial_below(again, "/var/vcap/data") == cpi::vsphere::plain_uuid(ephemeral_uuid));
   CHECK(again.run("ls /var/vcap/store/kept") == "/var/vcap/store/kept");
