@@ -79,6 +79,20 @@ Json Lab::director(const std::string& target) {
   return parse_json(text, target);
 }
 
+void Lab::director_task(const std::string& method, const std::string& target, const std::string& json_body) {
+  std::vector<std::string> words;
+  if (!json_body.empty()) words = {"--header", "Content-Type: application/json", "--data-raw", json_body};
+  director_task(method, target, words);
+}
+
+void Lab::director_task(const std::string& method, const std::string& target, const std::vector<std::string>& words) {
+  const std::string script = "set -euo pipefail; control=$1; . \"$2\"; shift 2; director_task \"$@\"";
+  std::vector<std::string> argv = {"/bin/bash", "-c", script, "director_task", (state_ / "control").string(),
+                                   (root_ / "test/lab/director.sh").string(), method, target};
+  argv.insert(argv.end(), words.begin(), words.end());
+  must_in_lab(argv);
+}
+
 std::vector<std::string> Lab::domains() {
   std::vector<std::string> names;
   for (const char* uri : {containers, virtual_machines}) {

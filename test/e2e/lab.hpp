@@ -39,6 +39,10 @@ class Lab {
 
   // The director's REST API.
   Json director(const std::string& target);
+  // The task that the request makes, if it makes one, is followed to its end and must succeed.
+  void director_task(const std::string& method, const std::string& target, const std::string& json_body = {});
+  // The same with curl's own words.
+  void director_task(const std::string& method, const std::string& target, const std::vector<std::string>& words);
 
   const std::filesystem::path& root() const { return root_; }
   const std::filesystem::path& state() const { return state_; }

@@ -33,14 +33,6 @@ std::string LabWorld::must_pks(const std::vector<std::string>& arguments) {
   return outcome.out;
 }
 
-void LabWorld::director_task(const std::string& method, const std::string& target, const std::string& json_body) {
-  const std::string script = "set -euo pipefail; control=$1; . \"$2\"; shift 2; director_task \"$@\"";
-  std::vector<std::string> argv = {"/bin/bash", "-c", script, "director_task", (state() / "control").string(),
-                                   (root() / "test/lab/director.sh").string(), method, target};
-  if (!json_body.empty()) argv.insert(argv.end(), {"--header", "Content-Type: application/json", "--data-raw", json_body});
-  must_in_lab(argv);
-}
-
 std::string LabWorld::deployment_of(const std::string& cluster) {
   const auto uuid =
       parse_json(must_pks({"cluster", cluster, "--json"}), "pks cluster").at("uuid").get<std::string>();

@@ -17,9 +17,6 @@ class LabWorld : public Lab {
   Outcome pks(const std::vector<std::string>& arguments);
   std::string must_pks(const std::vector<std::string>& arguments);
 
-  // A request to the director; the task it makes, if it makes one, is followed to its end and must succeed.
-  void director_task(const std::string& method, const std::string& target, const std::string& json_body = {});
-
   // etcdctl with the credentials of a cluster.
   std::string etcdctl(const std::string& cluster, const std::vector<std::string>& arguments);
   // "demo" → name of its deployment.

@@ -47,7 +47,6 @@ SickLab& SickLab::get() {
 
 SickLab::SickLab() : LabWorld("lxc") {
   // Zones by name rather than hosts, so that one can get another host.
-  write_hosts(false);
   auto cloud_config = parse_yaml(read_file(root() / "examples/cloud-config.yml"), "cloud config");
   for (auto& az : cloud_config.at("azs")) az["cloud_properties"] = {{"az", az.at("name")}};
   director_task("POST", "/configs",
@@ -57,24 +56,6 @@ SickLab::SickLab() : LabWorld("lxc") {
   deployment_ = deployment_of("demo");
   etcdctl("demo", {"put", "kept", "through everything"});
   REQUIRE(is_well());
-}
-
-void SickLab::write_hosts(bool with_fourth) {
-  const auto folder = state() / "cpi";
-  const auto host = [&](const char* name, const char* az, const char* mode) {
-    return Json{{"name", name}, {"az", az}, {"mode", mode}, {"storage", (folder / "storage").string()}};
-  };
-  Json hosts = {host("h1", "z1", "lxc"), host("h2", "z2", "lxc"), host("h3", "z3", "lxc")};
-  if (with_fourth) {
-    // Before h3, so that it is chosen where both have as many VMs.
-    auto fourth = host("h4", "z3", "qemu");
-    fourth["uri"] = "qemu+unix:///system?socket=" + (folder / "h4.sock").string();
-    fourth["fence"] = {{"program", (folder / "fence").string()}};
-    hosts.insert(hosts.begin(), fourth);
-  }
-  const Json config = {
-      {"hosts", hosts}, {"fence_after_s", 2}, {"agent", {{"mbus", "nats://10.77.0.1:4222"}}}};
-  write_file_atomically(folder / "libvirt.yml", to_yaml(config), 0600);
 }
 
 void SickLab::add_fourth_host() {
@@ -91,13 +72,22 @@ void SickLab::add_fourth_host() {
                         ": > " + (folder / "h4.off").string() + "\n",
                         0755);
   bring_host_back();
-  write_hosts(true);
+  const auto file = folder / "libvirt.yml";
+  auto config = parse_yaml(read_file(file), file.string());
+  // Before h3, so that it is chosen where both have as many VMs.
+  auto& hosts = config.at("hosts");
+  auto fourth = hosts.at(2);
+  fourth.update({{"name", "h4"},
+                 {"mode", "qemu"},
+                 {"uri", "qemu+unix:///system?socket=" + (folder / "h4.sock").string()},
+                 {"fence", {{"program", (folder / "fence").string()}}}});
+  hosts.insert(hosts.begin(), fourth);
+  config["fence_after_s"] = 2;
+  write_file_atomically(file, to_yaml(config), 0600);
   // It has no stemcell yet.
-  const std::string script = "set -euo pipefail; control=$1; . \"$2\"; director_task POST '/stemcells?fix=true' "
-                             "--header 'Content-Type: application/x-compressed' --header Expect: --data-binary \"@$3\"";
-  must_in_lab({"/bin/bash", "-c", script, "fix-stemcell", (state() / "control").string(),
-               (root() / "test/lab/director.sh").string(),
-               (root() / "build/stemcells/slipway-libvirt-debian-bookworm-1.0.tgz").string()});
+  director_task("POST", "/stemcells?fix=true",
+                std::vector<std::string>{"--header", "Content-Type: application/x-compressed", "--header", "Expect:", "--data-binary",
+                 "@" + (root() / "build/stemcells/slipway-libvirt-debian-bookworm-1.0.tgz").string()});
 }
 
 void SickLab::lose_host() { fs::remove(state() / "cpi/h4.sock"); }

@@ -61,7 +61,6 @@ class SickLab : public LabWorld {
 
  private:
   SickLab();
-  void write_hosts(bool with_fourth);
   Json monitor_log();
   std::string deployment_;
 };

@@ -30,14 +30,6 @@ spec:
         image: slipway.local/tools:1
         command: [sh, -c, "mkdir /tmp/www && hostname > /tmp/www/index.html && echo started && exec httpd -f -p 8080 -h /tmp/www"]
         readinessProbe: {httpGet: {path: /index.html, port: 8080}, periodSeconds: 1}
----
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec:
-  type: NodePort
-  selector: {app: web}
-  ports: [{port: 80, targetPort: 8080, nodePort: 30080}]
 )";
 
 constexpr const char* keeper = R"(
@@ -117,6 +109,7 @@ TEST_CASE(
     "pods of a deployment run on two nodes and are reached by name, by a node's port and from outside") {
   auto& lab = ClusterLab::the_one();
   lab.apply(web);
+  lab.apply(web_service);
   lab.must_kubectl({"rollout", "status", "deployment/web", "--timeout=120s"});
   const auto pods = web_pods(lab);
   REQUIRE(pods.size() == 2);
@@ -198,6 +191,5 @@ TEST_CASE("what nodes use is measured") {
 
 TEST_CASE("the errand smoke-tests passes") {
   auto& lab = ClusterLab::the_one();
-  lab.director_task("POST", "/deployments/kubernetes/errands/smoke-tests/runs",
-                    {"--header", "Content-Type: application/json", "--data", "{}"});
+  lab.director_task("POST", "/deployments/kubernetes/errands/smoke-tests/runs", "{}");
 }

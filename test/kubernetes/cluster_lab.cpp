@@ -49,19 +49,4 @@ ClusterLab::ClusterLab(const Shape& shape)
   must({"test/kubernetes/cluster", "--name", shape.lab, "deploy", file.string()});
 }
 
-void ClusterLab::director_task(const std::string& method, const std::string& target,
-                               const std::vector<std::string>& more) {
-  const std::string script = "set -euo pipefail; control=$1; . \"$2\"; shift 2; director_task \"$@\"";
-  std::vector<std::string> argv = {"/bin/bash",
-                                   "-c",
-                                   script,
-                                   "director_task",
-                                   (state() / "control").string(),
-                                   (root() / "test/lab/director.sh").string(),
-                                   method,
-                                   target};
-  argv.insert(argv.end(), more.begin(), more.end());
-  must_in_lab(argv);
-}
-
 }  // namespace slipway::test

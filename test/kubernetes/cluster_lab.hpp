@@ -26,9 +26,6 @@ class ClusterLab : public Lab {
   Json objects(const std::vector<std::string>& arguments) { return kubectl_.objects(arguments); }
   void apply(const std::string& yaml) { kubectl_.apply(yaml); }
 
-  // A request to the director that makes a task, which is followed to its end and must succeed.
-  void director_task(const std::string& method, const std::string& target,
-                     const std::vector<std::string>& more = {});
   std::vector<Json> instances(const std::string& group) { return instances_of(*this, deployment, group); }
   Outcome on(const Json& instance, const std::vector<std::string>& argv) {
     return on_node(instance.at("cid"), argv);

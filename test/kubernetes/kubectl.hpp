@@ -33,6 +33,17 @@ class Kubectl {
   std::string program_, kubeconfig_;
 };
 
+// Leads port 80 of the name `web`, and port 30080 of each node, to port 8080 of the pods labelled so.
+inline constexpr const char* web_service = R"(
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  type: NodePort
+  selector: {app: web}
+  ports: [{port: 80, targetPort: 8080, nodePort: 30080}]
+)";
+
 // The instances of a deployment's group as the director tells them.
 std::vector<Json> instances_of(Lab& lab, const std::string& deployment, const std::string& group);
 

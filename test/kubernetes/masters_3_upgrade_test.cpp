@@ -12,7 +12,7 @@ using namespace slipway::test;
 namespace {
 
 // Two pods that may not go at once, and that answer until they are told of no more.
-constexpr const char* service = R"(
+constexpr const char* web = R"(
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web}
@@ -35,14 +35,6 @@ apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata: {name: web}
 spec: {minAvailable: 1, selector: {matchLabels: {app: web}}}
----
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec:
-  type: NodePort
-  selector: {app: web}
-  ports: [{port: 80, targetPort: 8080, nodePort: 30080}]
 )";
 
 // Asks the service through one worker after the other, ten times a second, until the file `stop` is there. A
@@ -89,7 +81,8 @@ TEST_CASE(
     "request") {
   auto& lab = MastersLab::the_one();
   auto& admin = lab.admin();
-  admin.apply(service);
+  admin.apply(web);
+  admin.apply(web_service);
   admin.must({"rollout", "status", "deployment/web", "--timeout=300s"});
   const auto folder = lab.state() / "requests";
   std::filesystem::create_directories(folder);

@@ -27,18 +27,11 @@ spec:
     resources: {limits: {memory: 64Mi}}
     volumeMounts: [{name: kept, mountPath: /kept}]
   volumes: [{name: kept, persistentVolumeClaim: {claimName: kept}}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec:
-  type: NodePort
-  selector: {app: web}
-  ports: [{port: 80, targetPort: 8080, nodePort: 30080}]
 )";
 
 void start_web(ClusterLab& lab) {
   lab.apply(web);
+  lab.apply(web_service);
   lab.must_kubectl({"wait", "pod/web", "--for=condition=Ready", "--timeout=600s"});
 }
 
@@ -74,8 +67,7 @@ TEST_CASE("a master and a worker in virtual machines are a cluster as in contain
     return lab.kubectl({"exec", "web", "--", "wget", "-q", "-O", "-", "http://web.default.svc.cluster.local/file"}).out ==
            "through everything\n";
   });
-  lab.director_task("POST", "/deployments/kubernetes/errands/smoke-tests/runs",
-                    {"--header", "Content-Type: application/json", "--data", "{}"});
+  lab.director_task("POST", "/deployments/kubernetes/errands/smoke-tests/runs", "{}");
 }
 
 }  // namespace virtual_machines_test
