@@ -31,6 +31,7 @@ struct Watched {
   // Some take minutes before they listen, or wait for others: only who has answered can fall silent.
   bool has_answered = false;
   std::uint64_t failures = 0;  // a bit a look, the last one lowest
+  bool failing = false;        // till it answers, whatever lives the process has meanwhile; under the supervisor's mutex_
   SteadyClock::time_point alive_since{}, next_look{};
 
   void begin_life(pid_t of) {
@@ -45,6 +46,11 @@ struct Watched {
     constexpr int cycles_of_youth = 6, looks_a_cycle = 10;
     const bool young = pid != 0 && !has_answered && SteadyClock::now() - alive_since < cycles_of_youth * cycle;
     return young ? cycle / looks_a_cycle : cycle;
+  }
+
+  // Whether one that has just begun has had the time its check gives it.
+  bool is_late(SteadyClock::duration cycle) const {
+    return !has_answered && SteadyClock::now() - alive_since >= check.failures * cycle;
   }
 
   // Whether it is time to act.
@@ -89,6 +95,7 @@ class CheckedSupervisor final : public Supervisor {
   void start() override {
     inner_->start();
     const std::lock_guard lock(mutex_);
+    for (const auto& one : watched_) one->failing = false;
     looking_ = true;
     changed_.notify_all();
   }
@@ -104,7 +111,19 @@ class CheckedSupervisor final : public Supervisor {
   }
 
   void restart(const std::string& process) override { inner_->restart(process); }
-  std::vector<ProcessStatus> status() override { return inner_->status(); }
+
+  std::vector<ProcessStatus> status() override {
+    auto all = inner_->status();
+    const std::lock_guard lock(mutex_);
+    if (!looking_) return all;
+    for (const auto& one : watched_) {
+      if (!one->failing) continue;
+      const auto found = std::find_if(all.begin(), all.end(),
+                                      [&](const auto& status) { return status.name == one->process.name; });
+      if (found != all.end() && found->state == "running") found->state = "failing";
+    }
+    return all;
+  }
 
  private:
   // No restart of ours begins after this.
@@ -146,7 +165,12 @@ class CheckedSupervisor final : public Supervisor {
     if (pid != one.pid) one.begin_life(pid);
     if (pid == 0) return;
     const auto problem = probe_(one.check);
-    if (one.note(problem.empty())) act(one, name_of(one.check) + ": " + problem);
+    const bool is_due = one.note(problem.empty());
+    {
+      const std::lock_guard lock(mutex_);
+      one.failing = !problem.empty() && (one.failing || is_due || one.is_late(cycle_));
+    }
+    if (is_due) act(one, name_of(one.check) + ": " + problem);
   }
 
   void act(Watched& one, const std::string& problem) {

@@ -118,7 +118,7 @@ class Noting final : public Supervisor {
     CHECK(process == "web");
     ++restarts_;
   }
-  std::vector<ProcessStatus> status() override { return {}; }
+  std::vector<ProcessStatus> status() override { return {{.name = "other", .state = "running"}, {.name = "web", .state = "running"}}; }
 
  private:
   std::atomic<int>& restarts_;
@@ -153,6 +153,12 @@ struct Node {
   void define(ConnectionCheck check) {
     supervisor->define({MonitProcess{.name = "web", .pid_file = pid_file, .checks = {std::move(check)}}});
     supervisor->start();
+  }
+
+  std::string state() const {
+    const auto all = supervisor->status();
+    CHECK(all.at(0).state == "running");  // nobody's check
+    return all.at(1).state;
   }
 
   void look(int times) {
@@ -207,6 +213,37 @@ TEST_CASE("a process that has never answered is let be, and so is one of jobs th
   node.good = false;
   std::this_thread::sleep_for(30ms);
   CHECK(node.restarts == 0);
+}
+
+TEST_CASE("a process is failing from when it is found silent until it answers, through its restarts") {
+  Node node;
+  node.define({.port = 80, .failures = 3, .cycles = 3});
+  node.look(5);
+  CHECK(node.state() == "running");
+  node.good = false;
+  node.look(5);
+  CHECK(node.state() == "failing");
+  REQUIRE(node.restarts == 1);
+  node.look(20);
+  CHECK(node.state() == "failing");
+  node.good = true;
+  node.look(5);
+  CHECK(node.state() == "running");
+}
+
+TEST_CASE("a process that does not begin to answer is failing when it is late, and not restarted") {
+  Node node;
+  node.good = false;
+  node.define({.port = 80, .failures = 5, .cycles = 5});
+  CHECK(node.state() == "running");
+  node.look(50);
+  CHECK(node.state() == "failing");
+  CHECK(node.restarts == 0);
+  CHECK(node.told == 0);
+  node.supervisor->unmonitor();
+  CHECK(node.state() == "running");
+  node.supervisor->start();
+  CHECK(node.state() == "running");
 }
 
 TEST_CASE("an alert is told and restarts nothing; a process without pid is somebody else's business") {

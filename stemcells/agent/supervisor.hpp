@@ -56,8 +56,8 @@ std::unique_ptr<Supervisor> make_direct_supervisor(Supervisor::OnFailure on_fail
 
 // Says what is wrong, empty when nothing is (connection_check.hpp).
 using Probe = std::function<std::string(const ConnectionCheck& check)>;
-// Has the processes that their monit files' "if failed" rules find silent restarted by `inner`, or tells of them. A process
-// is judged from its first answer on.
+// Has the processes that their monit files' "if failed" rules find silent restarted by `inner`, or tells of them, and calls
+// them failing until they answer. One that has not answered yet is called failing when it is late, but let go on.
 std::unique_ptr<Supervisor> with_checks(std::unique_ptr<Supervisor> inner, Supervisor::OnFailure on_failure,
                                         const NodeLog& log, Probe probe,
                                         std::chrono::milliseconds cycle = std::chrono::seconds(monit_cycle_seconds));
