@@ -55,10 +55,19 @@ std::string LabWorld::etcdctl(const std::string& cluster, const std::vector<std:
   return outcome.out + outcome.err;
 }
 
-void LabWorld::kill_control_plane() {
-  must_in_lab({"/usr/bin/pkill", "--signal", "KILL", "--full", "bin/slipway-(director|health-monitor|pks-api) --config"});
+void LabWorld::kill(const std::string& pattern) {
+  must_in_lab({"/usr/bin/pkill", "--signal", "KILL", "--full", pattern});
 }
 
+void LabWorld::kill_control_plane() { kill("bin/slipway-(director|health-monitor|pks-api) --config"); }
+
 void LabWorld::start_control_plane() { control_plane({"up", "--virt", virt_}); }
+
+void LabWorld::repair_jobs_that_fail_for(int seconds) {
+  const auto config = state() / "control/health-monitor/health-monitor.yml";
+  write_file_atomically(config, read_file(config) + "\njobs: {failing_seconds: " + std::to_string(seconds) + "}\n");
+  kill("bin/slipway-health-monitor --config");
+  start_control_plane();
+}
 
 }  // namespace slipway::test

@@ -22,9 +22,13 @@ class LabWorld : public Lab {
   // "demo" → name of its deployment.
   std::string deployment_of(const std::string& cluster);
 
+  // SIGKILL for the lab's processes whose command line matches the pattern, of which there must be one.
+  void kill(const std::string& pattern);
   // SIGKILL for director (its message bus dies with it) and PKS API, and their start again.
   void kill_control_plane();
   void start_control_plane();
+  // Starts the health monitor anew, so that VMs whose jobs fail for so long are repaired; it knows of no repairs then.
+  void repair_jobs_that_fail_for(int seconds);
 
  private:
   Environment pks_environment() const;

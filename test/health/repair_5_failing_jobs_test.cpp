@@ -1,6 +1,5 @@
 #include <doctest/doctest.h>
 
-#include "base/file.hpp"
 #include "test/health/sick_lab.hpp"
 
 using namespace slipway;
@@ -9,11 +8,7 @@ using namespace slipway::test;
 // Nothing restarts what is not there. The packages outlive a reboot, so only a new VM helps.
 TEST_CASE("a VM whose jobs cannot run is rebooted and then replaced, where that is asked for") {
   auto& lab = SickLab::get();
-  const auto config = lab.state() / "control/health-monitor/health-monitor.yml";
-  write_file_atomically(config, read_file(config) + "\njobs: {failing_seconds: 15}\n");
-  // A monitor that starts knows of no earlier repairs.
-  lab.kill("bin/slipway-health-monitor --config");
-  lab.start_control_plane();
+  lab.repair_jobs_that_fail_for(15);
   const auto victim = lab.instance(0);
   const auto name = SickLab::name_of(victim);
   const auto begin = now();

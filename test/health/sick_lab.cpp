@@ -187,8 +187,4 @@ SickLab::Course SickLab::suffer(const std::string& failure, const std::string& n
   return course;
 }
 
-void SickLab::kill(const std::string& pattern) {
-  must_in_lab({"/usr/bin/pkill", "--signal", "KILL", "--full", pattern});
-}
-
 }  // namespace slipway::test

@@ -56,9 +56,6 @@ class SickLab : public LabWorld {
   };
   Course suffer(const std::string& failure, const std::string& name, const std::function<void()>& blow);
 
-  // `program` is slipway-health-monitor or nats-server or slipway-director.
-  void kill(const std::string& pattern);
-
  private:
   SickLab();
   Json monitor_log();

@@ -168,4 +168,24 @@ TEST_CASE("a kubelet and an agent that die are started again by systemd, and the
   CHECK(repairs_told(lab, worker) == before);
 }
 
+// Its kubelet, its containerd and its agent answer all the while, so only the cluster knows.
+TEST_CASE("a node that is not ready for long is rebooted, where that is asked for") {
+  auto& lab = MastersLab::the_one();
+  lab.repair_jobs_that_fail_for(20);
+  const auto worker = lab.workers().at(1);
+  REQUIRE(!ready_since(lab, worker).empty());
+  const int before = repairs_told(lab, worker);
+  const Stopwatch watch;
+  // What the container runtime needs to know of the pods' network is gone and cannot be written again.
+  const std::string script = "rm /var/vcap/data/cni/*; mount -t tmpfs -o ro tmpfs /var/vcap/data/cni";
+  lab.must_on_node(worker.at("cid"), {"/bin/bash", "-c", script});
+  lab.wait_until("the node is not ready", [&] { return ready_since(lab, worker).empty(); });
+  watch.print("a node without a network for pods, until it was not ready");
+  lab.wait_until("its repair has ended", [&] { return repairs_told(lab, worker) == before + 1; });
+  lab.wait_until("the node is ready", [&] { return !ready_since(lab, worker).empty(); });
+  watch.print("until it was repaired and ready");
+  CHECK(was_told(lab, worker, "failing"));
+  CHECK(lab.workers().at(1).at("cid") == worker.at("cid"));
+}
+
 }  // namespace repair_test

@@ -1,5 +1,6 @@
 // pod-network keeps a node's routes to the pods of all other nodes, and tells the container runtime
-// which addresses this node's own pods get. The controller manager gives each node its range.
+// which addresses this node's own pods get. The controller manager gives each node its range. As it hears of all nodes, it
+// also tells whoever asks on the node whether this one is ready.
 //
 // Pods' packets travel unwrapped, so the nodes must share a network segment.
 package main
@@ -12,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
@@ -26,6 +28,7 @@ func main() {
 	kubeconfig := flag.String("kubeconfig", "", "how to reach the API")
 	node := flag.String("node", "", "this node's name; empty on a machine that is none and only needs the routes")
 	cniConfig := flag.String("cni-config", "", "file to write the container runtime's network configuration to")
+	readyAddress := flag.String("ready-address", "", "where to answer /node-ready, which tells whether this node is ready")
 	klog.InitFlags(nil)
 	flag.Parse()
 	config, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
@@ -40,11 +43,23 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	follow(ctx, client, &network{node: *node, cniConfig: *cniConfig})
+	factory := informers.NewSharedInformerFactory(client, 0)
+	nodes := factory.Core().V1().Nodes()
+	if *readyAddress != "" {
+		heard := func() *corev1.Node {
+			known, _ := nodes.Lister().Get(*node)
+			return known
+		}
+		if err = serve(ctx, *readyAddress, &readiness{client: client, node: *node, heard: heard}); err != nil {
+			klog.ErrorS(err, "cannot listen", "address", *readyAddress)
+			os.Exit(1)
+		}
+	}
+	follow(ctx, factory, nodes.Informer(), &network{node: *node, cniConfig: *cniConfig})
 }
 
 // follow applies the nodes' ranges whenever they change, until the context ends.
-func follow(ctx context.Context, client kubernetes.Interface, network *network) {
+func follow(ctx context.Context, factory informers.SharedInformerFactory, nodes cache.SharedIndexInformer, network *network) {
 	changed := make(chan struct{}, 1)
 	wake := func() {
 		select {
@@ -52,15 +67,13 @@ func follow(ctx context.Context, client kubernetes.Interface, network *network) 
 		default:
 		}
 	}
-	factory := informers.NewSharedInformerFactory(client, 0)
-	nodes := factory.Core().V1().Nodes()
-	nodes.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+	nodes.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(any) { wake() },
 		UpdateFunc: func(any, any) { wake() },
 		DeleteFunc: func(any) { wake() },
 	})
 	factory.Start(ctx.Done())
-	if !cache.WaitForCacheSync(ctx.Done(), nodes.Informer().HasSynced) {
+	if !cache.WaitForCacheSync(ctx.Done(), nodes.HasSynced) {
 		return
 	}
 	wake()
@@ -73,6 +86,6 @@ func follow(ctx context.Context, client kubernetes.Interface, network *network) 
 		case <-changed:
 		case <-ticker.C:
 		}
-		network.apply(nodes.Informer().GetStore().List())
+		network.apply(nodes.GetStore().List())
 	}
 }
