@@ -54,6 +54,68 @@ void parallel_for(std::size_t count, std::size_t max_parallel, const std::functi
   if (round.failure) std::rethrow_exception(round.failure);
 }
 
+struct WorkAhead::State {
+  enum class Course { waiting, running, ended };
+
+  std::function<void(std::size_t)> action;
+  std::mutex mutex;
+  std::condition_variable ended;
+  std::vector<Course> courses;
+  std::vector<std::exception_ptr> failures;
+  bool closing = false;
+  std::vector<std::thread> threads;
+
+  void run(std::size_t index, std::unique_lock<std::mutex>& lock) {
+    courses[index] = Course::running;
+    lock.unlock();
+    std::exception_ptr failure;
+    try {
+      action(index);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    lock.lock();
+    courses[index] = Course::ended;
+    failures[index] = failure;
+    ended.notify_all();
+  }
+
+  void work() {
+    std::unique_lock lock(mutex);
+    for (std::size_t i = 0; i < courses.size() && !closing; ++i) {
+      if (courses[i] == Course::waiting) run(i, lock);
+    }
+  }
+};
+
+WorkAhead::WorkAhead(std::size_t count, std::size_t threads, std::function<void(std::size_t)> action)
+    : state_(std::make_unique<State>()) {
+  state_->action = std::move(action);
+  state_->courses.assign(count, State::Course::waiting);
+  state_->failures.resize(count);
+  auto* state = state_.get();
+  // A machine out of threads works less ahead.
+  try {
+    while (state->threads.size() < std::min(threads, count)) state->threads.emplace_back([state] { state->work(); });
+  } catch (const std::system_error&) {
+  }
+}
+
+WorkAhead::~WorkAhead() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->closing = true;
+  }
+  for (auto& thread : state_->threads) thread.join();
+}
+
+void WorkAhead::finish(std::size_t index) {
+  std::unique_lock lock(state_->mutex);
+  if (state_->courses[index] == State::Course::waiting) state_->run(index, lock);
+  state_->ended.wait(lock, [&] { return state_->courses[index] == State::Course::ended; });
+  if (state_->failures[index]) std::rethrow_exception(state_->failures[index]);
+}
+
 struct ThreadPool::State {
   std::mutex mutex;
   std::condition_variable wake;

@@ -13,6 +13,21 @@ namespace slipway {
 // exception is thrown when the running ones have ended.
 void parallel_for(std::size_t count, std::size_t max_parallel, const std::function<void(std::size_t)>& action);
 
+// Does work before its turn: `action(i)` for i in [0, count), begun in their order on at most `threads` threads. With none
+// each is done when it is asked for, so that nothing runs beside anything.
+class WorkAhead {
+ public:
+  WorkAhead(std::size_t count, std::size_t threads, std::function<void(std::size_t)> action);
+  ~WorkAhead();  // begins nothing more, and waits for what runs
+
+  // Returns when action(index) has ended, and throws what it threw. Runs it here if it was not begun yet.
+  void finish(std::size_t index);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 // Runs jobs beside whoever submits them. An interface so that the real code runs in simulation.
 class Executor {
  public:

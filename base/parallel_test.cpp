@@ -42,6 +42,46 @@ TEST_CASE("after an exception nothing new is started and the exception arrives")
   CHECK(started < 100'000);
 }
 
+TEST_CASE("work ahead is done once each, whoever comes first to it, and fails where it is asked for") {
+  for (const std::size_t threads : {0, 1, 4}) {
+    CAPTURE(threads);
+    std::vector<std::atomic<int>> done(50);
+    WorkAhead work(done.size(), threads, [&](std::size_t i) {
+      ++done[i];
+      if (i == 30) throw std::runtime_error("thirtieth");
+    });
+    for (std::size_t i = 0; i < done.size(); ++i) {
+      if (i == 30) {
+        CHECK_THROWS_WITH(work.finish(i), "thirtieth");
+      } else {
+        work.finish(i);
+      }
+      CHECK(done[i] == 1);
+    }
+    work.finish(0);
+    CHECK(done[0] == 1);
+  }
+}
+
+TEST_CASE("work ahead that nobody asks for is not begun any more at its end") {
+  std::atomic<int> done = 0;
+  std::latch first(1), end(1);
+  {
+    WorkAhead work(1000, 1, [&](std::size_t i) {
+      ++done;
+      if (i > 0) return;
+      first.count_down();
+      end.wait();
+    });
+    first.wait();
+    work.finish(999);  // it need not wait for the others
+    CHECK(done == 2);
+    end.count_down();
+  }
+  CHECK(done <= 1000);
+  { const WorkAhead none(1000, 0, [&](std::size_t) { FAIL("nobody has asked for it"); }); }
+}
+
 TEST_CASE("a pool runs everything that was queued before it ends") {
   std::atomic<int> done = 0;
   {

@@ -158,7 +158,8 @@ KeyPair finish_certificate(const CertificatePtr& certificate, const KeyPtr& key,
 
 KeyPair make_leaf(const CertificateRequest& request, Timestamp now, const Signer* issuer) {
   const bool elliptic = request.key == KeyType::ec_p256;
-  const auto key = generate_key(request.key, request.rsa_bits);
+  const auto key =
+      request.private_key_pem ? read_private_key(*request.private_key_pem) : generate_key(request.key, request.rsa_bits);
   const auto certificate = begin_certificate(request.subject, key.get(), now, request.lifetime);
   auto* x509 = certificate.get();
   add_extension(x509, x509, NID_basic_constraints, "critical,CA:FALSE");
@@ -172,10 +173,10 @@ KeyPair make_leaf(const CertificateRequest& request, Timestamp now, const Signer
 }  // namespace
 
 KeyPair create_ca(const Subject& subject, std::chrono::hours lifetime, Timestamp now, int rsa_bits,
-                  const KeyPair* issuer, KeyType key_type) {
+                  const KeyPair* issuer, KeyType key_type, const std::optional<Secret>& private_key_pem) {
   std::optional<Signer> parent;
   if (issuer != nullptr) parent = read_signer(*issuer);
-  const auto key = generate_key(key_type, rsa_bits);
+  const auto key = private_key_pem ? read_private_key(*private_key_pem) : generate_key(key_type, rsa_bits);
   const auto certificate = begin_certificate(subject, key.get(), now, lifetime);
   auto* x509 = certificate.get();
   // An intermediate CA signs leaves only.

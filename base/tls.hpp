@@ -36,11 +36,13 @@ struct CertificateRequest {
   std::chrono::hours lifetime{24 * 365};
   int rsa_bits = 2048;
   KeyType key = KeyType::rsa;
+  std::optional<Secret> private_key_pem;  // one that is made already
 };
 
-// A self-signed CA, or with `issuer` an intermediate one.
+// A self-signed CA, or with `issuer` an intermediate one; `private_key_pem` is one that is made already.
 KeyPair create_ca(const Subject& subject, std::chrono::hours lifetime, Timestamp now, int rsa_bits = 2048,
-                  const KeyPair* issuer = nullptr, KeyType key_type = KeyType::rsa);
+                  const KeyPair* issuer = nullptr, KeyType key_type = KeyType::rsa,
+                  const std::optional<Secret>& private_key_pem = std::nullopt);
 
 // A CA that is read once and signs often. Thread-safe.
 class Issuer {

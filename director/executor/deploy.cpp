@@ -94,9 +94,9 @@ void Deploy::carry_out() {
   tell_decisions();
   remove_obsolete();
   take_over_addresses();
-  create_missing();
+  PackageFetches packages(services_, task_, in_turn(create_missing()));
   publish_dns(services_, task_);
-  update_partitions();
+  update_partitions(packages);
 }
 
 // What earlier attempts left.
@@ -312,7 +312,8 @@ void Deploy::take_over_addresses() {
   }
 }
 
-void Deploy::create_missing() {
+std::map<InstanceId, VmRecord> Deploy::create_missing() {
+  std::map<InstanceId, VmRecord> created;
   std::vector<InstanceId> missing;
   for (const auto& planned : assignment_.instances) {
     const auto change = changes_.find(planned.id);
@@ -324,20 +325,35 @@ void Deploy::create_missing() {
     const bool is_spare = change->second->action == Action::recreate && planned.swap;
     if (is_missing || is_spare) missing.push_back(planned.id);
   }
-  if (missing.empty()) return;
+  if (missing.empty()) return created;
+  for (const auto& id : missing) created[id];  // a place for each thread
   TaskContext::Stage stage(task_, "Creating missing vms", static_cast<int>(missing.size()));
   InstanceUpdater updater(services_, task_, request_.deployment);
   parallel_for(missing.size(), services_.settings.max_parallel, [&](std::size_t i) {
     task_.between_instances();
     const auto job = job_for(missing[i], false);
     stage.run(job.planned->name(), [&](TaskContext::Step&) {
-      timed(job.planned->group, vm_creation,
-            [&] { job.planned->swap ? static_cast<void>(updater.create_spare(job)) : updater.create_vm(job); });
+      timed(job.planned->group, vm_creation, [&] {
+        created.at(missing[i]) = job.planned->swap ? updater.create_spare(job) : updater.create_vm(job);
+      });
     });
   });
+  return created;
 }
 
-void Deploy::update_batch(const Batch& batch, TaskContext::Stage& stage) {
+std::vector<PackageFetches::Fetch> Deploy::in_turn(const std::map<InstanceId, VmRecord>& created) const {
+  std::vector<PackageFetches::Fetch> fetches;
+  for (const auto& partition : plan_.partitions) {
+    for (const auto& batch : partition) {
+      for (const auto& id : batch.instances) {
+        if (const auto vm = created.find(id); vm != created.end()) fetches.push_back({id, vm->second, specs_.at(id)});
+      }
+    }
+  }
+  return fetches;
+}
+
+void Deploy::update_batch(const Batch& batch, PackageFetches& packages, TaskContext::Stage& stage) {
   InstanceUpdater updater(services_, task_, request_.deployment);
   parallel_for(
       batch.instances.size(), static_cast<std::size_t>(std::max(1, batch.max_in_flight)), [&](std::size_t i) {
@@ -345,7 +361,10 @@ void Deploy::update_batch(const Batch& batch, TaskContext::Stage& stage) {
         const auto job = job_for(batch.instances[i], batch.canary);
         stage.run(job.planned->name() + (batch.canary ? " (canary)" : ""), [&](TaskContext::Step& step) {
           with_context("updating " + job.planned->group + "/" + job.planned->id.value, [&] {
-            timed(job.planned->group, to_string(job.change->action), [&] { updater.update(job, step); });
+            timed(job.planned->group, to_string(job.change->action), [&] {
+              packages.wait_for(job.planned->id, step);
+              updater.update(job, step);
+            });
           });
         });
       });
@@ -353,7 +372,7 @@ void Deploy::update_batch(const Batch& batch, TaskContext::Stage& stage) {
 
 // Groups of one partition run side by side, the batches of a group in their order. A recreated
 // VM keeps its addresses, so the names other nodes know it by stay true meanwhile.
-void Deploy::update_partitions() {
+void Deploy::update_partitions(PackageFetches& packages) {
   for (const auto& partition : plan_.partitions) {
     std::vector<std::string> groups;
     std::map<std::string, std::vector<const Batch*>> by_group;
@@ -365,7 +384,7 @@ void Deploy::update_partitions() {
     }
     parallel_for(groups.size(), std::max<std::size_t>(groups.size(), 1), [&](std::size_t g) {
       TaskContext::Stage stage(task_, "Updating instance", totals.at(groups[g]), {groups[g]});
-      for (const auto* batch : by_group.at(groups[g])) update_batch(*batch, stage);
+      for (const auto* batch : by_group.at(groups[g])) update_batch(*batch, packages, stage);
     });
   }
 }

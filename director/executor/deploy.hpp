@@ -8,6 +8,7 @@
 #include "director/executor/compiler.hpp"
 #include "director/executor/inputs.hpp"
 #include "director/executor/instance_updater.hpp"
+#include "director/executor/package_fetches.hpp"
 #include "director/executor/render.hpp"
 #include "director/executor/rendered_archives.hpp"
 #include "director/planner/plan.hpp"
@@ -66,9 +67,10 @@ class Deploy {
   void timed(const std::string& group, const std::string& action, const std::function<void()>& work);
   void remove_obsolete();
   void take_over_addresses();
-  void create_missing();
-  void update_partitions();
-  void update_batch(const Batch& batch, TaskContext::Stage& stage);
+  std::map<InstanceId, VmRecord> create_missing();
+  std::vector<PackageFetches::Fetch> in_turn(const std::map<InstanceId, VmRecord>& created) const;
+  void update_partitions(PackageFetches& packages);
+  void update_batch(const Batch& batch, PackageFetches& packages, TaskContext::Stage& stage);
   void remove_spares();
   void finish();
   Json apply_spec(const PlannedInstance& planned, const RenderedInstance& rendered, const Json& current_spec);

@@ -1,5 +1,8 @@
 #include "director/executor/inputs.hpp"
 
+#include <algorithm>
+#include <thread>
+
 #include "base/yaml.hpp"
 #include "director/domain/error_codes.hpp"
 #include "director/domain/runtime_config.hpp"
@@ -68,6 +71,7 @@ DeployInputs read_inputs(Services& services, const std::string& deployment, cons
   const auto runtime = choose(stores.configs, "runtime", configs.runtime);
 
   Variables variables(stores.variable_values, services.settings.director_name, services.clock);
+  variables.make_keys_on(std::min<std::size_t>(services.settings.max_parallel, std::max(1u, std::thread::hardware_concurrency())));
   if (use == VariableUse::pinned) variables.pin(deployment);
   if (use == VariableUse::preview) variables.preview();
   if (use != VariableUse::pinned) {

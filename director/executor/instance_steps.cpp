@@ -83,7 +83,9 @@ void InstanceSteps::start(const AgentId& agent, const std::optional<WatchTime>& 
 void InstanceSteps::wait_until_running(const AgentId& agent, const WatchTime& watch) {
   auto& clock = services_.clock;
   const auto begun = clock.monotonic();
-  const auto pause = std::clamp<std::chrono::milliseconds>((watch.max - watch.min) / 100, 100ms, 1000ms);
+  // Most jobs run at once; whoever waits for one that takes its time need not ask so often.
+  auto pause = 100ms;
+  const auto longest_pause = std::clamp<std::chrono::milliseconds>((watch.max - watch.min) / 100, pause, 1000ms);
   clock.sleep_for(watch.min);
   for (;;) {
     task_.checkpoint();
@@ -98,6 +100,7 @@ void InstanceSteps::wait_until_running(const AgentId& agent, const WatchTime& wa
                   code::jobs_not_running);
     }
     clock.sleep_for(pause);
+    pause = std::min(2 * pause, longest_pause);
   }
 }
 

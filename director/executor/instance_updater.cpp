@@ -65,11 +65,12 @@ void InstanceUpdater::record_done(const InstanceJob& job, const Json& spec) {
   services_.stores.instances.update(*record);
 }
 
-void InstanceUpdater::create_vm(const InstanceJob& job) {
+VmRecord InstanceUpdater::create_vm(const InstanceJob& job) {
   mark_dirty(*job.planned);
-  const auto vm = vms_.create(order_for(job));
+  auto vm = vms_.create(order_for(job));
   services_.stores.vms.set_active(vm.agent);
   take_over(job, vm);
+  return vm;
 }
 
 // From a VM that answers to one that is the instance's, but for its jobs.

@@ -44,7 +44,7 @@ class InstanceUpdater {
 
   // Makes the VM of an instance that has none (the "Creating missing vms" stage) and leaves it
   // with its disk mounted, its lasting certificate and its identity, but without jobs.
-  void create_vm(const InstanceJob& job);
+  VmRecord create_vm(const InstanceJob& job);
 
   // create-swap-delete: makes the VM that will take the place of the one the instance has.
   // Nothing of the instance changes. Asked again, it is the same VM.

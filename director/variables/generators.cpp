@@ -29,11 +29,11 @@ std::optional<Json> password(HashReader& in) {
 }
 
 int key_length(HashReader& in) {
-  const auto bits = in.integer_or("key_length", 2048, 2048, 8192);
+  const auto bits = in.integer_or("key_length", default_key_length, 2048, 8192);
   if (bits % 1024 == 0) return static_cast<int>(bits);
   in.complain("key_length", "is " + std::to_string(bits) + "; allowed are multiples of 1024 from 2048 on",
               code::variable_generation);
-  return 2048;
+  return default_key_length;
 }
 
 tls::Usage usage_of(HashReader& in) {
@@ -65,7 +65,7 @@ std::optional<tls::KeyPair> signer(HashReader& in, const std::string& ca, const 
   return tls::KeyPair{value->at("certificate").get<std::string>(), Secret(value->at("private_key").get<std::string>())};
 }
 
-std::optional<Json> certificate(HashReader& in, const FindCa& find_ca, Timestamp now) {
+std::optional<Json> certificate(HashReader& in, const FindCa& find_ca, const TakeKey& take_key, Timestamp now) {
   const auto problems_before = in.problems().items().size();
   const bool is_ca = in.boolean_or("is_ca", false);
   const auto ca = in.text_or("ca", "");
@@ -83,7 +83,9 @@ std::optional<Json> certificate(HashReader& in, const FindCa& find_ca, Timestamp
   if (!ca.empty()) issuer = signer(in, ca, find_ca);
   if (in.problems().items().size() != problems_before) return std::nullopt;
 
-  const auto made = is_ca    ? tls::create_ca(request.subject, request.lifetime, now, bits, issuer ? &*issuer : nullptr)
+  request.private_key_pem = take_key(bits);
+  const auto made = is_ca    ? tls::create_ca(request.subject, request.lifetime, now, bits, issuer ? &*issuer : nullptr,
+                                              tls::KeyType::rsa, request.private_key_pem)
                     : issuer ? tls::issue(*issuer, request, now)
                              : tls::self_signed(request, now);
   return Json{{"ca", issuer ? issuer->certificate_pem : made.certificate_pem},
@@ -121,10 +123,10 @@ bool certificate_fits(HashReader& in, const Json& value, const FindCa& find_ca) 
 }  // namespace
 
 std::optional<Json> generate_value(const std::string& type, const Json& options, const std::string& place,
-                                   const FindCa& find_ca, Timestamp now, Problems& problems) {
+                                   const FindCa& find_ca, const TakeKey& take_key, Timestamp now, Problems& problems) {
   HashReader in(options, place + ".options", problems);
   if (type == "password") return password(in);
-  if (type == "certificate") return certificate(in, find_ca, now);
+  if (type == "certificate") return certificate(in, find_ca, take_key, now);
   if (type == "rsa") return rsa(in);
   if (type == "ssh") return ssh(in);
   problems.add(place + ".type",

@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "base/parallel.hpp"
+#include "base/tls.hpp"
 #include "director/domain/error_codes.hpp"
 #include "director/domain/names.hpp"
 #include "director/domain/reader.hpp"
@@ -162,6 +164,18 @@ std::vector<Variables::Definition> Variables::definitions(const std::vector<cons
   return found;
 }
 
+// Of the usual length, for certificates that are not there yet: making a key takes a hundred times what all the rest takes.
+std::vector<Secret> Variables::keys_for(const std::vector<Definition>& wanted) const {
+  std::size_t count = 0;
+  for (const auto& definition : wanted) {
+    const bool usual = definition.type == "certificate" && !definition.options.contains("key_length");
+    if (usual && !deployed_.contains(definition.name) && !find(definition.name)) ++count;
+  }
+  std::vector<Secret> keys(count);
+  parallel_for(count, key_threads_, [&](std::size_t i) { keys[i] = tls::create_rsa_key(default_key_length).private_key_pem; });
+  return keys;
+}
+
 std::vector<std::int64_t> Variables::generate(const std::vector<const Json*>& documents, const std::string& deployment) {
   std::set<std::int64_t> ids;
   if (pinned_) {
@@ -178,6 +192,14 @@ std::vector<std::int64_t> Variables::generate(const std::vector<const Json*>& do
     if (!record) return std::nullopt;
     ids.insert(record->id);
     return std::move(record->value);
+  };
+  std::vector<Secret> keys;
+  if (key_threads_ > 1) keys = keys_for(wanted);
+  const TakeKey take_key = [&](int bits) -> std::optional<Secret> {
+    if (bits != default_key_length || keys.empty()) return std::nullopt;
+    auto key = std::move(keys.back());
+    keys.pop_back();
+    return key;
   };
   for (const auto i : order) {
     const auto& definition = wanted[i];
@@ -196,7 +218,7 @@ std::vector<std::int64_t> Variables::generate(const std::vector<const Json*>& do
       continue;
     }
     const auto options = interpolate(definition.options, deployment);
-    const auto value = generate_value(definition.type, options, definition.place, find_ca, clock_.now(), problems);
+    const auto value = generate_value(definition.type, options, definition.place, find_ca, take_key, clock_.now(), problems);
     if (value) ids.insert(keep(definition.name, *value, !before).id);
   }
   problems.throw_if_any("variables");

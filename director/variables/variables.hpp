@@ -31,6 +31,9 @@ class Variables {
   using LinkAddress = std::function<std::optional<std::string>(const std::string& link)>;
   void take_addresses_from(LinkAddress links) { address_of_link_ = std::move(links); }
 
+  // From now on the keys of new certificates are made on so many threads; else one after the other.
+  void make_keys_on(std::size_t threads) { key_threads_ = threads; }
+
   // Variables whose `update.strategy` is on-stemcell-change keep the values `deployment` runs with.
   void keep_until_stemcell_changes(const std::string& deployment);
 
@@ -56,6 +59,7 @@ class Variables {
   void read_links(HashReader& in, Definition& definition) const;
   std::string consumed(HashReader& links, const char* key) const;
   std::optional<VariableRecord> find(const std::string& name) const;
+  std::vector<Secret> keys_for(const std::vector<Definition>& wanted) const;
   VariableRecord keep(const std::string& name, const Json& value, bool is_first);
   std::vector<Definition> definitions(const std::vector<const Json*>& documents, const std::string& deployment,
                                               Problems& problems) const;
@@ -64,6 +68,7 @@ class Variables {
   std::string director_name_;
   Clock& clock_;
   bool stores_ = true, pinned_ = false;
+  std::size_t key_threads_ = 1;
   LinkAddress address_of_link_;
   std::map<std::string, VariableRecord> held_;  // by name: pinned, or made without storing
   std::map<std::string, VariableRecord> deployed_;  // by name, where the stemcell does not change

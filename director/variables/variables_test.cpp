@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/tls.hpp"
 #include "base/yaml.hpp"
@@ -101,6 +102,30 @@ TEST_CASE("a certificate converges when its names or its CA change") {
   fixture.generate(with("b.bosh"));
   CHECK(fixture.value("leaf") != first);
   CHECK(fixture.value("leaf")["ca"] == first["ca"]);
+}
+
+TEST_CASE("keys that were made side by side are each in one certificate, of the length it asks for") {
+  Fixture fixture;
+  fixture.variables.make_keys_on(4);
+  fixture.generate(R"(
+variables:
+- {name: root, type: certificate, options: {is_ca: true, common_name: Root}}
+- {name: a, type: certificate, options: {ca: root, common_name: a}}
+- {name: b, type: certificate, options: {ca: root, common_name: b}}
+- {name: long, type: certificate, options: {ca: root, common_name: long, key_length: 3072}}
+- {name: alone, type: certificate, options: {common_name: alone}}
+)");
+  std::set<std::string> keys;
+  const auto root = fixture.value("root");
+  for (const auto* name : {"root", "a", "b", "long", "alone"}) {
+    const auto value = fixture.value(name);
+    keys.insert(value["private_key"]);
+    if (value["ca"] == root["certificate"]) tls::verify(value["certificate"], root["certificate"], fixture.clock.now());
+  }
+  CHECK(keys.size() == 5);
+  // Base64 of 2048 bits and of 3072.
+  CHECK(fixture.value("a")["private_key"].get<std::string>().size() < 1'800);
+  CHECK(fixture.value("long")["private_key"].get<std::string>().size() > 2'300);
 }
 
 TEST_CASE("rsa and ssh keys come with the parts BOSH gives them") {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <optional>
 
 #include "test/scenario/director/director_world.hpp"
@@ -435,11 +437,45 @@ TEST_CASE("create-swap-delete lets the old VM serve until the new one is there, 
   CHECK(world.cpi.calls() == calls);
 }
 
+TEST_CASE("new VMs fetch their packages while another one starts its jobs") {
+  DirectorWorld world;
+  std::mutex mutex;
+  std::condition_variable changed;
+  int fetches = 0;
+  bool all_fetched = false, first_start = true;
+  world.agents.before = [&](const AgentId&, const std::string& method) {
+    std::unique_lock lock(mutex);
+    if (method == "prepare") ++fetches;
+    changed.notify_all();
+    if (method != "start" || !first_start) return;
+    first_start = false;
+    all_fetched = changed.wait_for(lock, std::chrono::seconds(20), [&] { return fetches == 3; });
+  };
+  world.deploy(simple_manifest(3));
+  CHECK(all_fetched);
+  CHECK(fetches == 3);
+  CHECK(world.inconsistencies() == std::vector<std::string>{});
+}
+
+TEST_CASE("a VM that cannot fetch its packages fails when its turn comes, and those before it run") {
+  DirectorWorld world;
+  world.agents.before = [&](const AgentId& agent, const std::string& method) {
+    if (method == "prepare" && agent == world.vm("server", 2).agent) throw Error(Fault::internal, "no such blob");
+  };
+  CHECK_THROWS_WITH_AS(world.deploy(simple_manifest(3)), doctest::Contains("no such blob"), Error);
+  CHECK(world.agents.job_state(world.vm("server", 1).agent) == "running");
+  CHECK(world.agents.job_state(world.vm("server", 2).agent) != "running");
+  world.agents.before = nullptr;
+  world.deploy(simple_manifest(3));
+  CHECK(world.agents.job_state(world.vm("server", 2).agent) == "running");
+  CHECK(world.inconsistencies() == std::vector<std::string>{});
+}
+
 TEST_CASE("VMs made for a swap that is given up are gone after the next deploy") {
   DirectorWorld world;
   world.deploy(swapping(2, ""));
   const auto first = world.vm("server", 0).cid;
-  world.agents.fail_next("prepare", "no such package");
+  world.agents.fail_next("stop", "it hangs");
   CHECK_THROWS_AS(world.deploy(swapping(2, "  env: {new: true}\n")), Error);
   CHECK(world.cloud.vms().size() == 4);
   world.deploy(swapping(2, ""));
