@@ -21,7 +21,10 @@ import (
 	"k8s.io/klog/v2"
 )
 
-const pause = time.Second
+const (
+	pause           = time.Second
+	permissionPause = 200 * time.Millisecond
+)
 
 func main() {
 	kubeconfig := flag.String("kubeconfig", "", "how to reach the API")
@@ -54,7 +57,36 @@ func fail(err error, what string) {
 	os.Exit(1)
 }
 
-// run looks once a second: instances come and go by a file that the agent replaces.
+// awaitPermission returns when the API answers and gives us what we watch. A new cluster knows us a moment after it answers
+// first, and informers that were refused ask again after seconds.
+func awaitPermission(ctx context.Context, client kubernetes.Interface) {
+	one := metav1.ListOptions{Limit: 1}
+	lists := []func() error{
+		func() error { _, err := client.CoreV1().Nodes().List(ctx, one); return err },
+		func() error {
+			_, err := client.CertificatesV1().CertificateSigningRequests().List(ctx, one)
+			return err
+		},
+		func() error { _, err := client.CoreV1().Secrets(tokenNamespace).List(ctx, one); return err },
+	}
+	for said := ""; len(lists) > 0 && ctx.Err() == nil; {
+		err := lists[0]()
+		if err == nil {
+			lists = lists[1:]
+			continue
+		}
+		if err.Error() != said {
+			said = err.Error()
+			klog.InfoS("the API does not let us in yet", "err", said)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(permissionPause):
+		}
+	}
+}
+
+// run looks whenever the API tells of a change, and once a second: instances come and go by a file that the agent replaces.
 func run(ctx context.Context, a *admission, read func() (map[string]instance, error)) {
 	factory := informers.NewSharedInformerFactory(a.client, 0)
 	nodes := factory.Core().V1().Nodes()
@@ -62,6 +94,22 @@ func run(ctx context.Context, a *admission, read func() (map[string]instance, er
 	ofTokens := informers.NewSharedInformerFactoryWithOptions(a.client, 0, informers.WithNamespace(tokenNamespace),
 		informers.WithTweakListOptions(func(options *metav1.ListOptions) { options.LabelSelector = tokenLabel }))
 	tokens := ofTokens.Core().V1().Secrets()
+	changed := make(chan struct{}, 1)
+	wake := func() {
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	}
+	wakes := cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(any) { wake() },
+		UpdateFunc: func(any, any) { wake() },
+		DeleteFunc: func(any) { wake() },
+	}
+	for _, informer := range []cache.SharedIndexInformer{nodes.Informer(), requests.Informer(), tokens.Informer()} {
+		informer.AddEventHandler(wakes)
+	}
+	awaitPermission(ctx, a.client)
 	synced := []cache.InformerSynced{nodes.Informer().HasSynced, requests.Informer().HasSynced, tokens.Informer().HasSynced}
 	factory.Start(ctx.Done())
 	ofTokens.Start(ctx.Done())
@@ -82,6 +130,7 @@ func run(ctx context.Context, a *admission, read func() (map[string]instance, er
 		select {
 		case <-ctx.Done():
 			return
+		case <-changed:
 		case <-time.After(pause):
 		}
 	}
