@@ -63,7 +63,7 @@ TEST_CASE("work ahead is done once each, whoever comes first to it, and fails wh
   }
 }
 
-TEST_CASE("work ahead that nobody asks for is not begun any more at its end") {
+TEST_CASE("work that is asked for waits for no other, and what nobody asks for is left where nobody works ahead") {
   std::atomic<int> done = 0;
   std::latch first(1), end(1);
   {
@@ -78,7 +78,6 @@ TEST_CASE("work ahead that nobody asks for is not begun any more at its end") {
     CHECK(done == 2);
     end.count_down();
   }
-  CHECK(done <= 1000);
   { const WorkAhead none(1000, 0, [&](std::size_t) { FAIL("nobody has asked for it"); }); }
 }
 

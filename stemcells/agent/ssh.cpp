@@ -61,8 +61,12 @@ std::vector<std::string> accounts(const Paths& paths) {
   return names;
 }
 
+// A key of the kind that is made at once: finding the primes of an RSA key may take half a minute on an emulated processor.
 void start_server() {
-  run_checked({.argv = {"/usr/bin/ssh-keygen", "-A"}, .timeout = std::chrono::seconds(60)});
+  const fs::path key = "/etc/ssh/ssh_host_ed25519_key";
+  if (!fs::exists(key))
+    run_checked({.argv = {"/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key.string()},
+                 .timeout = std::chrono::seconds(60)});
   run_checked({.argv = {"/usr/bin/systemctl", "start", "ssh.service"}, .timeout = std::chrono::seconds(60)});
 }
 
