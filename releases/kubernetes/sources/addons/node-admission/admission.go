@@ -10,6 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/klog/v2"
+
+	"slipway/addons/nodes"
 )
 
 const (
@@ -37,7 +39,7 @@ type admission struct {
 func (a *admission) reconcile(ctx context.Context, instances map[string]instance, now state) {
 	ready := map[string]bool{}
 	for _, node := range now.nodes {
-		ready[node.Name] = isReady(node)
+		ready[node.Name] = nodes.Complaint(node) == ""
 	}
 	a.keepTokens(ctx, instances, ready, now.tokens)
 	for _, request := range now.requests {
@@ -50,15 +52,6 @@ func (a *admission) reconcile(ctx context.Context, instances map[string]instance
 			klog.InfoS("deleted the node of an instance that is gone", "node", node.Name, "err", err)
 		}
 	}
-}
-
-func isReady(node *corev1.Node) bool {
-	for _, condition := range node.Status.Conditions {
-		if condition.Type == corev1.NodeReady {
-			return condition.Status == corev1.ConditionTrue
-		}
-	}
-	return false
 }
 
 // There is a token exactly while its node is not ready: once used, it is worth nothing.

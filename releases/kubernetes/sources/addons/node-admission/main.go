@@ -19,6 +19,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
+
+	"slipway/addons/nodes"
 )
 
 const (
@@ -89,28 +91,14 @@ func awaitPermission(ctx context.Context, client kubernetes.Interface) {
 // run looks whenever the API tells of a change, and once a second: instances come and go by a file that the agent replaces.
 func run(ctx context.Context, a *admission, read func() (map[string]instance, error)) {
 	factory := informers.NewSharedInformerFactory(a.client, 0)
-	nodes := factory.Core().V1().Nodes()
+	members := factory.Core().V1().Nodes()
 	requests := factory.Certificates().V1().CertificateSigningRequests()
 	ofTokens := informers.NewSharedInformerFactoryWithOptions(a.client, 0, informers.WithNamespace(tokenNamespace),
 		informers.WithTweakListOptions(func(options *metav1.ListOptions) { options.LabelSelector = tokenLabel }))
 	tokens := ofTokens.Core().V1().Secrets()
-	changed := make(chan struct{}, 1)
-	wake := func() {
-		select {
-		case changed <- struct{}{}:
-		default:
-		}
-	}
-	wakes := cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(any) { wake() },
-		UpdateFunc: func(any, any) { wake() },
-		DeleteFunc: func(any) { wake() },
-	}
-	for _, informer := range []cache.SharedIndexInformer{nodes.Informer(), requests.Informer(), tokens.Informer()} {
-		informer.AddEventHandler(wakes)
-	}
+	changed := nodes.Changes(members.Informer(), requests.Informer(), tokens.Informer())
 	awaitPermission(ctx, a.client)
-	synced := []cache.InformerSynced{nodes.Informer().HasSynced, requests.Informer().HasSynced, tokens.Informer().HasSynced}
+	synced := []cache.InformerSynced{members.Informer().HasSynced, requests.Informer().HasSynced, tokens.Informer().HasSynced}
 	factory.Start(ctx.Done())
 	ofTokens.Start(ctx.Done())
 	if !cache.WaitForCacheSync(ctx.Done(), synced...) {
@@ -122,7 +110,7 @@ func run(ctx context.Context, a *admission, read func() (map[string]instance, er
 			klog.ErrorS(err, "cannot read the names of instances")
 		} else {
 			var now state
-			now.nodes, _ = nodes.Lister().List(labels.Everything())
+			now.nodes, _ = members.Lister().List(labels.Everything())
 			now.requests, _ = requests.Lister().List(labels.Everything())
 			now.tokens, _ = tokens.Lister().List(labels.Everything())
 			a.reconcile(ctx, instances, now)

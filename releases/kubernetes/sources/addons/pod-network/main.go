@@ -19,6 +19,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
+
+	"slipway/addons/nodes"
 )
 
 // A look now and then mends what somebody else changed.
@@ -44,48 +46,36 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	factory := informers.NewSharedInformerFactory(client, 0)
-	nodes := factory.Core().V1().Nodes()
+	known := factory.Core().V1().Nodes()
 	if *readyAddress != "" {
 		heard := func() *corev1.Node {
-			known, _ := nodes.Lister().Get(*node)
-			return known
+			found, _ := known.Lister().Get(*node)
+			return found
 		}
 		if err = serve(ctx, *readyAddress, &readiness{client: client, node: *node, heard: heard}); err != nil {
 			klog.ErrorS(err, "cannot listen", "address", *readyAddress)
 			os.Exit(1)
 		}
 	}
-	follow(ctx, factory, nodes.Informer(), &network{node: *node, cniConfig: *cniConfig})
+	follow(ctx, factory, known.Informer(), &network{node: *node, cniConfig: *cniConfig})
 }
 
 // follow applies the nodes' ranges whenever they change, until the context ends.
-func follow(ctx context.Context, factory informers.SharedInformerFactory, nodes cache.SharedIndexInformer, network *network) {
-	changed := make(chan struct{}, 1)
-	wake := func() {
-		select {
-		case changed <- struct{}{}:
-		default:
-		}
-	}
-	nodes.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(any) { wake() },
-		UpdateFunc: func(any, any) { wake() },
-		DeleteFunc: func(any) { wake() },
-	})
+func follow(ctx context.Context, factory informers.SharedInformerFactory, informer cache.SharedIndexInformer, network *network) {
+	changed := nodes.Changes(informer)
 	factory.Start(ctx.Done())
-	if !cache.WaitForCacheSync(ctx.Done(), nodes.HasSynced) {
+	if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
 		return
 	}
-	wake()
 	ticker := time.NewTicker(lookAgain)
 	defer ticker.Stop()
 	for {
+		network.apply(informer.GetStore().List())
 		select {
 		case <-ctx.Done():
 			return
 		case <-changed:
 		case <-ticker.C:
 		}
-		network.apply(nodes.GetStore().List())
 	}
 }

@@ -12,6 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/klog/v2"
+
+	"slipway/addons/nodes"
 )
 
 // An API that takes longer says nothing about this node.
@@ -27,7 +29,7 @@ type readiness struct {
 }
 
 func (r *readiness) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
-	if node := r.heard(); node != nil && complaint(node) == "" {
+	if node := r.heard(); node != nil && nodes.Complaint(node) == "" {
 		fmt.Fprintln(writer, "ready")
 		return
 	}
@@ -40,26 +42,12 @@ func (r *readiness) ServeHTTP(writer http.ResponseWriter, request *http.Request)
 	case err != nil:
 		fmt.Fprintln(writer, "the API did not say:", err)
 	default:
-		if why := complaint(node); why != "" {
+		if why := nodes.Complaint(node); why != "" {
 			http.Error(writer, r.node+" is not ready: "+why, http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(writer, "ready")
 	}
-}
-
-// complaint is empty for a node that is ready.
-func complaint(node *corev1.Node) string {
-	for _, condition := range node.Status.Conditions {
-		if condition.Type != corev1.NodeReady {
-			continue
-		}
-		if condition.Status == corev1.ConditionTrue {
-			return ""
-		}
-		return condition.Reason + ": " + condition.Message
-	}
-	return "its kubelet has not said yet"
 }
 
 // serve answers on the address until the context ends.
