@@ -6,7 +6,7 @@
 #include <mutex>
 #include <optional>
 
-#include "test/scenario/director/director_world.hpp"
+#include "test/scenario/director/death.hpp"
 
 using namespace slipway;
 using namespace slipway::test;
@@ -17,11 +17,6 @@ namespace {
 int count(const std::vector<std::string>& calls, const std::string& call) {
   return static_cast<int>(std::count(calls.begin(), calls.end(), call));
 }
-
-// Stands for the director's death: unwinds like a cancellation, which nothing cleans up after.
-struct Death {
-  static void strike() { throw Error(Fault::cancelled, "the director died"); }
-};
 
 }  // namespace
 
@@ -347,19 +342,12 @@ TEST_CASE("a director that dies at any message finishes the same deploy after it
   int strikes = 0;
   for (int at = 1;; ++at) {
     DirectorWorld world;
-    std::atomic<int> messages = 0;
-    std::atomic<bool> struck = false;
-    world.agents.before = [&](const AgentId&, const std::string&) {
-      if (++messages == at && !struck) {
-        struck = true;
-        Death::strike();
-      }
-    };
+    const DeathAtMessage death(world, at);
     try {
       world.deploy(simple_manifest(2), {}, 7);
     } catch (const Error&) {
     }
-    if (!struck) break;
+    if (!death.struck()) break;
     ++strikes;
     world.agents.before = {};
     world.deploy(simple_manifest(2), {.fix = true}, 7);
@@ -489,20 +477,13 @@ TEST_CASE("a director that dies at any message of a swap finishes it after its r
   for (int at = 1;; ++at) {
     DirectorWorld world;
     world.deploy(swapping(1, ""));
-    std::atomic<int> messages = 0;
-    std::atomic<bool> struck = false;
-    world.agents.before = [&](const AgentId&, const std::string&) {
-      if (++messages == at && !struck) {
-        struck = true;
-        Death::strike();
-      }
-    };
+    const DeathAtMessage death(world, at);
     const auto manifest = swapping(1, "  env: {new: true}\n");
     try {
       world.deploy(manifest, {}, 7);
     } catch (const Error&) {
     }
-    if (!struck) break;
+    if (!death.struck()) break;
     world.agents.before = {};
     world.deploy(manifest, {.fix = true}, 7);
     CAPTURE(at);

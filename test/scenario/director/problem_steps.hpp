@@ -32,8 +32,4 @@ void is_untouched(DirectorWorld& world, const VmRecord& before);
 void is_made_anew(DirectorWorld& world, const VmRecord& before);
 void is_rebooted(DirectorWorld& world, const VmRecord& before);
 
-struct Death {
-  static void strike() { throw Error(Fault::cancelled, "the director died"); }
-};
-
 }  // namespace slipway::test::problems

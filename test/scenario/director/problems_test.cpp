@@ -1,9 +1,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <atomic>
 #include <condition_variable>
 
+#include "test/scenario/director/death.hpp"
 #include "test/scenario/director/problem_steps.hpp"
 
 namespace slipway::test::problems {
@@ -368,19 +368,12 @@ TEST_CASE("a director that dies in the middle of a resolution finishes it after 
       const auto harmed = world.inconsistencies();
       scan(world);
       const auto choices = all_by(world, one.resolution);
-      std::atomic<int> messages = 0;
-      std::atomic<bool> struck = false;
-      world.agents.before = [&](const AgentId&, const std::string&) {
-        if (++messages == at && !struck) {
-          struck = true;
-          Death::strike();
-        }
-      };
+      const DeathAtMessage death(world, at);
       try {
         resolve(world, choices, 7);
       } catch (const Error&) {
       }
-      if (!struck) break;
+      if (!death.struck()) break;
       ++strikes;
       world.agents.before = {};
       CHECK(resolve(world, choices, 7) == "1 resolved");

@@ -1,9 +1,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <atomic>
 
 #include "director/executor/problems/problem_tasks.hpp"
+#include "test/scenario/director/death.hpp"
 #include "test/scenario/director/problem_steps.hpp"
 
 // The repairs that a health monitor asks for.
@@ -149,20 +149,13 @@ TEST_CASE("a scan and fix that dies at any message finishes after the restart") 
     world.deploy(simple_manifest(2));
     const auto before = world.vm("server", 0);
     silence(world);
-    std::atomic<int> messages = 0;
-    std::atomic<bool> struck = false;
-    world.agents.before = [&](const AgentId&, const std::string&) {
-      if (++messages == at && !struck) {
-        struck = true;
-        Death::strike();
-      }
-    };
+    const DeathAtMessage death(world, at);
     const Json jobs = {{"server", {"0", "1"}}};
     try {
       scan_and_fix(world, jobs, 7);
     } catch (const Error&) {
     }
-    if (!struck) break;
+    if (!death.struck()) break;
     ++strikes;
     world.agents.before = {};
     CHECK(scan_and_fix(world, jobs, 7) == "scan and fix complete");
