@@ -8,8 +8,8 @@ PackageFetches::PackageFetches(Services& services, TaskContext& task, std::vecto
         for (std::size_t i = 0; i < in_turn.size(); ++i) turns[in_turn[i].instance] = i;
         return turns;
       }()),
-      work_(in_turn.size(), services.settings.max_parallel > 1 ? services.settings.max_parallel : 0,
-            [&services, &task, in_turn](std::size_t i) {
+      work_(turns_.size(), services.settings.max_parallel > 1 ? services.settings.max_parallel : 0,
+            [&services, &task, in_turn = std::move(in_turn)](std::size_t i) {
               InstanceSteps(services, task).prepare(in_turn[i].vm, in_turn[i].spec);
             }) {}
 

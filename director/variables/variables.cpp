@@ -164,12 +164,20 @@ std::vector<Variables::Definition> Variables::definitions(const std::vector<cons
   return found;
 }
 
+Variables::Known Variables::read_all(const std::vector<Definition>& wanted) const {
+  Known known;
+  for (const auto& definition : wanted) {
+    if (!known.contains(definition.name)) known[definition.name] = find(definition.name);
+  }
+  return known;
+}
+
 // Of the usual length, for certificates that are not there yet: making a key takes a hundred times what all the rest takes.
-std::vector<Secret> Variables::keys_for(const std::vector<Definition>& wanted) const {
+std::vector<Secret> Variables::keys_for(const std::vector<Definition>& wanted, const Known& known) const {
   std::size_t count = 0;
   for (const auto& definition : wanted) {
     const bool usual = definition.type == "certificate" && !definition.options.contains("key_length");
-    if (usual && !deployed_.contains(definition.name) && !find(definition.name)) ++count;
+    if (usual && !deployed_.contains(definition.name) && !known.at(definition.name)) ++count;
   }
   std::vector<Secret> keys(count);
   parallel_for(count, key_threads_, [&](std::size_t i) { keys[i] = tls::create_rsa_key(default_key_length).private_key_pem; });
@@ -193,8 +201,9 @@ std::vector<std::int64_t> Variables::generate(const std::vector<const Json*>& do
     ids.insert(record->id);
     return std::move(record->value);
   };
+  auto known = read_all(wanted);
   std::vector<Secret> keys;
-  if (key_threads_ > 1) keys = keys_for(wanted);
+  if (key_threads_ > 1) keys = keys_for(wanted, known);
   const TakeKey take_key = [&](int bits) -> std::optional<Secret> {
     if (bits != default_key_length || keys.empty()) return std::nullopt;
     auto key = std::move(keys.back());
@@ -206,10 +215,11 @@ std::vector<std::int64_t> Variables::generate(const std::vector<const Json*>& do
     const auto deployed = deployed_.find(definition.name);
     if (definition.only_with_stemcell && deployed != deployed_.end()) {
       held_[definition.name] = deployed->second;
+      known[definition.name] = deployed->second;
       ids.insert(deployed->second.id);
       continue;
     }
-    const auto before = find(definition.name);
+    auto& before = known.at(definition.name);
     const bool fits = before && (definition.mode == "no-overwrite" ||
                                  (definition.mode == "converge" &&
                                   still_fits(definition.type, definition.options, before->value, find_ca)));
@@ -219,7 +229,9 @@ std::vector<std::int64_t> Variables::generate(const std::vector<const Json*>& do
     }
     const auto options = interpolate(definition.options, deployment);
     const auto value = generate_value(definition.type, options, definition.place, find_ca, take_key, clock_.now(), problems);
-    if (value) ids.insert(keep(definition.name, *value, !before).id);
+    if (!value) continue;
+    before = keep(definition.name, *value, !before);
+    ids.insert(before->id);
   }
   problems.throw_if_any("variables");
 

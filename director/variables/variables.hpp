@@ -59,7 +59,9 @@ class Variables {
   void read_links(HashReader& in, Definition& definition) const;
   std::string consumed(HashReader& links, const char* key) const;
   std::optional<VariableRecord> find(const std::string& name) const;
-  std::vector<Secret> keys_for(const std::vector<Definition>& wanted) const;
+  using Known = std::map<std::string, std::optional<VariableRecord>>;
+  Known read_all(const std::vector<Definition>& wanted) const;
+  std::vector<Secret> keys_for(const std::vector<Definition>& wanted, const Known& known) const;
   VariableRecord keep(const std::string& name, const Json& value, bool is_first);
   std::vector<Definition> definitions(const std::vector<const Json*>& documents, const std::string& deployment,
                                               Problems& problems) const;
